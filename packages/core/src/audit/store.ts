@@ -1,0 +1,114 @@
+import type { Awaitable } from '../time.js'
+
+/**
+ * Where the log is kept. A record is first *staged*, durable but in no chain yet, and then *linked* by its writer's
+ * appender. Nothing that was staged is ever dropped.
+ */
+export interface AuditStore {
+  /** Keeps records of a writer until they are linked. All or none, durable before it resolves. */
+  stage(writer: string, records: readonly AuditRecord[]): Awaitable<void>
+
+  /**
+   * Staged records, oldest first: those of one writer, or with `before` those of any writer staged before that moment
+   * (left by a process that died).
+   */
+  staged(query: { writer?: string; before?: number; limit: number }): Awaitable<AuditRecord[]>
+
+  /**
+   * Appends entries to a writer's chain and takes their records off the staged ones, in one step. A record that was
+   * never staged is appended all the same.
+   *
+   * Returns false, having done nothing, where the writer's head is not `after` any more or one of the records has
+   * been linked by somebody else.
+   */
+  link(writer: string, after: ChainHead, entries: readonly LinkedRecord[]): Awaitable<boolean>
+
+  /** The newest entry of every writer, and where its stored chain begins. */
+  heads(): Awaitable<WriterHead[]>
+
+  /** Linked entries of a writer with `seq > after`, in order. What cannot be read as it was written says `damaged`. */
+  chain(writer: string, after: number, limit: number): Awaitable<StoredEntry[]>
+
+  /** Newest first, staged ones included (they have no `link`), and how many match in all. */
+  query(filter: AuditFilter): Awaitable<{ entries: StoredEntry[]; total: number }>
+}
+
+export interface AuditFilter {
+  readonly event?: string
+  readonly subject?: string
+  readonly model?: string
+  /** Milliseconds since the epoch, inclusive. */
+  readonly from?: number
+  readonly to?: number
+  readonly limit: number
+  /** Opaque: `cursor` of the last entry of the page before. */
+  readonly cursor?: string
+}
+
+export type AuditValue = string | number | boolean | null | readonly AuditValue[] | { readonly [key: string]: AuditValue }
+
+export type AuditDetails = { readonly [key: string]: AuditValue }
+
+/** What happened, before it has its place in a chain. */
+export interface AuditRecord {
+  readonly id: string
+  readonly timestamp: number
+  readonly event: string
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly provider?: string
+  readonly model?: string
+  /** The user it is about. */
+  readonly subject?: string
+  readonly pool?: string
+  readonly reservation?: string
+  readonly requestId?: string
+  readonly metadata?: AuditDetails
+}
+
+/** The place of an entry in its chain; hashes and signature are lower-case hex. */
+export interface AuditIntegrity {
+  readonly version: '2'
+  readonly writer: string
+  readonly seq: number
+  readonly epoch: number
+  readonly previous_hash: string
+  readonly hash: string
+  /** Empty in an unsigned log. */
+  readonly signature: string
+}
+
+/** An entry as readers see it. A staged one has no integrity yet. */
+export interface AuditEntry extends AuditRecord {
+  readonly integrity?: AuditIntegrity
+  readonly staged?: true
+}
+
+/** A record, the exact canonical text that was hashed (its integrity reduced to version, writer, seq, epoch), its place. */
+export interface LinkedRecord {
+  readonly record: AuditRecord
+  readonly body: string
+  readonly integrity: AuditIntegrity
+}
+
+export interface StoredEntry {
+  readonly record: AuditRecord
+  /** Absent for a staged record, as is `integrity`. */
+  readonly body?: string
+  readonly integrity?: AuditIntegrity
+  /** What was found wrong while reading the row. */
+  readonly damaged?: string
+  readonly cursor: string
+}
+
+export interface ChainHead {
+  readonly seq: number
+  /** 64 zeros before the first. */
+  readonly hash: string
+}
+
+export interface WriterHead extends ChainHead {
+  readonly writer: string
+  /** The head before the first entry still stored: `{ seq: 0, hash: 64 zeros }` unless older ones were archived. */
+  readonly anchor: ChainHead
+}

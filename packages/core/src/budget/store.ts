@@ -1,0 +1,194 @@
+import type { Amount } from '../amount.js'
+import type { AuditRecord } from '../audit/store.js'
+import type { UsageRecord } from '../cost/store.js'
+import type { Awaitable } from '../time.js'
+import type { PoolTerms } from './terms.js'
+
+/**
+ * Accounts, reservations and entries: the ledger's memory.
+ *
+ * Every operation is one atomic step over all pools it names: two callers, in any processes, never both get what
+ * only one can have. A store that cannot answer throws `store_unavailable`, having done all of a step or nothing;
+ * repeating the same call with the same id and values is always safe and has the same outcome.
+ */
+export interface BudgetStore {
+  /**
+   * What it keeps in the same step as a hold or a settle. Where it lists a kind, `ReserveRequest.intent` and
+   * `CallRecords` of that kind are stored by it; otherwise the engine writes them itself.
+   */
+  readonly persists?: readonly ('usage' | 'audit')[]
+
+  /**
+   * Holds an amount in every pool named, or in none. Durable before it resolves.
+   *
+   * First ends overdue holds of these pools, so that nothing depends on a sweep. Creates what is missing from the
+   * terms given; an override (`define`) wins over them. The same `id` with the same owner and pools returns the
+   * first answer, with the figures of now; with others it is a conflict.
+   *
+   * @throws HooshError, the first that applies: `reservation_conflict`, `too_many_reservations`, `unknown_pool`
+   *   (no terms and no override), `budget_exceeded` (names the tightest pool, what is left, when it resets)
+   */
+  reserve(request: ReserveRequest): Awaitable<Grant>
+
+  /**
+   * Holds more for a running call, by the same rule as `reserve`, in every pool of its hold or in none.
+   *
+   * @throws HooshError `not_held` (never made, or already ended), `budget_exceeded`
+   */
+  extend(id: string, ask: Ask): Awaitable<Grant>
+
+  /**
+   * Heartbeat of all running calls of a process in one step: their leases end `leaseMs` from now.
+   *
+   * @returns the ids that are no longer held
+   */
+  renew(running: readonly { id: string; counted: Amount }[], leaseMs: number): Awaitable<string[]>
+
+  /**
+   * Ends a hold and adds `actual` to what its pools have used, whatever was held. After an expiry it is a
+   * correction (the signed difference to what expiry charged), never a second charge.
+   *
+   * @throws HooshError `not_held` (never reserved), `reservation_conflict` (settled with other values, or released)
+   */
+  settle(id: string, actual: Amount, records?: CallRecords): Awaitable<Settlement>
+
+  /** Ends a hold at zero. Errors as `settle`; a settle after it is a conflict, a release after an expiry a correction. */
+  release(id: string, records?: CallRecords): Awaitable<Settlement>
+
+  /** Ends at most `limit` holds past their lease. Any process, at any time, many at once. */
+  expire(policy: ExpirePolicy & { limit: number }): Awaitable<ExpiredReservation[]>
+
+  /** Pools as they are now, in the order asked; a pool without account reads as unused. */
+  read(pools: readonly PoolAsk[], now: number): Awaitable<PoolState[]>
+
+  /** Pools that were ever used or overridden, by name, after `after`. */
+  list(filter: { limit: number; after?: string; now: number }): Awaitable<PoolState[]>
+
+  /** What ended or mended reservations of a pool, newest first, before the entry id `before`. */
+  entries(pool: string, page: { limit: number; before?: string }): Awaitable<Entry[]>
+
+  /**
+   * One reservation by id; or the oldest open one of an owner in phase `reserved` that holds exactly `amount` in
+   * exactly this pool. Null where there is none.
+   */
+  find(query: { id: string } | { owner: string; pool: string; amount: Partial<Amount> }): Awaitable<Reservation | null>
+
+  /** Sets (or with null removes) a pool's override. Counts at once; never touches accounts. */
+  define(pool: string, terms: PoolTerms | null, records?: CallRecords): Awaitable<void>
+
+  /** All overrides, so that a process can tell limits and prices without a look-up per call. */
+  overrides(): Awaitable<{ name: string; terms: PoolTerms }[]>
+}
+
+/** A pool to hold in. `terms` come from the host's template; null where none matches. */
+export interface PoolAsk {
+  readonly name: string
+  readonly terms: PoolTerms | null
+}
+
+/**
+ * A range of output tokens, and what they cost: `fixed` is the prompt's upper bound, `each` one output token.
+ * Granted, with `rest` = what the tightest pool still pays for after `fixed`:
+ * `rest < floor ? refuse : min(atMost, rest, max(wish, floor(rest / 8)))`.
+ */
+export interface Ask {
+  readonly fixed: Amount
+  readonly each: Amount
+  readonly floor: number
+  readonly wish: number
+  readonly atMost: number
+  /** What to hold instead of `fixed` where every pool has at least eight times as much left: cheap to know, too large. */
+  readonly plenty?: Amount
+}
+
+export interface ExpirePolicy {
+  readonly onExpire: 'charge' | 'counted'
+}
+
+export interface ReserveRequest extends ExpirePolicy {
+  readonly id: string
+  /** The identity's user. */
+  readonly owner: string
+  /** `sent` for a call of ours, born so; `reserved` for holds taken over the wire or by the host. */
+  readonly phase: 'reserved' | 'sent'
+  readonly pools: readonly PoolAsk[]
+  readonly ask: Ask
+  readonly leaseMs: number
+  /** The gateway's clock: chooses the window. Leases run on the store's own. */
+  readonly now: number
+  /** Refuse if the owner has as many open reservations in phase `reserved`. */
+  readonly maxOpen?: number
+  readonly intent?: AuditRecord
+}
+
+export interface CallRecords {
+  readonly usage?: UsageRecord
+  readonly audit?: readonly AuditRecord[]
+}
+
+export interface Grant {
+  /** Output tokens granted by this step. */
+  readonly outputTokens: number
+  /** All that the reservation holds now. */
+  readonly held: Amount
+  /** On the store's clock. */
+  readonly leaseUntil: number
+  readonly pools: readonly PoolState[]
+  /** Overdue holds this step has ended. */
+  readonly expired: readonly ExpiredReservation[]
+}
+
+export interface PoolState {
+  readonly name: string
+  readonly terms: PoolTerms
+  readonly windowStart: number
+  /** When the window ends; null for a lifetime. */
+  readonly windowEnd: number | null
+  readonly used: Amount
+  readonly held: Amount
+}
+
+export interface Settlement {
+  readonly outcome: 'settled' | 'released' | 'corrected'
+  /** What was charged beyond the hold. */
+  readonly overrun: Amount
+  readonly pools: readonly PoolState[]
+}
+
+export interface Hold {
+  readonly pool: string
+  readonly windowStart: number
+  readonly amount: Amount
+}
+
+export interface Reservation {
+  readonly id: string
+  readonly owner: string
+  readonly phase: 'reserved' | 'sent'
+  readonly state: 'held' | 'settled' | 'released' | 'expired'
+  readonly holds: readonly Hold[]
+  /** Output counted at the last heartbeat. */
+  readonly counted: Amount
+  readonly leaseUntil: number
+}
+
+export interface ExpiredReservation {
+  readonly id: string
+  readonly owner: string
+  readonly phase: 'reserved' | 'sent'
+  readonly pools: readonly string[]
+  readonly charged: Amount
+}
+
+/** What ended a reservation in one pool, or mended it. `amount` is what `used` changed by. */
+export interface Entry {
+  readonly id: string
+  readonly reservation: string
+  readonly pool: string
+  readonly windowStart: number
+  readonly kind: 'settled' | 'released' | 'expired' | 'correction'
+  readonly amount: Amount
+  /** The part of `amount` beyond the hold; zero for most. */
+  readonly overrun: Amount
+  readonly at: number
+}

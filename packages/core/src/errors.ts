@@ -1,0 +1,94 @@
+/** What an error tells beside its sentence. Every field may reach the client, so nothing secret belongs here. */
+export interface ErrorDetails {
+  /** The request field at fault, dotted: `messages.0.content`. */
+  param?: string
+  /** After how many milliseconds the same call may succeed. */
+  retryAfterMs?: number
+  pool?: string
+  /** Tokens left in the pool. */
+  available?: number
+  /** Money left in the pool, a decimal string of USD. */
+  availableUsd?: string
+  /** When the pool's window ends, ISO 8601; null for a lifetime pool. */
+  resetsAt?: string | null
+  /** Nothing a repetition could change, or a repetition could be billed twice: sent as `x-should-retry: false`. */
+  retryable?: boolean
+  /** What a provider answered, passed on under its own status and code. */
+  upstream?: { status: number; type?: string; code?: string | null; param?: string | null }
+  /** Methods that the path knows, for `Allow`. */
+  allow?: string
+}
+
+type Row = readonly [status: number, type: string, help: string]
+
+/** Every code, its HTTP status, OpenAI's type, and what whoever meets it can do (docs/errors.md is compared with it). */
+export const ERRORS = {
+  unauthenticated: [401, 'authentication_error', 'Send the credentials that the host app expects.'],
+  forbidden: [403, 'permission_error', 'Ask for the role that this endpoint needs.'],
+  identify_failed: [500, 'api_error', "The host's `identify` threw; its cause is in the log."],
+  model_not_allowed: [403, 'permission_error', 'Use a model that your identity may use.'],
+  pool_not_allowed: [403, 'permission_error', 'Name a pool of your own identity, or none.'],
+  origin_not_allowed: [403, 'permission_error', 'Call the gateway by a loopback name, from a loopback page.'],
+  invalid_json: [400, 'invalid_request_error', 'Send one JSON object in UTF-8.'],
+  invalid_request: [400, 'invalid_request_error', 'Mend the field that `param` names.'],
+  invalid_audit_details: [400, 'invalid_request_error', 'Record strings, safe integers, booleans, null, arrays, objects.'],
+  unsupported_media_type: [415, 'invalid_request_error', 'Send `content-type: application/json`, uncompressed.'],
+  body_too_large: [413, 'invalid_request_error', 'Send less, or raise `maxBodyBytes`.'],
+  client_closed: [499, 'invalid_request_error', 'The client closed the connection before the answer.'],
+  not_found: [404, 'invalid_request_error', 'Check the path and the id.'],
+  method_not_allowed: [405, 'invalid_request_error', 'Use a method that `Allow` names.'],
+  model_not_found: [404, 'invalid_request_error', 'Name a model that `GET /v1/models` lists or a route matches.'],
+  unknown_pool: [404, 'invalid_request_error', 'Add a template for this pool to `pools`, or PUT it.'],
+  unpriced_model: [400, 'invalid_request_error', "Add the model to `prices`, or give the pool `unpriced: 'allow'`."],
+  budget_exceeded: [429, 'insufficient_quota', 'Wait until the window opens, or ask for a larger pool.'],
+  too_many_reservations: [429, 'rate_limit_error', 'Settle or release open reservations first.'],
+  rate_limit_exceeded: [429, 'rate_limit_error', 'Wait as long as `Retry-After` says.'],
+  concurrency_exceeded: [429, 'rate_limit_error', 'Wait until one of your running calls has ended.'],
+  reservation_conflict: [409, 'invalid_request_error', 'The id was used with other values; use a new one.'],
+  not_held: [404, 'invalid_request_error', 'No such reservation was ever made.'],
+  lease_lost: [503, 'api_error', "The call's hold could not be renewed in time; try again."],
+  store_unavailable: [503, 'api_error', 'The storage does not answer; try again.'],
+  shutting_down: [503, 'api_error', 'The app is stopping; try again, on another instance.'],
+  not_ready: [503, 'api_error', 'The gateway could not start; its log says why.'],
+  invalid_options: [500, 'api_error', 'Mend the option that the message names.'],
+  provider_auth: [502, 'api_error', "The provider refused the gateway's own key; its operator has to mend it."],
+  provider_error: [502, 'api_error', 'The provider failed; try again, or another model.'],
+  provider_rejected: [400, 'invalid_request_error', 'The provider refused the request; its own words say why.'],
+  provider_rate_limited: [429, 'rate_limit_error', 'Every provider of this model is limiting us; wait.'],
+  providers_unavailable: [503, 'api_error', 'Every provider of this model is failing; try again soon.'],
+  connect_timeout: [504, 'api_error', 'The provider took no connection in time; try again.'],
+  first_byte_timeout: [504, 'api_error', 'The provider did not start to answer in time.'],
+  idle_timeout: [504, 'api_error', 'The provider fell silent in the middle of its answer.'],
+  total_timeout: [504, 'api_error', 'The call took longer than its deadline.'],
+  internal_error: [500, 'api_error', 'A fault of the gateway; report it with the request id.'],
+} as const satisfies Record<string, Row>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** The one error of hoosh: a code of the table, a sentence that says what to do, and the facts. */
+export class HooshError extends Error {
+  override readonly name = 'HooshError'
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, options: { message?: string; details?: ErrorDetails; cause?: unknown } = {}) {
+    super(options.message ?? ERRORS[code][2], options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.details = options.details ?? {}
+  }
+
+  /** HTTP status: the provider's own where its refusal is passed on. */
+  get status(): number {
+    return this.details.upstream?.status ?? ERRORS[this.code][0]
+  }
+
+  /** OpenAI's error type. */
+  get type(): string {
+    return this.details.upstream?.type ?? ERRORS[this.code][1]
+  }
+}
+
+/** Anything thrown, as a HooshError; what is none becomes `internal_error` with the thrown value as its cause. */
+export function asHooshError(thrown: unknown): HooshError {
+  return thrown instanceof HooshError ? thrown : new HooshError('internal_error', { cause: thrown })
+}

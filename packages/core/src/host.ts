@@ -1,0 +1,142 @@
+import type { Amount, Capacity } from './amount.js'
+import type { AuditDetails, AuditEntry } from './audit/store.js'
+import type { PoolSnapshot } from './budget/snapshot.js'
+import type { GatewayReply, GatewayRequest } from './exchange.js'
+import type { Identity } from './options.js'
+
+/** One gateway, which any number of mounts share. Made by `createGateway`; inert until its first request. */
+export interface Gateway {
+  /**
+   * Whether a request is hoosh's: a route it knows, below its base path. A known path with another method is hoosh's
+   * too (405); `OPTIONS` only where CORS is configured.
+   */
+  serves(request: Pick<GatewayRequest, 'method' | 'path' | 'mounted'>): boolean
+  /** Answers a request; never rejects. What it does not serve is a JSON 404. */
+  handle(request: GatewayRequest): Promise<GatewayReply>
+  /** What the host's own handlers use, for the caller of one request. */
+  context(caller: ContextCaller): HooshContext
+  /** The same for cron jobs, queue workers and sockets, which have no request. */
+  as(identity: Identity): HooshContext
+  /** Opens the storage and starts the clockwork; called by the first request too. Rejects where it cannot start. */
+  ready(): Promise<void>
+  /** New calls get 503; running ones finish, or are ended in the protocol after `timeoutMs` (30_000). */
+  close(options?: { timeoutMs?: number }): Promise<void>
+}
+
+export interface ContextCaller {
+  identify(): Promise<Identity | null>
+  requestId?: string
+  signal?: AbortSignal
+}
+
+/** The request's caller, in process: the same pools, the same log as over HTTP. */
+export interface HooshContext {
+  /** Who is calling, asked once. Rejects with `unauthenticated` for nobody, as every other method does. */
+  identity(): Promise<Identity>
+  readonly requestId: string
+  readonly budget: {
+    /** The caller's pools, in the order of the identity. */
+    pools(): Promise<PoolSnapshot[]>
+    /** What is left in the tightest pool of each unit; a unit that no pool caps is absent. */
+    available(): Promise<Capacity>
+    /** Holds an amount in all pools of the caller, renewed until it is settled or released, at most an hour. */
+    reserve(amount: Partial<Amount>): Promise<HostReservation>
+  }
+  readonly audit: { record(event: string, details?: AuditDetails): Promise<AuditEntry> }
+  chat(params: ChatParams, options?: CallOptions): Promise<ChatCompletion>
+  stream(params: ChatParams, options?: CallOptions): AsyncIterable<ChatCompletionChunk>
+  embed(params: EmbeddingParams, options?: CallOptions): Promise<EmbeddingResponse>
+  /** The whole `/v1` surface in process, as this caller: `new OpenAI({ fetch, baseURL: 'http://hoosh/v1' })`. */
+  fetch: typeof globalThis.fetch
+}
+
+export interface HostReservation {
+  readonly id: string
+  settle(actual: Partial<Amount>): Promise<void>
+  release(): Promise<void>
+}
+
+export interface CallOptions {
+  signal?: AbortSignal
+}
+
+export interface ChatMessage {
+  role: 'system' | 'developer' | 'user' | 'assistant' | 'tool' | 'function'
+  content?: string | null | readonly Record<string, unknown>[]
+  [field: string]: unknown
+}
+
+/** OpenAI's request body; fields that are not named here pass through. */
+export interface ChatParams {
+  model: string
+  messages: readonly ChatMessage[]
+  max_tokens?: number | null
+  max_completion_tokens?: number | null
+  temperature?: number | null
+  tools?: readonly object[]
+  /** A pool of the caller's own list; checked, all of them are charged all the same. */
+  pool?: string
+  [field: string]: unknown
+}
+
+export interface ToolCall {
+  id: string
+  type: 'function'
+  function: { name: string; arguments: string }
+}
+
+export interface WireUsage {
+  prompt_tokens: number
+  completion_tokens?: number
+  total_tokens: number
+  /** What the call cost, up to three decimals. */
+  cost_micro_usd?: number
+  /** Type of the provider that answered. */
+  provider?: string
+  [field: string]: unknown
+}
+
+export interface ChatCompletion {
+  id: string
+  object: 'chat.completion'
+  created: number
+  model: string
+  choices: {
+    index: number
+    message: { role: 'assistant'; content: string | null; tool_calls?: ToolCall[]; [field: string]: unknown }
+    finish_reason: string
+    [field: string]: unknown
+  }[]
+  usage?: WireUsage
+  [field: string]: unknown
+}
+
+export interface ChatCompletionChunk {
+  id: string
+  object: 'chat.completion.chunk'
+  created: number
+  model: string
+  choices: {
+    index: number
+    delta: { role?: string; content?: string | null; tool_calls?: object[]; [field: string]: unknown }
+    finish_reason: string | null
+    [field: string]: unknown
+  }[]
+  usage?: WireUsage | null
+  [field: string]: unknown
+}
+
+export interface EmbeddingParams {
+  model: string
+  input: string | readonly string[] | readonly number[] | readonly (readonly number[])[]
+  pool?: string
+  [field: string]: unknown
+}
+
+export interface EmbeddingResponse {
+  object: 'list'
+  data: { object: 'embedding'; index: number; embedding: number[] | string }[]
+  model: string
+  usage: WireUsage
+  [field: string]: unknown
+}

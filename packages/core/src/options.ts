@@ -1,0 +1,249 @@
+import type { KeyObject } from 'node:crypto'
+import type { Registry } from 'prom-client'
+import type { PoolSnapshot } from './budget/snapshot.js'
+import type { Storage } from './storage/storage.js'
+import type { Random } from './random.js'
+import type { Awaitable, Clock } from './time.js'
+
+/**
+ * Everything a host can say, all of it optional.
+ *
+ * @example
+ * app.use(hoosh({
+ *   providers: [{ type: 'openai', apiKey: '$OPENAI_API_KEY', models: ['gpt-*'] }],
+ *   identify: (req) => req.user && { user: req.user.id, pool: `user:${req.user.id}` },
+ *   pools: { 'user:*': { tokens: 100_000, window: 'day' } },
+ * }))
+ */
+export interface HooshOptions {
+  /** Where model calls can go. Without it the environment decides (docs/providers.md). */
+  providers?: readonly ProviderOptions[]
+  routing?: RoutingOptions
+  /** Templates by pattern, the most specific wins; or a function, so that the host's own database says it. */
+  pools?: Readonly<Record<string, PoolSpec>> | ((name: string, identity: Identity) => Awaitable<PoolSpec | null>)
+  budget?: BudgetOptions
+  /** False turns the log off. By default it is on, in memory and unsigned. */
+  audit?: false | AuditOptions
+  /** Prices that win over the table's, by model pattern, in USD per million tokens as decimal strings. */
+  prices?: Readonly<Record<string, PriceSpec>>
+  /** Stores; what is missing is kept in memory. */
+  storage?: Partial<Storage>
+  /** Where the gateway lives below the mount: `/ai` serves `/ai/v1/...`. */
+  basePath?: string
+  /** Serve `GET /` and `/metrics` although the mount has no path of its own. False by default. */
+  rootRoutes?: boolean
+  cors?: { origins: readonly string[] }
+  /** Largest body of a request, 20 MiB by default. */
+  maxBodyBytes?: number
+  deadlines?: Deadlines
+  metrics?: MetricsOptions
+  hooks?: Hooks
+  /** Told of what happens; a throw is logged and changes nothing. */
+  onEvent?: (event: HooshEvent) => void
+  /** Anything shaped like pino; JSON lines on standard output by default, false for none. */
+  logger?: Logger | false
+  clock?: Clock
+  random?: Random
+  /** Bring the storage's schema up to date at start. False by default. */
+  migrate?: boolean
+  /** On mounts that see no socket: serve everybody as `anonymous`. Says at start what it opens. */
+  dev?: boolean
+}
+
+/** Who is calling, as the host's login knows them. */
+export interface Identity {
+  user: string
+  /** Every pool that pays for the calls of this identity. `default` if absent. */
+  pool?: string | readonly string[]
+  /** `admin` sees and changes everything. */
+  roles?: readonly string[]
+  /** Patterns of the models it may use; all if absent. */
+  models?: readonly string[]
+  /** Patterns of the tools it may use; all if absent. */
+  tools?: readonly string[]
+  limits?: Limits
+  metadata?: Readonly<Record<string, string>>
+}
+
+/** Decides who is calling from what the framework calls a request; null for nobody. */
+export type Identify<Request> = (request: Request) => Awaitable<Identity | null | undefined | false>
+
+export interface Limits {
+  requestsPerMinute?: number
+  tokensPerMinute?: number
+  /** Calls at the same time, in this process. */
+  concurrent?: number
+}
+
+/** `null` is a lifetime; `{ everyMs }` counts from the epoch; weeks begin on Monday. */
+export type Window = 'hour' | 'day' | 'week' | 'month' | { everyMs: number } | null
+
+export interface PoolSpec {
+  /** Cap in tokens, up to 2^52; 0 blocks; absent is unlimited but counted. */
+  tokens?: number
+  /** Cap in USD, a number or a decimal string with up to nine decimals. */
+  usd?: number | string
+  window?: Window
+  /** IANA name, `UTC` by default. */
+  timeZone?: string
+  limits?: Limits
+  /** What a model without a known price does on a pool with money: refused by default. */
+  unpriced?: 'refuse' | 'allow'
+}
+
+export interface BudgetOptions {
+  /** `hard` (default) never overspends where the provider honours its limit; `soft` never cuts and flags. */
+  enforcement?: 'hard' | 'soft'
+  /** How long a hold outlives its process, 60_000. */
+  leaseMs?: number
+  /** Heartbeat of running calls, 20_000. */
+  renewMs?: number
+  /** How often overdue holds are looked for, 15_000. */
+  sweepMs?: number
+  /** What an overdue hold costs: all of it (`charge`, default) or what was counted at the last heartbeat. */
+  onExpire?: 'charge' | 'counted'
+  /** Output tokens a call wishes for when it says nothing, 1_024. */
+  defaultOutput?: number
+  /** Fewer output tokens than this are not worth a call, 16. */
+  minOutput?: number
+}
+
+export interface AuditOptions {
+  /** Secret of the HMAC tags, `$NAME` for the environment; without it the log is unsigned. */
+  key?: string
+  /** Ed25519 private key (PEM or KeyObject) of the checkpoints. */
+  signingKey?: KeyObject | string
+  /** Whether a call may run whose intent could not be stored: `strict` refuses it. */
+  mode?: 'strict' | 'buffered'
+  /** One chain a process (default), or one for all processes. */
+  chain?: 'process' | 'shared'
+  /** Name of this node in writers' names; the host name by default. */
+  node?: string
+  /** Entries kept where the store is memory, 10_000. */
+  maxEntries?: number
+}
+
+export interface PriceSpec {
+  input: string
+  output: string
+  cached?: string
+}
+
+export type Strategy = 'priority' | 'round-robin' | 'lowest-latency' | 'direct'
+
+export interface RoutingOptions {
+  /** `priority` by default; snake_case is accepted. */
+  strategy?: Strategy | 'round_robin' | 'lowest_latency'
+  /** Another name for one or more models, tried in order: `{ fast: ['gpt-4o-mini', 'llama3.1:8b'] }`. */
+  aliases?: Readonly<Record<string, string | readonly string[]>>
+  /** Models tried after all routes of a model have failed, by pattern. */
+  fallbacks?: Readonly<Record<string, readonly string[]>>
+}
+
+export type ProviderType =
+  | 'openai'
+  | 'deepseek'
+  | 'mistral'
+  | 'groq'
+  | 'grok'
+  | 'openrouter'
+  | 'llamacpp'
+  | 'lmstudio'
+  | 'localai'
+  | 'vllm'
+  | 'tensorrt'
+  | 'onnx'
+  | 'synapse'
+  | 'demo'
+
+export interface ProviderOptions {
+  type: ProviderType
+  /** Name of this route, its type by default; two of a name are refused. */
+  name?: string
+  /** The provider's own by default. `/v1` is appended unless it ends in a version segment. */
+  baseUrl?: string
+  /** `$NAME` reads the environment. */
+  apiKey?: string
+  /** Patterns (`*` anywhere) of the models it serves; all if absent. */
+  models?: readonly string[]
+  /** Lower is tried first, 10 by default. */
+  priority?: number
+  /** Calls a minute this route takes; 0 refuses all. */
+  rpm?: number
+  /** Largest output it is asked for; also the default where the caller names none. */
+  maxTokens?: number
+  enabled?: boolean
+  /** Local routes cost nothing; by type unless said. */
+  local?: boolean
+  /** Headers sent beside our own. */
+  headers?: Readonly<Record<string, string>>
+  /** Models to try after this route failed. */
+  fallbacks?: readonly string[]
+}
+
+export interface Deadlines {
+  /** 10_000 */
+  connectMs?: number
+  /** First byte of a stream, 60_000 */
+  firstByteMs?: number
+  /** First byte of a plain answer, 600_000: reasoning is silent. */
+  plainMs?: number
+  /** Silence between bytes, 60_000 */
+  idleMs?: number
+  /** The whole call with its failovers, none by default. */
+  totalMs?: number
+}
+
+export interface MetricsOptions {
+  /** The host's own registry (prom-client); a new one by default. */
+  registry?: Registry
+  /** Bearer token that may read `/v1/metrics` and nothing else. */
+  token?: string
+}
+
+/** What hooks are told of a call. `params` is the caller's own object: read it, do not change it. */
+export interface CallInfo {
+  readonly requestId: string
+  readonly identity: Identity
+  readonly kind: 'chat' | 'embeddings'
+  readonly model: string
+  readonly stream: boolean
+  readonly params: Readonly<Record<string, unknown>>
+}
+
+export interface CallResult {
+  readonly provider: string
+  readonly route: string
+  readonly tokens: number
+  readonly nanoUsd: number
+  readonly outcome: 'ok' | 'error' | 'aborted' | 'cutoff'
+}
+
+export interface Hooks {
+  /** A throw refuses the call with that error. */
+  beforeCall?(call: CallInfo): Awaitable<void>
+  afterCall?(call: CallInfo, result: CallResult): Awaitable<void>
+  /** Text of one streamed event, not awaited. */
+  onChunk?(call: CallInfo, data: string): void
+  onError?(call: CallInfo, error: Error): Awaitable<void>
+}
+
+export type HooshEvent =
+  | { type: 'inference.completed'; requestId: string; provider: string; route: string; model: string; tokens: number; nanoUsd: number; latencyMs: number }
+  | { type: 'inference.failed'; requestId: string; provider: string; route: string; model: string; code: string }
+  | { type: 'inference.refused'; requestId: string; user: string; code: string }
+  | { type: 'budget.warning'; threshold: 80 | 95; pool: PoolSnapshot }
+  | { type: 'budget.cutoff'; requestId: string; pool: string }
+  | { type: 'budget.overrun'; requestId: string; tokens: number; nanoUsd: number }
+  | { type: 'budget.expired'; reservation: string; owner: string; tokens: number; nanoUsd: number }
+  | { type: 'usage.implausible'; requestId: string; claimedTokens: number; chargedTokens: number }
+  | { type: 'rate.limited'; key: string }
+  | { type: 'route.health'; route: string; healthy: boolean }
+
+/** The four methods of pino that are called. */
+export interface Logger {
+  debug(details: object, message: string): void
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+}

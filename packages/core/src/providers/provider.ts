@@ -1,0 +1,74 @@
+import type { HooshError } from '../errors.js'
+
+/**
+ * One configured provider. Whatever it speaks itself, it takes and gives OpenAI's dialect: what comes out of a reply's
+ * body is the bytes of a chat completion, of its SSE events, or of an embeddings answer.
+ */
+export interface Provider {
+  /** Sends one attempt and resolves when the head of the answer is there, or with what went wrong. Never throws. */
+  send(request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure>
+  /** Ids of the models it has now; throws a HooshError where it cannot tell. */
+  models(signal: AbortSignal): Promise<string[]>
+  /** Closes its connections. */
+  close(): Promise<void>
+}
+
+export interface UpstreamRequest {
+  readonly kind: 'chat' | 'embeddings'
+  readonly stream: boolean
+  /** The model as this provider is asked for it; the same as in `body` and `params`. */
+  readonly model: string
+  /** The request in OpenAI's dialect, ready for the wire. */
+  readonly body: Uint8Array | string
+  /** The same request parsed, for providers that translate. */
+  readonly params: Readonly<Record<string, unknown>>
+  readonly requestId: string
+  /** Aborts the attempt: the socket is closed at once. */
+  readonly signal: AbortSignal
+  readonly firstByteMs: number
+  readonly idleMs: number
+}
+
+/** A 2xx with its body still to come. */
+export interface UpstreamReply {
+  readonly ok: true
+  readonly status: number
+  readonly contentType: string
+  readonly body: UpstreamBody
+}
+
+/** An answer being received: pushed, so that an event costs no promise; `pause` is the back-pressure. */
+export interface UpstreamBody {
+  /** Called once. What came before is handed over at once or soon. */
+  start(consumer: BodyConsumer): void
+  pause(): void
+  resume(): void
+  /** Closes the connection at once; nothing is delivered any more. */
+  abort(): void
+}
+
+/** `end` or `fail` comes last, exactly once, and never after `abort`. */
+export interface BodyConsumer {
+  data(chunk: Uint8Array): void
+  end(): void
+  /** The answer broke off: `provider_error` (reset, garbage), `first_byte_timeout`, `idle_timeout`. */
+  fail(error: HooshError): void
+}
+
+/** Why there is no answer. */
+export interface UpstreamFailure {
+  readonly ok: false
+  /** As the caller may see it: `provider_*`, `connect_timeout`, `first_byte_timeout`, `client_closed` (aborted by us). */
+  readonly error: HooshError
+  /** Another candidate may do better. */
+  readonly retryable: boolean
+  /**
+   * The provider may charge for it. False only where connecting, DNS or TLS failed, for a 4xx before a body, a 429,
+   * and a 5xx with a JSON error body.
+   */
+  readonly mayBill: boolean
+  /** What its `Retry-After` says. */
+  readonly retryAfterMs?: number
+  /** The provider is not to blame (a 4xx, an abort): its circuit does not count it. */
+  readonly blameless: boolean
+}

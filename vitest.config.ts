@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(`./packages/${path}`, import.meta.url))
+
+// Tests run against the sources; what is published is checked by the package tests, from a packed tarball.
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: '@hoosh/core/node', replacement: source('core/src/node.ts') },
+      { find: '@hoosh/core/testing', replacement: source('core/src/testing/index.ts') },
+      { find: '@hoosh/core/conformance', replacement: source('core/src/conformance/index.ts') },
+      { find: '@hoosh/core/storage', replacement: source('core/src/storage/index.ts') },
+      { find: '@hoosh/core', replacement: source('core/src/index.ts') },
+      { find: '@hoosh/express', replacement: source('express/src/index.ts') },
+      { find: '@hoosh/sql', replacement: source('sql/src/index.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    pool: 'forks',
+  },
+})
