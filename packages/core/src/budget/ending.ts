@@ -1,0 +1,126 @@
+import { type Amount, larger, minus, nothing, plus, sameAmount } from '../amount.js'
+import { HooshError } from '../errors.js'
+import { wholeAmount } from './grant.js'
+import type { Entry, ExpirePolicy, Reservation, ReserveRequest, Settlement } from './store.js'
+
+/** How a reservation stands: what a store keeps of it beside its pools. Every amount is the same in each of its pools. */
+export interface Standing {
+  readonly id: string
+  readonly state: Reservation['state']
+  /** Held, or held when it ended. */
+  readonly held: Amount
+  /** Prompt and output known so far; see `countedBy`. */
+  readonly counted: Amount
+  /** What ended it charged; nothing while it is held. A correction leaves it as it was. */
+  readonly charged: Amount
+  /** What a settle or release said after an expiry; null until one did. */
+  readonly corrected: Amount | null
+}
+
+/** One step's change to every pool of a reservation, and the entry that tells of it. */
+export interface Ending {
+  readonly kind: Entry['kind']
+  readonly outcome: Settlement['outcome']
+  /** Comes off `held`. */
+  readonly freed: Amount
+  /** Goes onto `used`; negative where a correction gives back. */
+  readonly charged: Amount
+  readonly overrun: Amount
+  /** It is in the books already: nothing is to be written. */
+  readonly repeated: boolean
+}
+
+/**
+ * What a settle does: charges the truth, whatever was held. After an expiry it corrects what that charged, once. Said
+ * again with the same amount it changes nothing.
+ *
+ * @throws HooshError `reservation_conflict` (ended with another amount, or released), `invalid_request` (no whole amount)
+ */
+export function settled(standing: Standing, actual: Amount): Ending {
+  wholeAmount(actual)
+  const { state, held, charged, corrected } = standing
+  if (state === 'expired') {
+    if (corrected !== null && !sameAmount(corrected, actual)) throw conflict(standing)
+    // The rest of the hold was given back at the expiry, so whatever exceeds that charge was covered by no hold.
+    const overrun = beyond(actual, charged)
+    const repeated = corrected !== null
+    return {
+      kind: 'correction',
+      outcome: 'corrected',
+      freed: nothing,
+      charged: minus(actual, charged),
+      overrun,
+      repeated,
+    }
+  }
+  if (state === 'released' || (state === 'settled' && !sameAmount(charged, actual))) throw conflict(standing)
+  const overrun = beyond(actual, held)
+  return { kind: 'settled', outcome: 'settled', freed: held, charged: actual, overrun, repeated: state === 'settled' }
+}
+
+/**
+ * What a release does: ends the hold at zero. After an expiry it corrects the charge to zero.
+ *
+ * @throws HooshError `reservation_conflict` (settled)
+ */
+export function released(standing: Standing): Ending {
+  if (standing.state === 'expired') return settled(standing, nothing)
+  if (standing.state === 'settled') throw conflict(standing)
+  const repeated = standing.state === 'released'
+  return { kind: 'released', outcome: 'released', freed: standing.held, charged: nothing, overrun: nothing, repeated }
+}
+
+/** What an expiry charges: the whole hold, or with `counted` what was known at the last heartbeat. */
+export function expiryCharge(standing: Standing, onExpire: ExpirePolicy['onExpire']): Amount {
+  return onExpire === 'counted' ? standing.counted : standing.held
+}
+
+/**
+ * What a reservation counts as spent. It is born with the `fixed` part of its grant, each extension adds its own, and a
+ * heartbeat raises it to the whole that the process counted, prompt bound included. It never falls, and never passes the
+ * hold.
+ */
+export function countedBy(heartbeat: Amount, standing: Pick<Standing, 'counted' | 'held'>): Amount {
+  const known = larger(standing.counted, heartbeat)
+  const { held } = standing
+  return { tokens: Math.min(known.tokens, held.tokens), nanoUsd: Math.min(known.nanoUsd, held.nanoUsd) }
+}
+
+/** Hold and count after an extension was granted. */
+export function extended(
+  standing: Pick<Standing, 'counted' | 'held'>,
+  granted: { readonly amount: Amount; readonly fixed: Amount },
+): Pick<Standing, 'counted' | 'held'> {
+  return { held: plus(standing.held, granted.amount), counted: plus(standing.counted, granted.fixed) }
+}
+
+/**
+ * Lets a reserve through that repeats an open one: same owner, same phase, same pools in any order.
+ *
+ * One that has ended holds nothing any more, so its id is refused too: else a call would run without a hold.
+ *
+ * @throws HooshError `reservation_conflict`
+ */
+export function checkRepeated(
+  first: Pick<Reservation, 'id' | 'owner' | 'phase' | 'state'> & { readonly pools: readonly string[] },
+  again: Pick<ReserveRequest, 'owner' | 'phase' | 'pools'>,
+): void {
+  const names = new Set(again.pools.map((pool) => pool.name))
+  const samePools = names.size === first.pools.length && first.pools.every((name) => names.has(name))
+  if (first.owner !== again.owner || first.phase !== again.phase || !samePools) throw conflict(first)
+  if (first.state !== 'held') throw conflict(first)
+}
+
+/** The error for an id that no reservation has, or (for `extend`) none that is still held. */
+export function notHeld(id: string): HooshError {
+  return new HooshError('not_held', { message: `There is no open reservation "${id}".`, details: { retryable: false } })
+}
+
+function conflict({ id, state }: Pick<Standing, 'id' | 'state'>): HooshError {
+  const message = `Reservation "${id}" is ${state}, by a call with other values; use a new id.`
+  return new HooshError('reservation_conflict', { message, details: { retryable: false } })
+}
+
+function beyond(actual: Amount, covered: Amount): Amount {
+  return larger(minus(actual, covered), nothing)
+}

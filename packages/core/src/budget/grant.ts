@@ -1,0 +1,130 @@
+import { type Amount, usdText } from '../amount.js'
+import { HooshError } from '../errors.js'
+import type { Ask, PoolState } from './store.js'
+
+const UNITS = ['tokens', 'nanoUsd'] as const
+
+/** An eighth of the rest: ten calls side by side in a small pool still get a useful answer each. */
+const SHARE = 8
+
+/** A retry is worth announcing only where the window opens within this time. */
+const SOON_MS = 60_000
+
+export interface Granted {
+  readonly granted: true
+  readonly outputTokens: number
+  /** What to hold in every pool. */
+  readonly amount: Amount
+  /** The part of `amount` that stands for the prompt: what a reservation counts from its birth on. */
+  readonly fixed: Amount
+}
+
+export interface Refused {
+  readonly granted: false
+  readonly tightest: PoolState
+  readonly unit: keyof Amount
+  /** The least that would have been granted, in `unit`. */
+  readonly needed: number
+}
+
+/**
+ * What an ask gets from its accounts as they stand, overdue holds taken off. See `Ask` for the rule.
+ *
+ * A pool is asked only in the units it caps, and only in those the ask uses: a call that costs nothing passes a pool
+ * whose money is spent. A cap of 0 tokens blocks whatever is asked. Where both pay, `plenty` is held in place of `fixed`.
+ *
+ * @throws HooshError `invalid_request` where the ask comes to no whole, non-negative, safe amount
+ */
+export function decide(ask: Ask, accounts: readonly PoolState[]): Granted | Refused {
+  if (ask.plenty !== undefined && hasPlenty(ask.plenty, accounts)) {
+    const generous = decideWith(ask.plenty, ask, accounts)
+    if (generous.granted) return generous
+  }
+  return decideWith(ask.fixed, ask, accounts)
+}
+
+function hasPlenty(plenty: Amount, accounts: readonly PoolState[]): boolean {
+  for (const account of accounts) {
+    for (const unit of UNITS) {
+      if (plenty[unit] > 0 && leftOf(account, unit) < SHARE * plenty[unit]) return false
+    }
+  }
+  return true
+}
+
+function decideWith(fixed: Amount, ask: Ask, accounts: readonly PoolState[]): Granted | Refused {
+  let rest = Number.POSITIVE_INFINITY
+  let tightest: PoolState | undefined
+  let tightUnit: keyof Amount = 'tokens'
+  for (const account of accounts) {
+    for (const unit of UNITS) {
+      const pays = restOf(account, unit, fixed[unit], ask.each[unit])
+      if (pays < rest) {
+        rest = pays
+        tightest = account
+        tightUnit = unit
+      }
+    }
+  }
+  if (tightest !== undefined && rest < ask.floor) {
+    return { granted: false, tightest, unit: tightUnit, needed: fixed[tightUnit] + ask.each[tightUnit] * ask.floor }
+  }
+  const outputTokens = Math.min(ask.atMost, rest, Math.max(ask.wish, Math.floor(rest / SHARE)))
+  const amount = wholeAmount({
+    tokens: fixed.tokens + ask.each.tokens * outputTokens,
+    nanoUsd: fixed.nanoUsd + ask.each.nanoUsd * outputTokens,
+  })
+  return { granted: true, outputTokens, amount, fixed }
+}
+
+/** Output tokens that an account still pays for in one unit after `fixed`; below 0 where not even that fits. */
+function restOf(account: PoolState, unit: keyof Amount, fixed: number, each: number): number {
+  if (unit === 'tokens' && account.terms.capacity.tokens === 0) return Number.NEGATIVE_INFINITY
+  if (fixed === 0 && each === 0) return Number.POSITIVE_INFINITY
+  const left = leftOf(account, unit) - fixed
+  if (each > 0) return Math.floor(left / each)
+  return left >= 0 ? Number.POSITIVE_INFINITY : left
+}
+
+/** What is left below a cap, negative after an overrun; infinite where the unit is not capped. */
+function leftOf(account: PoolState, unit: keyof Amount): number {
+  const cap = account.terms.capacity[unit]
+  return cap === undefined ? Number.POSITIVE_INFINITY : cap - account.used[unit] - account.held[unit]
+}
+
+/**
+ * The amount itself: a fraction or NaN that got into an account would never leave it.
+ *
+ * @throws HooshError `invalid_request`
+ */
+export function wholeAmount(amount: Amount): Amount {
+  for (const unit of UNITS) {
+    if (Number.isSafeInteger(amount[unit]) && amount[unit] >= 0) continue
+    const message = `An amount is a whole number from 0 to 2^53 - 1; ${unit} came to ${amount[unit]}.`
+    throw new HooshError('invalid_request', { message, details: { param: unit } })
+  }
+  return amount
+}
+
+/** The refusal as the caller reads it: which pool, what is left, what it takes, and when to come back. */
+export function budgetExceeded({ tightest, unit, needed }: Refused, now: number): HooshError {
+  const { name, terms, windowEnd } = tightest
+  const left = Math.max(0, leftOf(tightest, unit))
+  const say = (amount: number) => (unit === 'tokens' ? `${amount} tokens` : `${usdText(amount)} USD`)
+  const resetsAt = windowEnd === null ? null : new Date(windowEnd).toISOString()
+  const found =
+    terms.capacity.tokens === 0 && unit === 'tokens'
+      ? `Pool "${name}" is blocked: its cap is 0 tokens.`
+      : `Pool "${name}" has ${say(left)} left; this call needs ${say(needed)}.`
+  return new HooshError('budget_exceeded', {
+    message: resetsAt === null ? found : `${found} Its window ends at ${resetsAt}.`,
+    details: {
+      pool: name,
+      ...(terms.capacity.tokens !== undefined && { available: Math.max(0, leftOf(tightest, 'tokens')) }),
+      ...(terms.capacity.nanoUsd !== undefined && { availableUsd: usdText(Math.max(0, leftOf(tightest, 'nanoUsd'))) }),
+      resetsAt,
+      retryable: false,
+      ...(windowEnd !== null && windowEnd - now <= SOON_MS && { retryAfterMs: Math.max(0, windowEnd - now) }),
+    },
+  })
+}

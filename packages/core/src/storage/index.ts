@@ -1,0 +1,25 @@
+// What a store's author builds with: the interfaces, the rules that every store decides by, the stores in memory.
+export type { Amount, Capacity } from '../amount.js'
+export type * from '../audit/store.js'
+export {
+  checkRepeated,
+  countedBy,
+  type Ending,
+  expiryCharge,
+  extended,
+  notHeld,
+  released,
+  type Standing,
+  settled,
+} from '../budget/ending.js'
+export { budgetExceeded, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
+export type { RateAnswer, RateAsk, RateStore } from '../budget/rates.js'
+export type * from '../budget/store.js'
+export type { PoolTerms } from '../budget/terms.js'
+export { type Interval, windowAt } from '../budget/window.js'
+export type * from '../cost/store.js'
+export type { TokenUsage } from '../cost/usage.js'
+export { type ErrorCode, type ErrorDetails, HooshError } from '../errors.js'
+export type { Limits, Window } from '../options.js'
+export type { Awaitable, Clock } from '../time.js'
+export type { Storage } from './storage.js'
