@@ -1,0 +1,76 @@
+import type { UsageFilter, UsageRecord, UsageStore, UsageTotal } from './store.js'
+import { completionTokens, promptTokens } from './usage.js'
+
+const DAY_MS = 86_400_000
+
+type Row = { -readonly [Field in keyof UsageTotal]: UsageTotal[Field] } & { readonly day: number }
+
+/**
+ * Daily totals in this process's memory. Records themselves are not kept: nobody reads them.
+ *
+ * @param options.maxRecords how many ids of records are remembered, so that one told twice counts once; 10_000
+ * @param options.maxTotals rows of totals (day, provider, route, model, user, pool) kept, the oldest go first; 100_000
+ */
+export function memoryUsage(options: { maxRecords?: number; maxTotals?: number } = {}): UsageStore {
+  const { maxRecords = 10_000, maxTotals = 100_000 } = options
+  const known = new Set<string>()
+  const rows = new Map<string, Row>()
+  return {
+    record(records) {
+      for (const record of records) {
+        if (known.has(record.id)) continue
+        known.add(record.id)
+        if (known.size > maxRecords) known.delete(oldest(known))
+        add(rows, record)
+        if (rows.size > maxTotals) rows.delete(oldest(rows))
+      }
+    },
+    totals: (filter) => summed(rows.values(), filter),
+    reset: () => rows.clear(),
+  }
+}
+
+function oldest(kept: { keys(): IterableIterator<string> }): string {
+  return kept.keys().next().value as string
+}
+
+function add(rows: Map<string, Row>, record: UsageRecord): void {
+  const day = Math.floor(record.at / DAY_MS)
+  const key = `${day} ${groupOf(record)}`
+  const row = rows.get(key) ?? { ...emptyTotal(record), day }
+  if (row.requests === 0) rows.set(key, row)
+  row.requests += 1
+  row.promptTokens += promptTokens(record.usage)
+  row.completionTokens += completionTokens(record.usage)
+  row.nanoUsd += record.nanoUsd
+}
+
+function summed(rows: Iterable<Row>, filter: UsageFilter): UsageTotal[] {
+  const from = filter.from === undefined ? -Infinity : Date.parse(filter.from) / DAY_MS
+  const to = filter.to === undefined ? Infinity : Date.parse(filter.to) / DAY_MS
+  const totals = new Map<string, Omit<Row, 'day'>>()
+  for (const row of rows) {
+    if (row.day < from || row.day > to) continue
+    if (filter.user !== undefined && row.user !== filter.user) continue
+    if (filter.pool !== undefined && row.pool !== filter.pool) continue
+    const key = groupOf(row)
+    const total = totals.get(key) ?? emptyTotal(row)
+    if (total.requests === 0) totals.set(key, total)
+    total.requests += row.requests
+    total.promptTokens += row.promptTokens
+    total.completionTokens += row.completionTokens
+    total.nanoUsd += row.nanoUsd
+  }
+  return [...totals.values()]
+}
+
+type Group = Pick<UsageTotal, 'provider' | 'route' | 'local' | 'model' | 'user' | 'pool'>
+
+/** Only the model's name can come from a client, and between names that are the host's it cannot pass for another group. */
+function groupOf({ provider, route, model, user, pool }: Group): string {
+  return `${provider}\0${route}\0${model}\0${user}\0${pool}`
+}
+
+function emptyTotal({ provider, route, local, model, user, pool }: Group): Omit<Row, 'day'> {
+  return { provider, route, local, model, user, pool, requests: 0, promptTokens: 0, completionTokens: 0, nanoUsd: 0 }
+}

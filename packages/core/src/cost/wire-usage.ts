@@ -1,0 +1,93 @@
+import type { TokenUsage } from './usage.js'
+
+/** What a provider says that a call used. */
+export interface ReportedUsage {
+  readonly usage: TokenUsage
+}
+
+type Json = { readonly [field: string]: unknown }
+
+/**
+ * A usage object of OpenAI's dialect, taken apart into disjoint classes.
+ *
+ * Null, so that the call is charged by our own count, where it is no object, has no prompt, or has a figure that is
+ * negative, fractional or not a safe integer. What is not there counts as nothing. An answer that delivered something
+ * while `completion_tokens` is 0 is the caller's to see (`isPlausible`).
+ *
+ * Known differences: DeepSeek's `prompt_cache_hit_tokens`, OpenRouter's `cache_write_tokens`, and xAI, which counts
+ * reasoning beside `completion_tokens` rather than in it, so the total tells.
+ */
+export function parseUsage(wire: unknown): ReportedUsage | null {
+  if (!isObject(wire)) return null
+  const read = reader()
+  const prompt = read(wire.prompt_tokens)
+  const stated = read(wire.completion_tokens)
+  const total = read(wire.total_tokens)
+  const inside = isObject(wire.prompt_tokens_details) ? wire.prompt_tokens_details : {}
+  const out = isObject(wire.completion_tokens_details) ? wire.completion_tokens_details : {}
+  const cached = Math.max(read(inside.cached_tokens), read(wire.prompt_cache_hit_tokens))
+  const written = read(inside.cache_write_tokens)
+  const audio = read(inside.audio_tokens)
+  const thought = read(out.reasoning_tokens)
+  const spoken = read(out.audio_tokens)
+  const completion = Math.max(thought > stated ? stated + thought : stated, total - prompt)
+  if (prompt === 0 || !read.isValid() || !Number.isSafeInteger(prompt + completion)) return null
+  return { usage: disjoint({ prompt, cached, written, audio }, { completion, thought, spoken }) }
+}
+
+/** Whether figures can be true of an answer that delivered something: then its output is not 0. */
+export function isPlausible({ usage }: ReportedUsage, hasDelivered: boolean): boolean {
+  return !hasDelivered || usage.output + usage.reasoning + usage.audioOutput > 0
+}
+
+/** Of two reports on one call, per class the larger. */
+export function larger(a: ReportedUsage, b: ReportedUsage): ReportedUsage {
+  return {
+    usage: {
+      input: Math.max(a.usage.input, b.usage.input),
+      cachedInput: Math.max(a.usage.cachedInput, b.usage.cachedInput),
+      cacheWrite: Math.max(a.usage.cacheWrite, b.usage.cacheWrite),
+      audioInput: Math.max(a.usage.audioInput, b.usage.audioInput),
+      output: Math.max(a.usage.output, b.usage.output),
+      reasoning: Math.max(a.usage.reasoning, b.usage.reasoning),
+      audioOutput: Math.max(a.usage.audioOutput, b.usage.audioOutput),
+    },
+  }
+}
+
+/** The dearest class keeps what two classes claim: audio before cache writes before cached, audio before reasoning. */
+function disjoint(
+  input: { prompt: number; cached: number; written: number; audio: number },
+  output: { completion: number; thought: number; spoken: number },
+): TokenUsage {
+  const audioInput = Math.min(input.audio, input.prompt)
+  const cacheWrite = Math.min(input.written, input.prompt - audioInput)
+  const cachedInput = Math.min(input.cached, input.prompt - audioInput - cacheWrite)
+  const audioOutput = Math.min(output.spoken, output.completion)
+  const reasoning = Math.min(output.thought, output.completion - audioOutput)
+  return {
+    input: input.prompt - audioInput - cacheWrite - cachedInput,
+    cachedInput,
+    cacheWrite,
+    audioInput,
+    output: output.completion - audioOutput - reasoning,
+    reasoning,
+    audioOutput,
+  }
+}
+
+/** Reads figures; remembers whether one of them was none. */
+function reader(): { (figure: unknown): number; isValid(): boolean } {
+  let valid = true
+  const read = (figure: unknown) => {
+    if (figure === undefined || figure === null) return 0
+    if (typeof figure === 'number' && Number.isSafeInteger(figure) && figure >= 0) return figure
+    valid = false
+    return 0
+  }
+  return Object.assign(read, { isValid: () => valid })
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
