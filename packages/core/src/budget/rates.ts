@@ -21,4 +21,6 @@ export interface RateAsk {
   readonly cost: number
 }
 
-export type RateAnswer = { readonly ok: true } | { readonly ok: false; readonly key: string; readonly retryAfterMs: number }
+export type RateAnswer =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly key: string; readonly retryAfterMs: number }

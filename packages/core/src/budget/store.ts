@@ -22,8 +22,11 @@ export interface BudgetStore {
    * Holds an amount in every pool named, or in none. Durable before it resolves.
    *
    * First ends overdue holds of these pools, so that nothing depends on a sweep. Creates what is missing from the
-   * terms given; an override (`define`) wins over them. The same `id` with the same owner and pools returns the
-   * first answer, with the figures of now; with others it is a conflict.
+   * terms given; an override (`define`) wins over them. A pool named twice is held in once. A refusal changes nothing:
+   * it creates no account, and leaves overdue holds to the next step, which then tells of them.
+   *
+   * While it is held, the same `id` with the same owner, phase and pools returns the first answer, with the figures of
+   * now. With others, or once it has ended, it is a conflict: an answer would let a call run without a hold.
    *
    * @throws HooshError, the first that applies: `reservation_conflict`, `too_many_reservations`, `unknown_pool`
    *   (no terms and no override), `budget_exceeded` (names the tightest pool, what is left, when it resets)
@@ -38,7 +41,9 @@ export interface BudgetStore {
   extend(id: string, ask: Ask): Awaitable<Grant>
 
   /**
-   * Heartbeat of all running calls of a process in one step: their leases end `leaseMs` from now.
+   * Heartbeat of all running calls of a process in one step: their leases end `leaseMs` from now. `counted` is all
+   * that a call is known to have spent so far, prompt bound included; it never lowers what was counted before, and
+   * what exceeds the hold does not count.
    *
    * @returns the ids that are no longer held
    */
@@ -68,8 +73,8 @@ export interface BudgetStore {
   entries(pool: string, page: { limit: number; before?: string }): Awaitable<Entry[]>
 
   /**
-   * One reservation by id; or the oldest open one of an owner in phase `reserved` that holds exactly `amount` in
-   * exactly this pool. Null where there is none.
+   * One reservation by id; or the oldest open one of an owner in phase `reserved` that holds exactly `amount` (an
+   * absent unit is 0) in exactly this pool. Null where there is none.
    */
   find(query: { id: string } | { owner: string; pool: string; amount: Partial<Amount> }): Awaitable<Reservation | null>
 
@@ -97,7 +102,7 @@ export interface Ask {
   readonly floor: number
   readonly wish: number
   readonly atMost: number
-  /** What to hold instead of `fixed` where every pool has at least eight times as much left: cheap to know, too large. */
+  /** Held in place of `fixed` where every pool has at least eight times as much left: cheap to know, too large. */
   readonly plenty?: Amount
 }
 
@@ -150,7 +155,7 @@ export interface PoolState {
 
 export interface Settlement {
   readonly outcome: 'settled' | 'released' | 'corrected'
-  /** What was charged beyond the hold. */
+  /** What was charged beyond the hold; after an expiry beyond what that charged, since the rest was given back. */
   readonly overrun: Amount
   readonly pools: readonly PoolState[]
 }
@@ -167,7 +172,7 @@ export interface Reservation {
   readonly phase: 'reserved' | 'sent'
   readonly state: 'held' | 'settled' | 'released' | 'expired'
   readonly holds: readonly Hold[]
-  /** Output counted at the last heartbeat. */
+  /** What is known to be spent: the `fixed` parts of its grants, or the last heartbeat where that is more. */
   readonly counted: Amount
   readonly leaseUntil: number
 }

@@ -1,0 +1,191 @@
+import type { Amount } from '../amount.js'
+import { HooshError } from '../errors.js'
+import type { Standing } from './ending.js'
+import { type Ring, ring } from './ring.js'
+import type { Entry, ExpiredReservation, Hold, PoolAsk, PoolState, Reservation } from './store.js'
+import type { PoolTerms } from './terms.js'
+import { windowAt } from './window.js'
+
+type Mutable<T> = { -readonly [Field in keyof T]: T[Field] }
+
+/** A pool in one window. Its amounts are changed in place; `terms` are those that count now. */
+export interface Account extends Mutable<PoolState> {
+  readonly pool: Pool
+}
+
+export interface Pool {
+  readonly name: string
+  /** What the host's template said when the pool was last held in. */
+  template: PoolTerms | null
+  /** Newest last; windows that are long over are dropped. */
+  accounts: Account[]
+  open: Set<Held> | null
+  /** No hold of this pool is overdue before that moment. */
+  calmUntil: number
+}
+
+/** A reservation. Its amounts are never changed in place, so answers may carry them. */
+export interface Held extends Mutable<Standing> {
+  readonly owner: string
+  readonly phase: Reservation['phase']
+  readonly accounts: readonly Account[]
+  /** Output tokens of the first grant. */
+  readonly outputTokens: number
+  leaseUntil: number
+}
+
+interface Posting {
+  readonly kind: Entry['kind']
+  readonly freed: Amount
+  readonly charged: Amount
+  readonly overrun: Amount
+}
+
+/** The whole ledger of one process. */
+export interface Books {
+  readonly pools: Map<string, Pool>
+  readonly overrides: Map<string, PoolTerms>
+  readonly open: Map<string, Held>
+  /** Open reservations in phase `reserved`, oldest first. */
+  readonly byOwner: Map<string, Set<Held>>
+  readonly ended: Map<string, Held>
+  readonly entries: Ring<Entry>
+  /** What leaves `ended` next: the expired apart, since their settle is still to come. */
+  readonly endings: Ring<Held>
+  readonly expiries: Ring<Held>
+  entryCount: number
+}
+
+/** Windows of a pool that are remembered although nothing is held in them: a clock may step back. */
+const PAST_WINDOWS = 4
+
+export function emptyBooks(maxEnded: number, maxEntries: number): Books {
+  return {
+    pools: new Map(),
+    overrides: new Map(),
+    open: new Map(),
+    byOwner: new Map(),
+    ended: new Map(),
+    entries: ring(maxEntries),
+    endings: ring(maxEnded),
+    expiries: ring(maxEnded),
+    entryCount: 0,
+  }
+}
+
+/** @throws HooshError `unknown_pool` where neither an override nor a template says what the pool is */
+export function termsFor(books: Books, { name, terms }: PoolAsk): PoolTerms {
+  const found = books.overrides.get(name) ?? terms
+  if (found !== null) return found
+  throw new HooshError('unknown_pool', { message: `There is no pool "${name}".`, details: { pool: name } })
+}
+
+/** The account of a pool now, in no book yet where it is new: a refusal must leave no trace. */
+export function accountFor(books: Books, ask: PoolAsk, now: number): Account {
+  const terms = termsFor(books, ask)
+  const { start, end } = windowAt(terms, now)
+  const pool = books.pools.get(ask.name) ?? newPool(ask.name)
+  const known = pool.accounts.findLast((account) => account.windowStart === start)
+  if (known !== undefined && known.terms === terms && known.windowEnd === end) return known
+  const blank = { used: { tokens: 0, nanoUsd: 0 }, held: { tokens: 0, nanoUsd: 0 } }
+  return { ...(known ?? blank), pool, name: ask.name, terms, windowStart: start, windowEnd: end }
+}
+
+/** Enters an account that `accountFor` has made; from here on it is the one account of its pool and window. */
+export function enterAccount(books: Books, account: Account, template: PoolTerms | null): Account {
+  const { pool, terms, windowStart, windowEnd } = account
+  pool.template = template
+  const known = pool.accounts.findLast((other) => other.windowStart === windowStart)
+  if (known === account) return account
+  for (const other of pool.accounts) other.terms = terms
+  if (known !== undefined) {
+    known.windowEnd = windowEnd
+    return known
+  }
+  books.pools.set(pool.name, pool)
+  const past = pool.accounts.length - PAST_WINDOWS + 1
+  pool.accounts = pool.accounts.filter((other, at) => at >= past || other.held.tokens > 0 || other.held.nanoUsd > 0)
+  pool.accounts.push(account)
+  return account
+}
+
+function newPool(name: string): Pool {
+  return { name, template: null, accounts: [], open: null, calmUntil: Number.POSITIVE_INFINITY }
+}
+
+/** Enters a hold that was granted. */
+export function enterHold(books: Books, held: Held): void {
+  for (const account of held.accounts) {
+    account.held.tokens += held.held.tokens
+    account.held.nanoUsd += held.held.nanoUsd
+    const { pool } = account
+    pool.open ??= new Set()
+    pool.open.add(held)
+    if (held.leaseUntil < pool.calmUntil) pool.calmUntil = held.leaseUntil
+  }
+  books.open.set(held.id, held)
+  if (held.phase === 'sent') return
+  const owned = books.byOwner.get(held.owner)
+  if (owned === undefined) books.byOwner.set(held.owner, new Set([held]))
+  else owned.add(held)
+}
+
+/** Books what ends or mends a reservation in all its accounts, one entry each. */
+export function post(books: Books, held: Held, { kind, freed, charged, overrun }: Posting, at: number): void {
+  for (const { name: pool, windowStart, used, held: holding } of held.accounts) {
+    used.tokens += charged.tokens
+    used.nanoUsd += charged.nanoUsd
+    holding.tokens -= freed.tokens
+    holding.nanoUsd -= freed.nanoUsd
+    const id = String(++books.entryCount)
+    books.entries.push({ id, reservation: held.id, pool, windowStart, kind, amount: charged, overrun, at })
+  }
+}
+
+/** Takes a hold off the open ones. */
+export function close(books: Books, held: Held, state: Exclude<Held['state'], 'held'>, charged: Amount): void {
+  held.state = state
+  held.charged = charged
+  for (const { pool } of held.accounts) pool.open?.delete(held)
+  books.open.delete(held.id)
+  const owned = books.byOwner.get(held.owner)
+  if (owned?.delete(held) && owned.size === 0) books.byOwner.delete(held.owner)
+  const gone = (state === 'expired' ? books.expiries : books.endings).push(held)
+  books.ended.set(held.id, held)
+  if (gone !== undefined) books.ended.delete(gone.id)
+}
+
+/** Holds of a pool past their lease: looked for only when one can be. */
+export function overdueIn(pool: Pool, at: number): Held[] {
+  if (at < pool.calmUntil) return []
+  let calmUntil = Number.POSITIVE_INFINITY
+  const overdue: Held[] = []
+  for (const held of pool.open ?? []) {
+    if (held.leaseUntil <= at) overdue.push(held)
+    if (held.leaseUntil < calmUntil) calmUntil = held.leaseUntil
+  }
+  pool.calmUntil = calmUntil
+  return overdue
+}
+
+/** Figures of now that nobody changes any more. */
+export function stateOf({ name, terms, windowStart, windowEnd, used, held }: Account): PoolState {
+  return {
+    name,
+    terms,
+    windowStart,
+    windowEnd,
+    used: { tokens: used.tokens, nanoUsd: used.nanoUsd },
+    held: { tokens: held.tokens, nanoUsd: held.nanoUsd },
+  }
+}
+
+export function reservationOf(held: Held): Reservation {
+  const { id, owner, phase, state, counted, leaseUntil, accounts, held: amount } = held
+  const holds = accounts.map(({ name, windowStart }): Hold => ({ pool: name, windowStart, amount }))
+  return { id, owner, phase, state, holds, counted, leaseUntil }
+}
+
+export function expiredOf({ id, owner, phase, accounts, charged }: Held): ExpiredReservation {
+  return { id, owner, phase, pools: accounts.map(({ name }) => name), charged }
+}

@@ -1,0 +1,100 @@
+import type { RateAnswer, RateAsk, RateStore } from './rates.js'
+
+/** Steps a window is kept in: events of one step share an entry. Up to a minute a step is a millisecond, so exact. */
+const STEPS = 60_000
+
+/** What happened under one key, oldest first from `head`. */
+interface Log {
+  times: number[]
+  costs: number[]
+  head: number
+  sum: number
+}
+
+/**
+ * Rates of one process, in exact sliding windows: an event counts for `windowMs`, and at that very moment no more.
+ *
+ * Windows longer than a minute are kept in 60,000 steps, each counted until its last event is over, so never too short.
+ *
+ * @param options.maxKeys keys remembered, 100,000 by default; of more than that the longest unused half is forgotten
+ */
+export function memoryRates({ maxKeys = 100_000 }: { maxKeys?: number } = {}): RateStore {
+  // Two generations: when the younger is full it becomes the older, and what nobody has touched since is gone.
+  let young = new Map<string, Log>()
+  let old = new Map<string, Log>()
+  const logOf = (key: string): Log => {
+    let log = young.get(key)
+    if (log !== undefined) return log
+    log = old.get(key) ?? { times: [], costs: [], head: 0, sum: 0 }
+    if (young.size >= Math.max(1, maxKeys / 2)) {
+      old = young
+      young = new Map()
+    }
+    young.set(key, log)
+    return log
+  }
+  return {
+    take(asks, now) {
+      return take(logOf, asks, now)
+    },
+    add(key, cost, windowMs, now) {
+      const log = logOf(key)
+      forget(log, windowMs, now)
+      note(log, cost, windowMs, now)
+    },
+  }
+}
+
+const granted: RateAnswer = Object.freeze({ ok: true })
+
+/** Looks at every window before it takes from any; of several that refuse, the one with the longest wait is named. */
+function take(logOf: (key: string) => Log, asks: readonly RateAsk[], now: number): RateAnswer {
+  let refusal: { ok: false; key: string; retryAfterMs: number } | undefined
+  for (const { key, limit, windowMs, cost } of asks) {
+    const log = logOf(key)
+    forget(log, windowMs, now)
+    if (log.sum + Math.max(cost, 1) <= limit) continue
+    const retryAfterMs = waitFor(log, limit - Math.max(cost, 1), windowMs, now)
+    if (refusal === undefined || retryAfterMs > refusal.retryAfterMs) refusal = { ok: false, key, retryAfterMs }
+  }
+  if (refusal !== undefined) return refusal
+  for (const { key, windowMs, cost } of asks) if (cost > 0) note(logOf(key), cost, windowMs, now)
+  return granted
+}
+
+/** Drops what is no longer in the window. */
+function forget(log: Log, windowMs: number, now: number): void {
+  const { times, costs } = log
+  // A clock that was set back must not keep what happened "later" for longer than a window.
+  for (let at = times.length - 1; at >= log.head && times[at]! > now; at--) times[at] = now
+  while (log.head < times.length && times[log.head]! <= now - windowMs) log.sum -= costs[log.head++]!
+  if (log.head === 0 || log.head * 2 < times.length) return
+  times.splice(0, log.head)
+  costs.splice(0, log.head)
+  log.head = 0
+}
+
+function note(log: Log, cost: number, windowMs: number, now: number): void {
+  const { times, costs } = log
+  const step = Math.ceil(windowMs / STEPS)
+  const last = times.length - 1
+  log.sum += cost
+  if (last >= log.head && Math.floor(times[last]! / step) === Math.floor(now / step)) {
+    times[last] = now
+    costs[last]! += cost
+    return
+  }
+  times.push(now)
+  costs.push(cost)
+}
+
+/** Milliseconds until at most `most` is left in the window; a whole window where that can never be. */
+function waitFor(log: Log, most: number, windowMs: number, now: number): number {
+  if (most < 0) return windowMs
+  let left = log.sum
+  for (let at = log.head; at < log.times.length; at++) {
+    left -= log.costs[at]!
+    if (left <= most) return log.times[at]! + windowMs - now
+  }
+  return windowMs
+}

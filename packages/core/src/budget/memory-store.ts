@@ -1,0 +1,242 @@
+import { type Amount, nothing, plus } from '../amount.js'
+import { HooshError } from '../errors.js'
+import type { Clock } from '../time.js'
+import { checkRepeated, countedBy, type Ending, expiryCharge, extended, notHeld, released, settled } from './ending.js'
+import { budgetExceeded, decide, type Granted } from './grant.js'
+import type { Account, Books, Held } from './memory-books.js'
+import * as ledger from './memory-books.js'
+import type * as store from './store.js'
+import type { PoolTerms } from './terms.js'
+
+export interface MemoryBudgetOptions {
+  clock: Clock
+  /** Ended reservations that are remembered, so that a repeated call finds its answer: 10,000. Expired ones apart, as many. */
+  maxEnded?: number
+  /** Entries that are remembered: 10,000. */
+  maxEntries?: number
+}
+
+/**
+ * Budgets of one process, gone with it. Every operation answers at once, so two calls cannot meet inside of one.
+ *
+ * Pools are never forgotten (about 0.6 KB each); of a pool with windows the last four are known.
+ */
+export function memoryBudgets({ clock, maxEnded = 10_000, maxEntries = 10_000 }: MemoryBudgetOptions) {
+  const books = ledger.emptyBooks(maxEnded, maxEntries)
+  return {
+    reserve: (request) => reserve(books, request, clock()),
+    extend: (id, ask) => extend(books, id, ask, clock()),
+    renew: (running, leaseMs) => renew(books, running, clock() + leaseMs),
+    settle: (id, actual) => {
+      const held = known(books, id)
+      return end(books, held, settled(held, actual), clock())
+    },
+    release: (id) => {
+      const held = known(books, id)
+      return end(books, held, released(held), clock())
+    },
+    expire: (policy) => expire(books, policy, clock()),
+    read: (pools, now) => pools.map((pool) => ledger.stateOf(ledger.accountFor(books, pool, now))),
+    list: (filter) => list(books, filter),
+    entries: (pool, page) => entries(books, pool, page),
+    find: (query) => {
+      const held = find(books, query)
+      return held === undefined ? null : ledger.reservationOf(held)
+    },
+    define: (pool, terms) => define(books, pool, terms),
+    overrides: () => [...books.overrides].map(([name, terms]) => ({ name, terms })),
+  } satisfies store.BudgetStore
+}
+
+function known(books: Books, id: string): Held {
+  const held = books.open.get(id) ?? books.ended.get(id)
+  if (held === undefined) throw notHeld(id)
+  return held
+}
+
+function reserve(books: Books, request: store.ReserveRequest, at: number): store.Grant {
+  const { id, owner, phase, ask, leaseMs, now, maxOpen, onExpire } = request
+  const first = books.open.get(id) ?? books.ended.get(id)
+  if (first !== undefined) {
+    checkRepeated({ ...first, pools: first.accounts.map(({ name }) => name) }, request)
+    return grantOf(first, first.outputTokens, [])
+  }
+  const overdue = overdueIn(books, request.pools, at)
+  if (maxOpen !== undefined && openOf(books, owner, overdue) >= maxOpen) throw tooMany(maxOpen)
+  const pools = withoutRepetition(request.pools)
+  const found = pools.map((pool) => ledger.accountFor(books, pool, now))
+  const decision = decide(ask, overdue.length === 0 ? found : found.map((account) => after(account, overdue, onExpire)))
+  if (!decision.granted) throw budgetExceeded(decision, now)
+
+  for (const late of overdue) expireOne(books, late, onExpire, at)
+  const accounts = found.map((account, index) => ledger.enterAccount(books, account, pools[index]!.terms))
+  const held = { ...born(decision), id, owner, phase, accounts, leaseUntil: at + leaseMs }
+  ledger.enterHold(books, held)
+  return grantOf(held, decision.outputTokens, overdue)
+}
+
+function born({ amount, fixed, outputTokens }: Granted) {
+  return { state: 'held' as const, held: amount, counted: fixed, charged: nothing, corrected: null, outputTokens }
+}
+
+function grantOf(held: Held, outputTokens: number, overdue: readonly Held[]): store.Grant {
+  const expired = overdue.length === 0 ? [] : overdue.map(ledger.expiredOf)
+  return {
+    outputTokens,
+    held: held.held,
+    leaseUntil: held.leaseUntil,
+    pools: held.accounts.map(ledger.stateOf),
+    expired,
+  }
+}
+
+function withoutRepetition(pools: readonly store.PoolAsk[]): readonly store.PoolAsk[] {
+  if (pools.length < 2) return pools
+  return pools.filter(({ name }, index) => pools.findIndex((other) => other.name === name) === index)
+}
+
+function overdueIn(books: Books, pools: readonly store.PoolAsk[], at: number): readonly Held[] {
+  let overdue: Held[] = []
+  for (const { name } of pools) {
+    const pool = books.pools.get(name)
+    if (pool !== undefined && at >= pool.calmUntil) overdue = overdue.concat(ledger.overdueIn(pool, at))
+  }
+  return overdue.length > 1 ? [...new Set(overdue)] : overdue
+}
+
+/** An account as it will stand once these overdue holds have ended. */
+function after(account: Account, overdue: readonly Held[], onExpire: store.ExpirePolicy['onExpire']): store.PoolState {
+  const state = ledger.stateOf(account)
+  for (const late of overdue) {
+    if (!late.accounts.some((other) => other.pool === account.pool && other.windowStart === account.windowStart))
+      continue
+    const charge = expiryCharge(late, onExpire)
+    state.used.tokens += charge.tokens
+    state.used.nanoUsd += charge.nanoUsd
+    state.held.tokens -= late.held.tokens
+    state.held.nanoUsd -= late.held.nanoUsd
+  }
+  return state
+}
+
+function openOf(books: Books, owner: string, overdue: readonly Held[]): number {
+  const open = books.byOwner.get(owner)
+  return open === undefined ? 0 : open.size - overdue.filter((late) => open.has(late)).length
+}
+
+function tooMany(maxOpen: number): HooshError {
+  return new HooshError('too_many_reservations', {
+    message: `${maxOpen} of your reservations are open, the most there may be; settle or release some first.`,
+  })
+}
+
+function extend(books: Books, id: string, ask: store.Ask, at: number): store.Grant {
+  const held = books.open.get(id)
+  if (held === undefined) throw notHeld(id)
+  const decision = decide(ask, held.accounts)
+  if (!decision.granted) throw budgetExceeded(decision, at)
+  for (const account of held.accounts) {
+    account.held.tokens += decision.amount.tokens
+    account.held.nanoUsd += decision.amount.nanoUsd
+  }
+  Object.assign(held, extended(held, decision))
+  return grantOf(held, decision.outputTokens, [])
+}
+
+function renew(books: Books, running: readonly { id: string; counted: Amount }[], leaseUntil: number): string[] {
+  const lost: string[] = []
+  for (const { id, counted } of running) {
+    const held = books.open.get(id)
+    if (held === undefined) {
+      lost.push(id)
+      continue
+    }
+    held.counted = countedBy(counted, held)
+    held.leaseUntil = leaseUntil
+    for (const { pool } of held.accounts) if (leaseUntil < pool.calmUntil) pool.calmUntil = leaseUntil
+  }
+  return lost
+}
+
+/** Books a settle or a release, unless it only repeats one. */
+function end(books: Books, held: Held, ending: Ending, at: number): store.Settlement {
+  if (!ending.repeated) {
+    ledger.post(books, held, ending, at)
+    if (ending.outcome === 'corrected') held.corrected = plus(held.charged, ending.charged)
+    else ledger.close(books, held, ending.outcome, ending.charged)
+  }
+  return { outcome: ending.outcome, overrun: ending.overrun, pools: held.accounts.map(ledger.stateOf) }
+}
+
+function expireOne(books: Books, held: Held, onExpire: store.ExpirePolicy['onExpire'], at: number): void {
+  const charged = expiryCharge(held, onExpire)
+  ledger.post(books, held, { kind: 'expired', freed: held.held, charged, overrun: nothing }, at)
+  ledger.close(books, held, 'expired', charged)
+}
+
+function expire(
+  books: Books,
+  { limit, onExpire }: store.ExpirePolicy & { limit: number },
+  at: number,
+): store.ExpiredReservation[] {
+  const overdue: Held[] = []
+  for (const held of books.open.values()) {
+    if (overdue.length >= limit) break
+    if (held.leaseUntil <= at) overdue.push(held)
+  }
+  for (const held of overdue) expireOne(books, held, onExpire, at)
+  return overdue.map(ledger.expiredOf)
+}
+
+function define(books: Books, name: string, terms: PoolTerms | null): void {
+  if (terms === null) books.overrides.delete(name)
+  else books.overrides.set(name, terms)
+  const pool = books.pools.get(name)
+  const now = terms ?? pool?.template ?? null
+  if (pool === undefined || now === null) return
+  for (const account of pool.accounts) account.terms = now
+}
+
+function list(books: Books, { limit, after: last, now }: Parameters<store.BudgetStore['list']>[0]): store.PoolState[] {
+  return firstNames(books, limit, last).map((name) => {
+    const terms = books.pools.get(name)?.accounts.at(-1)?.terms ?? null
+    return ledger.stateOf(ledger.accountFor(books, { name, terms }, now))
+  })
+}
+
+/** The next names in order. A million of them are looked through, not sorted: that would stop the process for seconds. */
+function firstNames(books: Books, limit: number, last: string | undefined): string[] {
+  let page: string[] = []
+  let cut: string | undefined
+  const trim = () => {
+    page = page.sort((a, b) => (a < b ? -1 : 1)).slice(0, limit)
+    if (page.length === limit) cut = page.at(-1)
+  }
+  const consider = (name: string) => {
+    if ((last !== undefined && name <= last) || (cut !== undefined && name >= cut)) return
+    if (page.push(name) >= 2 * limit) trim()
+  }
+  for (const name of books.pools.keys()) consider(name)
+  for (const name of books.overrides.keys()) if (!books.pools.has(name)) consider(name)
+  trim()
+  return page
+}
+
+function entries(books: Books, pool: string, { limit, before }: { limit: number; before?: string }): store.Entry[] {
+  const page: store.Entry[] = []
+  for (const entry of books.entries.newestFirst()) {
+    if (page.length >= limit) break
+    if (entry.pool === pool && (before === undefined || Number(entry.id) < Number(before))) page.push(entry)
+  }
+  return page
+}
+
+function find(books: Books, query: Parameters<store.BudgetStore['find']>[0]): Held | undefined {
+  if ('id' in query) return books.open.get(query.id) ?? books.ended.get(query.id)
+  const { tokens = 0, nanoUsd = 0 } = query.amount
+  for (const held of books.byOwner.get(query.owner) ?? []) {
+    if (held.accounts.length !== 1 || held.accounts[0]!.name !== query.pool) continue
+    if (held.held.tokens === tokens && held.held.nanoUsd === nanoUsd) return held
+  }
+  return undefined
+}
