@@ -1,1 +1,45 @@
-export {}
+export type { Amount, Capacity } from './amount.js'
+export type { AuditDetails, AuditEntry, AuditValue } from './audit/store.js'
+export type { PoolSnapshot } from './budget/snapshot.js'
+export { asHooshError, ERRORS, type ErrorCode, type ErrorDetails, HooshError } from './errors.js'
+export type { BodySource, ByteSink, GatewayReply, GatewayRequest } from './exchange.js'
+export { createGateway } from './gateway.js'
+export type {
+  CallOptions,
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatMessage,
+  ChatParams,
+  ContextCaller,
+  EmbeddingParams,
+  EmbeddingResponse,
+  Gateway,
+  HooshContext,
+  HostReservation,
+  ToolCall,
+  WireUsage,
+} from './host.js'
+export { bearerTokens, firstOf, fromJwt, fromReqUser } from './identity/resolvers.js'
+export type {
+  AuditOptions,
+  BudgetOptions,
+  CallInfo,
+  CallResult,
+  Deadlines,
+  Hooks,
+  HooshEvent,
+  HooshOptions,
+  Identify,
+  Identity,
+  Limits,
+  Logger,
+  MetricsOptions,
+  PoolSpec,
+  PriceSpec,
+  ProviderOptions,
+  ProviderType,
+  RoutingOptions,
+  Strategy,
+  Window,
+} from './options.js'
+export type { Storage } from './storage/storage.js'

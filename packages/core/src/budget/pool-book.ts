@@ -1,0 +1,90 @@
+import { LRUCache } from 'lru-cache'
+import type { Identity } from '../options.js'
+import type { Awaitable } from '../time.js'
+import type { BudgetStore, PoolAsk, PoolState } from './store.js'
+import type { PoolTerms } from './terms.js'
+
+/** Pools remembered as scarce or not. */
+const REMEMBERED_POOLS = 10_000
+
+/** What this process knows of pools without asking the store: terms, overrides, and which of them were scarce. */
+export interface PoolBook {
+  /** The host's template for each pool; null where none matches. */
+  asksFor(names: readonly string[], identity: Identity): Awaitable<PoolAsk[]>
+  /** The terms in force, as far as known here: an override made by another process counts after `refresh`. */
+  effective(ask: PoolAsk): PoolTerms | null
+  /** Takes a fresh look at the overrides. */
+  refresh(): Promise<void>
+  noteOverride(name: string, terms: PoolTerms | null): void
+  /** Whether a call's last look at one of these pools found it scarce. */
+  wasScarce(pools: readonly string[]): boolean
+  noteScarce(pools: readonly string[], scarce: boolean): void
+}
+
+export function poolBook(
+  termsFor: (name: string, identity: Identity) => Awaitable<PoolTerms | null>,
+  store: Pick<BudgetStore, 'overrides'>,
+): PoolBook {
+  let overrides = new Map<string, PoolTerms>()
+  const scarcity = new LRUCache<string, boolean>({ max: REMEMBERED_POOLS })
+  return {
+    asksFor: (names, identity) => asksFor(termsFor, names, identity),
+    effective: (ask) => overrides.get(ask.name) ?? ask.terms,
+    async refresh() {
+      overrides = new Map((await store.overrides()).map(({ name, terms }) => [name, terms]))
+    },
+    noteOverride(name, terms) {
+      if (terms === null) overrides.delete(name)
+      else overrides.set(name, terms)
+      scarcity.delete(name)
+    },
+    wasScarce: (pools) => pools.some((pool) => scarcity.get(pool) === true),
+    noteScarce(pools, scarce) {
+      for (const pool of pools) {
+        if (scarce) scarcity.set(pool, true)
+        else if (scarcity.size > 0) scarcity.delete(pool)
+      }
+    },
+  }
+}
+
+function asksFor(
+  termsFor: (name: string, identity: Identity) => Awaitable<PoolTerms | null>,
+  names: readonly string[],
+  identity: Identity,
+): Awaitable<PoolAsk[]> {
+  const asks: PoolAsk[] = []
+  for (const [index, name] of names.entries()) {
+    const terms = termsFor(name, identity)
+    if (terms instanceof Promise) return restLater(termsFor, names, identity, asks, index, terms)
+    asks.push({ name, terms })
+  }
+  return asks
+}
+
+async function restLater(
+  termsFor: (name: string, identity: Identity) => Awaitable<PoolTerms | null>,
+  names: readonly string[],
+  identity: Identity,
+  asks: PoolAsk[],
+  index: number,
+  terms: Promise<PoolTerms | null>,
+): Promise<PoolAsk[]> {
+  asks.push({ name: names[index]!, terms: await terms })
+  for (const name of names.slice(index + 1)) asks.push({ name, terms: await termsFor(name, identity) })
+  return asks
+}
+
+/** What the tightest of the pools has left, by unit; a unit that none caps is absent. Never below 0. */
+export function tightestLeft(pools: readonly PoolState[]): { tokens?: number; nanoUsd?: number } {
+  const left: { tokens?: number; nanoUsd?: number } = {}
+  for (const { terms, used, held } of pools) {
+    for (const unit of ['tokens', 'nanoUsd'] as const) {
+      const cap = terms.capacity[unit]
+      if (cap === undefined) continue
+      const rest = Math.max(0, cap - used[unit] - held[unit])
+      if (left[unit] === undefined || rest < left[unit]) left[unit] = rest
+    }
+  }
+  return left
+}

@@ -1,0 +1,77 @@
+import { hostname } from 'node:os'
+import { checkOptions } from './config/settings.js'
+import { HooshError } from './errors.js'
+import type { Gateway } from './host.js'
+import { hostContext } from './host-context.js'
+import { inProcessFetch } from './http/fetch-bridge.js'
+import { type Door, handle, serves } from './http/handle.js'
+import { routeTable } from './http/table.js'
+import type { Engine } from './inference/engine.js'
+import type { HooshOptions } from './options.js'
+import { idsFrom } from './random.js'
+import { ROUTES } from './routes/all.js'
+import { type Started, start } from './start.js'
+
+/** How long running calls have to finish when the gateway closes, ms. */
+const DRAIN_MS = 30_000
+const DEFAULT_MAX_BODY = 20 * 1024 * 1024
+
+/**
+ * Makes a gateway. Nothing happens yet: no socket, timer, file or secret is needed before the first request or
+ * `ready()`, so that a build may import the module that calls this.
+ *
+ * @throws HooshError `invalid_options` that names the option and the mend
+ */
+export function createGateway(options: HooshOptions = {}): Gateway {
+  checkOptions(options)
+  const ids = idsFrom(options.random)
+  let started: Started | null = null
+  let starting: Promise<Started> | null = null
+  let isClosing = false
+
+  const begin = (): Promise<Started> => {
+    starting ??= start(options, { node: hostname(), ids }).then(
+      (ready) => (started = ready),
+      (thrown) => {
+        starting = null
+        throw thrown instanceof HooshError ? thrown : new HooshError('not_ready', { cause: thrown })
+      },
+    )
+    return starting
+  }
+  const engine = (): Engine | Promise<Engine> => {
+    if (isClosing) throw new HooshError('shutting_down', { details: { retryAfterMs: 1_000 } })
+    return started?.engine ?? begin().then((ready) => ready.engine)
+  }
+  const door: Door = {
+    table: routeTable(ROUTES),
+    basePath: (options.basePath ?? '').replace(/\/+$/, ''),
+    rootRoutes: options.rootRoutes === true,
+    cors: options.cors?.origins ?? null,
+    maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY,
+    ids,
+    engine,
+    noteError(error, requestId) {
+      if (error.status >= 500)
+        started?.engine.logger.error({ requestId, code: error.code, err: error.cause ?? error }, error.message)
+    },
+  }
+  const parts = {
+    engine,
+    ids,
+    fetchFor: (caller: Parameters<typeof inProcessFetch>[1]) =>
+      inProcessFetch((request) => handle(door, request), caller),
+  }
+  return {
+    serves: (request) => serves(door, request),
+    handle: (request) => handle(door, request),
+    context: (caller) => hostContext(parts, caller),
+    as: (identity) => hostContext(parts, { identify: async () => identity }),
+    ready: async () => void (await engine()),
+    async close({ timeoutMs = DRAIN_MS } = {}) {
+      isClosing = true
+      const ready = started ?? (await starting?.catch(() => null))
+      await ready?.close(timeoutMs)
+    },
+  }
+}

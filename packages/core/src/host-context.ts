@@ -1,0 +1,150 @@
+import type { Amount } from './amount.js'
+import type { AuditDetails } from './audit/store.js'
+import { tightestLeft } from './budget/pool-book.js'
+import { snapshotOf } from './budget/snapshot.js'
+import { HooshError } from './errors.js'
+import type {
+  ChatCompletion,
+  ChatParams,
+  ContextCaller,
+  EmbeddingParams,
+  EmbeddingResponse,
+  HooshContext,
+} from './host.js'
+import { type Caller, normalise } from './identity/caller.js'
+import { chat, embed } from './inference/chat.js'
+import { chunksOf } from './inference/chunks.js'
+import type { Engine } from './inference/engine.js'
+import { hostReservation } from './inference/host-reservation.js'
+import { newCall } from './inference/new-call.js'
+import { chatRequest, embeddingsRequest } from './routes/schemas.js'
+import { validated } from './routes/validate.js'
+
+/** What a context works with: the engine, started on first use, and the HTTP surface for `fetch`. */
+export interface ContextParts {
+  engine(): Promise<Engine> | Engine
+  fetchFor(caller: { identify: ContextCaller['identify'] }): typeof globalThis.fetch
+  ids(): string
+}
+
+const NEVER = new AbortController().signal
+
+/** The request's caller, in process. Costs next to nothing until one of its methods is called. */
+export function hostContext(parts: ContextParts, source: ContextCaller): HooshContext {
+  let caller: Promise<Caller> | undefined
+  let requestId = source.requestId
+  const known = () => (caller ??= callerOf(source))
+  const id = () => (requestId ??= parts.ids())
+  const session = async () => {
+    const who = await known()
+    return { engine: await parts.engine(), caller: who, requestId: id() }
+  }
+  const signalOf = (signal: AbortSignal | undefined) => signal ?? NEVER
+  return {
+    identity: async () => (await known()).identity,
+    get requestId() {
+      return id()
+    },
+    budget: {
+      pools: async () => (await poolStates(await session())).map(snapshotOf),
+      available: async () => tightestLeft(await poolStates(await session())),
+      reserve: async (amount: Partial<Amount>) => hostReservation(await session(), amount),
+    },
+    audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
+    async chat(params: ChatParams, options = {}) {
+      const { engine, caller: who } = await session()
+      const plain = { ...validated(chatRequest, params), stream: false }
+      const reply = await chat(
+        engine,
+        newCall(engine, {
+          kind: 'chat',
+          params: plain,
+          bytes: null,
+          caller: who,
+          requestId: id(),
+          signal: signalOf(options.signal),
+        }),
+      )
+      return JSON.parse(textOf(reply.body)) as ChatCompletion
+    },
+    stream(params: ChatParams, options = {}) {
+      return chunksOf(async (signal) => {
+        const { engine, caller: who } = await session()
+        const streamed = { ...validated(chatRequest, params), stream: true }
+        return chat(
+          engine,
+          newCall(engine, { kind: 'chat', params: streamed, bytes: null, caller: who, requestId: id(), signal }),
+        )
+      }, options.signal)
+    },
+    async embed(params: EmbeddingParams, options = {}) {
+      const { engine, caller: who } = await session()
+      const checked = validated(embeddingsRequest, params)
+      const reply = await embed(
+        engine,
+        newCall(engine, {
+          kind: 'embeddings',
+          params: checked,
+          bytes: null,
+          caller: who,
+          requestId: id(),
+          signal: signalOf(options.signal),
+        }),
+      )
+      return JSON.parse(textOf(reply.body)) as EmbeddingResponse
+    },
+    fetch: parts.fetchFor({ identify: async () => (await known().catch(nobody))?.identity ?? null }),
+  }
+}
+
+interface Session {
+  readonly engine: Engine
+  readonly caller: Caller
+  readonly requestId: string
+}
+
+async function callerOf(source: ContextCaller): Promise<Caller> {
+  const identity = await source.identify()
+  if (identity !== null) return normalise(identity)
+  throw new HooshError('unauthenticated', { message: 'Nobody is signed in: `identify` does not know this caller.' })
+}
+
+/** Nobody is known: that is no fault for `fetch`, which answers 401. */
+function nobody(thrown: unknown): null {
+  if (thrown instanceof HooshError && thrown.code === 'unauthenticated') return null
+  throw thrown
+}
+
+async function poolStates({ engine, caller }: Session) {
+  const asks = await engine.pools.asksFor(caller.pools, caller.identity)
+  return engine.storage.budgets.read(asks, engine.clock())
+}
+
+/** Names that hoosh's own entries begin with: a host's entry must not look like one. */
+const OWN_EVENTS = /^(?:inference|budget|usage|auth|admin|audit|tool)\./
+
+async function recordEvent({ engine, caller, requestId }: Session, event: string, details: AuditDetails | undefined) {
+  const { audit } = engine
+  if (audit === null) throw new HooshError('not_found', { message: 'The audit log is turned off here.' })
+  if (typeof event !== 'string' || event === '' || event.length > 128 || OWN_EVENTS.test(event)) {
+    throw new HooshError('invalid_audit_details', {
+      message:
+        'event: must be 1 to 128 characters, and not begin with a name that hoosh uses (inference, budget, usage, auth, admin, audit, tool)',
+      details: { param: 'event' },
+    })
+  }
+  const record = audit.record({
+    event,
+    level: 'info',
+    message: event,
+    subject: caller.user,
+    requestId,
+    ...(details === undefined ? {} : { metadata: details }),
+  })
+  await audit.stage(record)
+  return { ...record, staged: true as const }
+}
+
+function textOf(body: unknown): string {
+  return typeof body === 'string' ? body : Buffer.from(body as Uint8Array).toString('utf8')
+}

@@ -1,0 +1,22 @@
+import type { GatewayReply } from '../exchange.js'
+
+/** Headers for an allowed origin; none for any other. */
+export function corsHeaders(origins: readonly string[], origin: string | undefined): Record<string, string> {
+  if (origin === undefined || !(origins.includes(origin) || origins.includes('*'))) return { vary: 'Origin' }
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers':
+      'x-request-id, x-hoosh-cache, x-hoosh-route, x-hoosh-cost-micro-usd, x-hoosh-budget-remaining, x-hoosh-budget-remaining-usd, x-hoosh-limited-by, retry-after',
+    vary: 'Origin',
+  }
+}
+
+/** Answer to a preflight; whether the origin may go on is said by `corsHeaders`. */
+export function preflight(methods: string): GatewayReply {
+  const headers = {
+    'access-control-allow-methods': methods,
+    'access-control-allow-headers': 'authorization, content-type, x-request-id, x-hoosh-provider',
+    'access-control-max-age': '600',
+  }
+  return { status: 204, headers, body: '' }
+}

@@ -1,0 +1,127 @@
+import { errorReply } from '../error-body.js'
+import { asHooshError, HooshError } from '../errors.js'
+import type { GatewayReply, GatewayRequest } from '../exchange.js'
+import { type Caller, normalise } from '../identity/caller.js'
+import type { Engine } from '../inference/engine.js'
+import type { Exchange, RouteDefinition } from '../routes/route.js'
+import { corsHeaders, preflight } from './cors.js'
+import { readJson } from './json-body.js'
+import type { RouteTable } from './table.js'
+
+/** What answering needs: the engine once it has started, the table, and where the gateway lives. */
+export interface Door {
+  readonly table: RouteTable
+  readonly basePath: string
+  readonly rootRoutes: boolean
+  readonly cors: readonly string[] | null
+  readonly maxBodyBytes: number
+  readonly ids: () => string
+  /** Starts the engine on first use; rejects with `not_ready`, `invalid_options`, `shutting_down`. */
+  engine(): Promise<Engine> | Engine
+  noteError(error: HooshError, requestId: string): void
+}
+
+/** Whether a request is hoosh's. */
+export function serves(
+  door: Door,
+  { method, path, mounted }: Pick<GatewayRequest, 'method' | 'path' | 'mounted'>,
+): boolean {
+  const below = belowBase(door, path)
+  if (below === null) return false
+  const found = door.table.find(method, below, isMounted(door, mounted))
+  if (found.kind === 'unknown') return false
+  return found.kind === 'route' || method !== 'OPTIONS' || door.cors !== null
+}
+
+/** Answers a request. Never rejects. */
+export async function handle(door: Door, request: GatewayRequest): Promise<GatewayReply> {
+  const requestId = request.requestId ?? givenId(request) ?? door.ids()
+  let reply: GatewayReply
+  try {
+    reply = await answer(door, request, requestId)
+  } catch (thrown) {
+    const error = asHooshError(thrown)
+    door.noteError(error, requestId)
+    reply = errorReply(error, requestId)
+  }
+  if (door.cors !== null) Object.assign(reply.headers, corsHeaders(door.cors, request.header('origin')))
+  return reply
+}
+
+async function answer(door: Door, request: GatewayRequest, requestId: string): Promise<GatewayReply> {
+  const { method, path } = request
+  const below = belowBase(door, path)
+  const found = below === null ? null : door.table.find(method, below, isMounted(door, request.mounted))
+  if (found === null || found.kind === 'unknown') {
+    throw new HooshError('not_found', { message: `There is nothing at ${method} ${shortened(path)}.` })
+  }
+  if (found.kind === 'other-method') {
+    if (method === 'OPTIONS' && door.cors !== null) return preflight(found.allow)
+    throw new HooshError('method_not_allowed', {
+      message: `${shortened(path)} takes ${found.allow}.`,
+      details: { allow: found.allow },
+    })
+  }
+  const starting = door.engine()
+  const engine = starting instanceof Promise ? await starting : starting
+  const caller = await admitted(engine, request, found.route, requestId)
+  const exchange: Exchange = {
+    request,
+    params: found.params,
+    requestId,
+    readJson: () => readJson(request, door.maxBodyBytes),
+    whoever: () => callerOf(request),
+    get caller() {
+      if (caller === null) throw new HooshError('unauthenticated')
+      return caller
+    },
+  }
+  return found.route.handle(exchange, engine)
+}
+
+/** Who may pass: nobody is let in who is not identified, and admins alone where only they may. */
+async function admitted(
+  engine: Engine,
+  request: GatewayRequest,
+  { access }: RouteDefinition,
+  requestId: string,
+): Promise<Caller | null> {
+  if (access === 'anyone') return null
+  if (access === 'scraper' && engine.mayScrape(request.header('authorization'))) return null
+  const caller = await callerOf(request)
+  if (caller === null) {
+    engine.metrics.refused('unauthenticated')
+    await engine.audit?.authFailed({ requestId, path: shortened(request.path) })
+    throw new HooshError('unauthenticated', {
+      message: 'Nobody is signed in. Send the credentials that this app expects.',
+    })
+  }
+  if (access !== 'identity' && !caller.admin)
+    throw new HooshError('forbidden', { message: 'This endpoint is for the role `admin`.' })
+  return caller
+}
+
+async function callerOf(request: GatewayRequest): Promise<Caller | null> {
+  const identity = await request.identify()
+  return identity === null ? null : normalise(identity)
+}
+
+function belowBase({ basePath }: Door, path: string): string | null {
+  if (basePath === '') return path
+  if (path === basePath) return '/'
+  return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : null
+}
+
+function isMounted({ basePath, rootRoutes }: Door, mounted: boolean | undefined): boolean {
+  return rootRoutes || mounted === true || basePath !== ''
+}
+
+/** The caller's own id, if it is short and plain enough for a header and a log line. */
+function givenId(request: GatewayRequest): string | null {
+  const id = request.header('x-request-id')
+  return id !== undefined && /^[\w.:-]{1,128}$/.test(id) ? id : null
+}
+
+function shortened(path: string): string {
+  return path.length <= 100 ? path : `${path.slice(0, 100)}…`
+}

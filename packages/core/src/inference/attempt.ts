@@ -1,0 +1,162 @@
+import { plus } from '../amount.js'
+import type { Quote } from '../cost/prices.js'
+import { HooshError } from '../errors.js'
+import type { UpstreamFailure, UpstreamReply, UpstreamRequest } from '../providers/provider.js'
+import { beginTrial, isPassable, recordFailure, recordNeither, recordSuccess } from '../routing/circuit.js'
+import { type Candidate, observeLatency } from '../routing/route.js'
+import { takeRates } from './admit.js'
+import type { Call, CallHold } from './call.js'
+import type { Engine } from './engine.js'
+import { holdForAttempt, promptAmount } from './hold.js'
+
+const MINUTE_MS = 60_000
+
+/** One candidate with its price and the request as it goes up there. */
+export interface Try {
+  readonly candidate: Candidate
+  readonly quote: Quote
+  /** Our limit rather than the caller's is what the provider was told. */
+  readonly limitedByBudget: boolean
+  readonly request: Pick<UpstreamRequest, 'body' | 'params'>
+}
+
+/**
+ * Step 6: candidates in order until one has begun to answer.
+ *
+ * @param prepare makes a candidate's request; null where it cannot be used (no price on a pool with money)
+ * @param receive takes the answer to where failing over is not possible any more: all of a plain answer, the first
+ *   event of a stream
+ * @throws HooshError as the caller may see it, once no candidate is left or trying another would not help
+ */
+export async function attempt<Received>(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  steps: {
+    candidates: readonly Candidate[]
+    prepare(candidate: Candidate): Try | null
+    receive(reply: UpstreamReply, tried: Try, signal: AbortSignal): Promise<Received | UpstreamFailure>
+  },
+): Promise<{ tried: Try; received: Received }> {
+  const { signal } = held.cut
+  const failures: HooshError[] = []
+  let waitMs = Infinity
+  for (const candidate of steps.candidates) {
+    throwIfEnded(engine, call, held)
+    const tried = steps.prepare(candidate)
+    if (tried === null || !(await mayTry(engine, held, tried, failures))) continue
+    const { circuit } = candidate.route
+    beginTrial(circuit, engine.clock())
+    held.attempts += 1
+    const result = await sendAndReceive(engine, call, tried, signal, steps.receive)
+    if (!isFailure(result)) {
+      if (recordSuccess(circuit))
+        engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
+      return { tried, received: result as Received }
+    }
+    noteFailure(engine, call, held, tried, result)
+    if (held.cut.signal.aborted) throw held.cut.signal.reason
+    if (!result.retryable) throw result.error
+    failures.push(result.error)
+    waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
+  }
+  throw lastWord(call, failures, waitMs, held)
+}
+
+async function sendAndReceive<Received>(
+  engine: Engine,
+  call: Call,
+  tried: Try,
+  signal: AbortSignal,
+  receive: (reply: UpstreamReply, tried: Try, signal: AbortSignal) => Promise<Received | UpstreamFailure>,
+): Promise<Received | UpstreamFailure> {
+  const { deadlines } = engine.settings
+  const { route, model } = tried.candidate
+  const sentAt = engine.clock()
+  const reply = await route.provider.send({
+    kind: call.kind,
+    stream: call.stream,
+    model,
+    ...tried.request,
+    requestId: call.requestId,
+    signal,
+    firstByteMs: withinTotal(engine, call, call.stream ? deadlines.firstByteMs : deadlines.plainMs),
+    idleMs: deadlines.idleMs,
+  })
+  if (!reply.ok) return reply
+  const received = await receive(reply, tried, signal)
+  if (!isFailure(received)) observeLatency(route, engine.clock() - sentAt)
+  return received
+}
+
+function withinTotal(engine: Engine, call: Call, ms: number): number {
+  const { totalMs } = engine.settings.deadlines
+  return totalMs === undefined ? ms : Math.max(1, Math.min(ms, call.startedAt + totalMs - engine.clock()))
+}
+
+function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
+  if (held.cut.signal.aborted) throw held.cut.signal.reason
+  const { totalMs } = engine.settings.deadlines
+  if (totalMs !== undefined && engine.clock() - call.startedAt >= totalMs) throw new HooshError('total_timeout')
+}
+
+/** Whether the route takes one more call this minute, its circuit lets it pass, and the pools pay for the attempt. */
+async function mayTry(engine: Engine, held: CallHold, tried: Try, failures: HooshError[]): Promise<boolean> {
+  const { route } = tried.candidate
+  if (!isPassable(route.circuit, engine.clock())) return false
+  if (route.rpm !== undefined) {
+    try {
+      await takeRates(engine, [{ key: `route ${route.name}`, limit: route.rpm, windowMs: MINUTE_MS, cost: 1 }])
+    } catch (error) {
+      if (!(error instanceof HooshError) || error.code !== 'rate_limit_exceeded') throw error
+      failures.push(error)
+      return false
+    }
+  }
+  return held.attempts === 0 && tried.quote === held.quote ? true : holdForAttempt(engine, held, tried.quote)
+}
+
+function noteFailure(engine: Engine, call: Call, held: CallHold, tried: Try, failure: UpstreamFailure): void {
+  const { route, model } = tried.candidate
+  if (failure.mayBill) held.spent = plus(held.spent, promptAmount(held.promptTokens, tried.quote))
+  if (failure.blameless) recordNeither(route.circuit)
+  else if (recordFailure(route.circuit, engine.clock())) {
+    engine.events.emit({ type: 'route.health', route: route.name, healthy: false })
+  }
+  engine.metrics.attemptFailed(route.type, model, failure.error.code)
+  engine.logger.warn(
+    { requestId: call.requestId, route: route.name, model, code: failure.error.code },
+    'attempt failed',
+  )
+}
+
+/** What the caller is told when every candidate has failed. */
+function lastWord(call: Call, failures: readonly HooshError[], waitMs: number, held: CallHold): HooshError {
+  const last = failures[failures.length - 1]
+  if (last === undefined) {
+    return new HooshError('providers_unavailable', {
+      message: `No provider of the model "${call.model}" can take this call now.`,
+    })
+  }
+  const retryAfterMs = waitMs === Infinity ? last.details.retryAfterMs : waitMs
+  const billed = held.spent.tokens > 0
+  const details = {
+    ...last.details,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(billed ? { retryable: false } : {}),
+  }
+  if (failures.every(({ status }) => status === 429)) {
+    const code = last.code === 'rate_limit_exceeded' ? 'rate_limit_exceeded' : 'provider_rate_limited'
+    return new HooshError(code, { message: last.message, details, cause: last })
+  }
+  const telling = failures.find(({ status }) => status !== 429) ?? last
+  return new HooshError(telling.code, {
+    message: telling.message,
+    details: { ...telling.details, ...details },
+    cause: telling,
+  })
+}
+
+export function isFailure(result: unknown): result is UpstreamFailure {
+  return typeof result === 'object' && result !== null && 'ok' in result && result.ok === false
+}

@@ -1,0 +1,176 @@
+import type { AuditLog } from '../audit/log.js'
+import type { AuditRecord } from '../audit/store.js'
+import { promptBound } from '../context/estimate.js'
+import { tokenFacts } from '../context/token-facts.js'
+import { asHooshError, HooshError } from '../errors.js'
+import { providerFacts } from '../providers/catalog.js'
+import type { Candidate } from '../routing/route.js'
+import { type Admitted, admit } from './admit.js'
+import type { Try } from './attempt.js'
+import { type Call, type CallHold, infoOf } from './call.js'
+import { type Charge, chargeOfNothing } from './charge.js'
+import type { Engine } from './engine.js'
+import { factsOn } from './facts.js'
+import { hold, quoteFor } from './hold.js'
+import { limitToSend, type OutputRange, outputRange } from './output-range.js'
+import { upstreamBody } from './request-body.js'
+import { type RunningCall, runningCall } from './running.js'
+import { type Ending, type Settled, settle } from './settle.js'
+
+/** A call that holds its budget: from here on `finish` is owed, exactly once. */
+export interface Begun {
+  readonly call: Call
+  readonly admitted: Admitted
+  readonly held: CallHold
+  readonly range: OutputRange
+  readonly running: RunningCall
+  readonly forwardAbort: () => void
+}
+
+/**
+ * Steps 1 to 5: everything before a provider hears of the call. What is refused here has cost nothing.
+ *
+ * @throws HooshError of the step that refused
+ */
+export async function begin(engine: Engine, call: Call): Promise<Begun> {
+  let admitted: Admitted | undefined
+  try {
+    admitted = await admit(engine, call)
+    await engine.settings.hooks?.beforeCall?.(infoOf(call))
+    return await reserveFor(engine, call, admitted)
+  } catch (thrown) {
+    if (admitted !== undefined) engine.concurrency.leave(admitted.places)
+    const error = asHooshError(thrown)
+    await noteRefusal(engine, call, error)
+    throw error
+  }
+}
+
+async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promise<Begun> {
+  const { candidates, asks } = admitted
+  const first = candidates.find((candidate) => quoteFor(engine, asks, candidate) !== null)
+  if (first === undefined) {
+    throw new HooshError('unpriced_model', {
+      message: `No price is known for the model "${call.model}", and a pool that pays for it has a cap in money. Add it to \`prices\`, or give the pool \`unpriced: 'allow'\`.`,
+      details: { param: 'model' },
+    })
+  }
+  const facts = factsOn(first.route, first.model)
+  const range = call.kind === 'chat' ? outputRange(call.params, first.route, facts, engine.settings.budget) : NO_OUTPUT
+  const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first)
+  const held = await hold(engine, call, {
+    asks,
+    quote: quoteFor(engine, asks, first)!,
+    range,
+    bound: promptBound(call.params, tokenFacts(first.route, first.model)),
+    intent,
+  })
+  if (intent !== undefined) await stageIntent(engine, call, intent)
+  const running = runningCall(
+    held,
+    () => ({ tokens: held.promptTokens + held.counted, nanoUsd: held.held.nanoUsd }),
+    engine.clock(),
+  )
+  engine.running.add(running)
+  const forwardAbort = () => held.cut.abort(new HooshError('client_closed'))
+  if (call.signal.aborted) forwardAbort()
+  else call.signal.addEventListener('abort', forwardAbort, { once: true })
+  return { call, admitted, held, range, running, forwardAbort }
+}
+
+/** Embeddings have no output to hold. */
+const NO_OUTPUT: OutputRange = {
+  floor: 0,
+  wish: 0,
+  atMost: 0,
+  choices: 1,
+  callerLimit: null,
+  modelLimit: null,
+  routeLimit: null,
+  watchable: false,
+}
+
+function intentOf(audit: AuditLog, call: Call, first: Candidate): AuditRecord {
+  return audit.record({
+    event: 'inference.request',
+    level: 'info',
+    message: `A call of ${call.kind} begins.`,
+    provider: first.route.type,
+    model: call.model,
+    subject: call.caller.user,
+    pool: call.pools[0]!,
+    reservation: call.id,
+    requestId: call.requestId,
+    metadata: { kind: call.kind, stream: call.stream },
+  })
+}
+
+/** The intent is durable before the provider hears of the call; where it cannot be, there is no call. */
+async function stageIntent(engine: Engine, call: Call, intent: AuditRecord): Promise<void> {
+  if (engine.storage.budgets.persists?.includes('audit') === true) return engine.audit!.staged(intent)
+  try {
+    const staged = engine.audit!.stage(intent)
+    if (staged !== undefined) await staged
+  } catch (error) {
+    await engine.storage.budgets.release(call.id)
+    throw error
+  }
+}
+
+async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promise<void> {
+  engine.metrics.refused(error.code)
+  engine.events.emit({ type: 'inference.refused', requestId: call.requestId, user: call.caller.user, code: error.code })
+  if (engine.settings.hooks?.onError !== undefined) await engine.settings.hooks.onError(infoOf(call), error)
+  if (engine.audit === null || error.code === 'store_unavailable') return
+  await engine.audit.refused({
+    message: error.message,
+    model: call.model,
+    subject: call.caller.user,
+    pool: call.pools[0]!,
+    requestId: call.requestId,
+    metadata: { code: error.code },
+  })
+}
+
+/** A candidate's request; null where a pool with money meets a model without a price. */
+export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try | null {
+  const { call, held, range, admitted } = begun
+  const quote = quoteFor(engine, admitted.asks, candidate)
+  if (quote === null) return null
+  const isSoft = engine.settings.budget.enforcement === 'soft'
+  const allowed = isSoft ? Infinity : range.watchable ? held.couldGive : held.granted
+  const limit = call.kind === 'chat' ? limitToSend(range, allowed) : null
+  const facts = providerFacts(candidate.route.type)
+  const request = upstreamBody(call, {
+    model: candidate.model,
+    limit,
+    limitField: facts.limitField(candidate.model),
+    askUsage: call.stream && facts.streamOptions,
+  })
+  const wanted = Math.min(range.callerLimit ?? Infinity, range.routeLimit ?? Infinity, range.modelLimit ?? Infinity)
+  return { candidate, quote, limitedByBudget: limit !== null && limit < wanted, request }
+}
+
+/** The end of every call that has begun, whatever became of it. */
+export async function finish(engine: Engine, begun: Begun, ending: Ending): Promise<Settled> {
+  begun.call.signal.removeEventListener('abort', begun.forwardAbort)
+  try {
+    return await settle(engine, begun.call, begun.held, begun.admitted, ending)
+  } finally {
+    engine.running.remove(begun.running)
+    engine.concurrency.leave(begun.admitted.places)
+  }
+}
+
+/** A call that ended without an answer. */
+export async function finishFailed(
+  engine: Engine,
+  begun: Begun,
+  thrown: unknown,
+  charge: Charge = chargeOfNothing(begun.held),
+): Promise<HooshError> {
+  const error = asHooshError(thrown)
+  const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
+  await finish(engine, begun, { outcome, candidate: begun.admitted.candidates[0]!, charge, error })
+  return error
+}

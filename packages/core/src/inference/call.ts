@@ -1,0 +1,56 @@
+import type { Amount } from '../amount.js'
+import type { Quote } from '../cost/prices.js'
+import type { Caller } from '../identity/caller.js'
+import type { CallInfo } from '../options.js'
+
+/** One paid call on its way through the steps. */
+export interface Call {
+  /** Also the reservation's id. */
+  readonly id: string
+  readonly requestId: string
+  readonly kind: 'chat' | 'embeddings'
+  readonly stream: boolean
+  readonly params: Readonly<Record<string, unknown>>
+  /** The body as it came, so that a request which changes nothing goes up as those bytes. */
+  readonly bytes: Uint8Array | null
+  readonly model: string
+  readonly caller: Caller
+  /** Every pool that pays. */
+  readonly pools: readonly string[]
+  /** The only route wanted. */
+  readonly provider: string | undefined
+  /** Models to try after everything else. */
+  readonly fallbacks: readonly string[] | undefined
+  /** Aborted when whoever waits for the answer has gone. */
+  readonly signal: AbortSignal
+  /** On the gateway's clock. */
+  readonly startedAt: number
+}
+
+/** What is held for a call, and what it has cost so far. The one mutable thing of a call. */
+export interface CallHold {
+  readonly id: string
+  /** Output tokens granted so far, of all choices together. */
+  granted: number
+  held: Amount
+  /** Upper bound of the prompt's tokens that the hold contains. */
+  promptTokens: number
+  /** The same, counted as closely as we can; asked for only when an answer broke off. */
+  readonly countPrompt: () => number | Promise<number>
+  /** Price of the candidate that is being tried. */
+  quote: Quote
+  /** Output tokens delivered so far, by our own count. */
+  counted: number
+  /** What failed attempts may have been billed. */
+  spent: Amount
+  attempts: number
+  /** Most that all choices together may still get: granted plus what the pools had left. Infinite where none caps. */
+  couldGive: number
+  /** Ends the call with a reason: the client has gone, the lease was lost, the gateway stops. */
+  readonly cut: AbortController
+}
+
+export function infoOf(call: Call): CallInfo {
+  const { requestId, kind, model, stream, params } = call
+  return { requestId, identity: call.caller.identity, kind, model, stream, params }
+}

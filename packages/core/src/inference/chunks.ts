@@ -1,0 +1,93 @@
+import { asHooshError, HooshError } from '../errors.js'
+import type { ByteSink, GatewayReply } from '../exchange.js'
+import type { ChatCompletionChunk } from '../host.js'
+import { eventScanner } from './event-scanner.js'
+import { asBuffer } from './plain-answer.js'
+import { parseData } from './stream-event.js'
+
+/**
+ * A streamed reply as chunks, for code in this process. Nothing starts before the first is asked for; leaving the loop
+ * early ends the call, and a slow loop slows the provider.
+ */
+export async function* chunksOf(
+  start: (signal: AbortSignal) => Promise<GatewayReply>,
+  outer: AbortSignal | undefined,
+): AsyncGenerator<ChatCompletionChunk> {
+  const gone = new AbortController()
+  const leave = () => gone.abort(new HooshError('client_closed'))
+  if (outer?.aborted === true) leave()
+  else outer?.addEventListener('abort', leave, { once: true })
+  const queue = eventQueue()
+  try {
+    const { body } = await start(gone.signal)
+    if (typeof body !== 'function') throw new HooshError('internal_error')
+    const writing = body(queue.sink).then(
+      () => queue.close(),
+      (thrown) => queue.close(asHooshError(thrown)),
+    )
+    for (;;) {
+      const event = await queue.next()
+      if (event === null) break
+      const json = parseData(event.toString('latin1')) as
+        | (ChatCompletionChunk & { error?: { message?: string } })
+        | null
+      if (json === null) continue
+      if (json.error !== undefined)
+        throw new HooshError('provider_error', { message: json.error.message ?? 'The stream failed.' })
+      yield json
+    }
+    await writing
+    if (gone.signal.aborted) throw gone.signal.reason
+  } finally {
+    outer?.removeEventListener('abort', leave)
+    queue.abandon()
+    leave()
+  }
+}
+
+/** Events between a writer and a reader; a write is finished when the reader has caught up. */
+function eventQueue() {
+  const scanner = eventScanner()
+  const events: Buffer[] = []
+  let isClosed = false
+  let failure: HooshError | undefined
+  let wakeReader: (() => void) | undefined
+  let wakeWriter: (() => void) | undefined
+  const sink: ByteSink = {
+    write(chunk) {
+      events.push(...scanner.push(typeof chunk === 'string' ? Buffer.from(chunk) : asBuffer(chunk)))
+      wakeReader?.()
+      if (events.length === 0 || isClosed) return
+      return new Promise((resolve) => {
+        wakeWriter = resolve
+      })
+    },
+    get closed() {
+      return isClosed
+    },
+  }
+  return {
+    sink,
+    async next(): Promise<Buffer | null> {
+      for (;;) {
+        const event = events.shift()
+        if (event !== undefined) return event
+        wakeWriter?.()
+        if (failure !== undefined) throw failure
+        if (isClosed) return null
+        await new Promise<void>((resolve) => {
+          wakeReader = resolve
+        })
+      }
+    },
+    close(error?: HooshError) {
+      isClosed = true
+      failure = error
+      wakeReader?.()
+    },
+    abandon() {
+      isClosed = true
+      wakeWriter?.()
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import type { AuditLog } from '../audit/log.js'
+import type { PoolBook } from '../budget/pool-book.js'
+import type { Settings } from '../config/settings.js'
+import type { PriceBook } from '../cost/prices.js'
+import type { EventBus } from '../observability/events.js'
+import type { Metrics } from '../observability/metrics.js'
+import type { Logger } from '../options.js'
+import type { ListedModel } from '../routing/model-list.js'
+import type { Route } from '../routing/route.js'
+import type { Router } from '../routing/router.js'
+import type { Storage } from '../storage/storage.js'
+import type { Clock } from '../time.js'
+import type { Concurrency } from './concurrency.js'
+import type { RunningCalls } from './running.js'
+import type { SettleRetries } from './settle-retries.js'
+
+/** What the steps of a call work with: one gateway's parts. */
+export interface Engine {
+  readonly settings: Settings
+  readonly router: Router
+  readonly pools: PoolBook
+  readonly storage: Storage
+  readonly prices: PriceBook
+  /** Null where the host turned the log off. */
+  readonly audit: AuditLog | null
+  readonly metrics: Metrics
+  readonly events: EventBus
+  readonly logger: Logger
+  readonly running: RunningCalls
+  readonly concurrency: Concurrency
+  readonly retries: SettleRetries
+  readonly clock: Clock
+  readonly ids: () => string
+  /** Whether an `Authorization` header carries the scrape token. */
+  mayScrape(authorization: string | undefined): boolean
+  /** Models by name, as providers list them. */
+  listModels(): Promise<ListedModel[]>
+  /** How output of a model is counted: never fewer tokens than its provider counts. */
+  outputCounter(model: string, route: Route): (text: string) => number
+}

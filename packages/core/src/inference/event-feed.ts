@@ -1,0 +1,113 @@
+import { HooshError } from '../errors.js'
+import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
+import { eventScanner } from './event-scanner.js'
+import { asBuffer, brokenOff } from './plain-answer.js'
+import { readEvent } from './stream-event.js'
+
+/** A provider's stream as whole SSE events. Holds them back until somebody is attached. */
+export interface EventFeed {
+  /** Called once; what came before is handed over at once. */
+  attach(reader: EventReader): void
+  pause(): void
+  resume(): void
+  abort(): void
+}
+
+export interface EventReader {
+  events(events: Buffer[]): void
+  end(): void
+  fail(error: HooshError): void
+}
+
+/**
+ * Waits for the first event of a stream: until then another candidate may still answer instead.
+ *
+ * An error event that comes first, and a stream that ends without any, are failures of the attempt.
+ */
+export function openFeed(reply: UpstreamReply, signal: AbortSignal): Promise<EventFeed | UpstreamFailure> {
+  return new Promise((resolve) => {
+    const { body } = reply
+    const scanner = eventScanner()
+    const early: Buffer[] = []
+    let ending: HooshError | 'end' | null = null
+    let reader: EventReader | null = null
+    let opened = false
+
+    const feed: EventFeed = {
+      attach(attached) {
+        reader = attached
+        if (early.length > 0) attached.events(early)
+        if (ending === 'end') attached.end()
+        else if (ending !== null) attached.fail(ending)
+        else body.resume()
+      },
+      pause: () => body.pause(),
+      resume: () => body.resume(),
+      abort: () => body.abort(),
+    }
+    const settleOn = (result: EventFeed | UpstreamFailure) => {
+      if (opened) return
+      opened = true
+      signal.removeEventListener('abort', aborted)
+      resolve(result)
+    }
+    const aborted = () => {
+      body.abort()
+      settleOn(brokenOff(new HooshError('client_closed'), { blameless: true, retryable: false }))
+    }
+    const finish = (how: HooshError | 'end') => {
+      if (reader === null) {
+        ending = how
+        settleOn(early.some(isTelling) ? feed : brokenOff(how === 'end' ? emptyAnswer() : how))
+      } else if (how === 'end') reader.end()
+      else reader.fail(how)
+    }
+    const deliver = (events: Buffer[]) => {
+      if (events.length === 0) return
+      if (reader !== null) return reader.events(events)
+      early.push(...events)
+      if (!events.some(isTelling)) return
+      const error = errorIn(early)
+      if (error !== null) {
+        body.abort()
+        return settleOn(brokenOff(error))
+      }
+      body.pause()
+      settleOn(feed)
+    }
+    if (signal.aborted) return aborted()
+    signal.addEventListener('abort', aborted, { once: true })
+    body.start({
+      data(chunk) {
+        try {
+          deliver(scanner.push(asBuffer(chunk)))
+        } catch (error) {
+          body.abort()
+          finish(error as HooshError)
+        }
+      },
+      end() {
+        const rest = scanner.rest()
+        if (rest !== null) deliver([Buffer.concat([rest, Buffer.from('\n\n')])])
+        finish('end')
+      },
+      fail: finish,
+    })
+  })
+}
+
+/** Whether an event says anything; comments and empty ones do not. */
+function isTelling(event: Buffer): boolean {
+  return readEvent(event.toString('latin1')).kind !== 'other' || event.indexOf('data:') >= 0
+}
+
+function errorIn(events: readonly Buffer[]): HooshError | null {
+  const isError = events.some((event) => readEvent(event.toString('latin1')).kind === 'error')
+  return isError
+    ? new HooshError('provider_error', { message: 'The provider answered with an error instead of a stream.' })
+    : null
+}
+
+function emptyAnswer(): HooshError {
+  return new HooshError('provider_error', { message: "The provider's stream ended before its first event." })
+}

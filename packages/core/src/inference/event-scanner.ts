@@ -1,0 +1,92 @@
+import { HooshError } from '../errors.js'
+
+const LF = 0x0a
+const CR = 0x0d
+/** Longest event that is waited for, bytes. */
+const MAX_EVENT_BYTES = 4 * 1024 * 1024
+
+/** Finds where SSE events end in a stream of chunks, without decoding them. */
+export interface EventScanner {
+  /** The events of which the end has come, each with its blank line; what is incomplete is kept. */
+  push(chunk: Buffer): Buffer[]
+  /** What is left at the end of the stream: an event without its blank line, or nothing. */
+  rest(): Buffer | null
+}
+
+export function eventScanner(): EventScanner {
+  let kept: Buffer[] = []
+  let keptBytes = 0
+  let isFirst = true
+  return {
+    push(chunk) {
+      let buffer = chunk
+      if (keptBytes > 0) {
+        keptBytes += chunk.length
+        if (keptBytes > MAX_EVENT_BYTES) throw tooLong()
+        kept.push(chunk)
+        // Joining per chunk would be quadratic for one long event: look for its end across the seam only.
+        if (!mayEndAnEvent(kept[kept.length - 2]!, chunk)) return []
+        buffer = Buffer.concat(kept, keptBytes)
+      }
+      if (isFirst && buffer.length >= 3) {
+        isFirst = false
+        if (buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf) buffer = buffer.subarray(3)
+      }
+      const events: Buffer[] = []
+      const end = split(buffer, events)
+      kept = end < buffer.length ? [end === 0 ? buffer : buffer.subarray(end)] : []
+      keptBytes = buffer.length - end
+      return events
+    },
+    rest() {
+      return keptBytes === 0 ? null : Buffer.concat(kept, keptBytes)
+    },
+  }
+}
+
+/** Splits at blank lines (LF, CR LF or CR); returns where the incomplete rest begins. */
+function split(buffer: Buffer, events: Buffer[]): number {
+  if (buffer.indexOf(CR) < 0) return splitAtLineFeeds(buffer, events)
+  let start = 0
+  let at = 0
+  let lineStart = 0
+  while (at < buffer.length) {
+    const byte = buffer[at]!
+    if (byte !== LF && byte !== CR) {
+      at += 1
+      continue
+    }
+    // A CR at the very end may be the first half of CR LF: wait for what follows.
+    if (byte === CR && at + 1 === buffer.length) break
+    const next = byte === CR && buffer[at + 1] === LF ? at + 2 : at + 1
+    if (at === lineStart) {
+      if (at > start) events.push(buffer.subarray(start, next))
+      start = next
+    }
+    at = next
+    lineStart = next
+  }
+  return start
+}
+
+function splitAtLineFeeds(buffer: Buffer, events: Buffer[]): number {
+  let start = 0
+  for (;;) {
+    const end = buffer.indexOf('\n\n', start, 'latin1')
+    if (end < 0) return start
+    if (end > start || buffer[start] !== LF) events.push(buffer.subarray(start, end + 2))
+    start = end + 2
+  }
+}
+
+function mayEndAnEvent(before: Buffer, chunk: Buffer): boolean {
+  const last = before[before.length - 1]
+  if ((last === LF || last === CR) && (chunk[0] === LF || chunk[0] === CR)) return true
+  return chunk.indexOf('\n\n') >= 0 || chunk.indexOf(CR) >= 0
+}
+
+function tooLong(): HooshError {
+  return new HooshError('provider_error', {
+    message: `The provider sent an event of more than ${MAX_EVENT_BYTES} bytes.`,
+  })
+}

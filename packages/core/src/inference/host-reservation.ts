@@ -1,0 +1,66 @@
+import { type Amount, nothing } from '../amount.js'
+import { HooshError } from '../errors.js'
+import type { HostReservation } from '../host.js'
+import type { Caller } from '../identity/caller.js'
+import type { Engine } from './engine.js'
+import { reportExpired } from './expired.js'
+import type { RunningCall } from './running.js'
+
+/** How long a host's reservation is kept alive, ms. */
+const LONGEST_MS = 3_600_000
+
+/**
+ * Holds an amount in all pools of a caller for the host's own work, renewed until it ends, at most an hour.
+ *
+ * @throws HooshError `invalid_request` (nothing, or no whole amounts), `budget_exceeded`, `store_unavailable`
+ */
+export async function hostReservation(
+  { engine, caller }: { engine: Engine; caller: Caller },
+  amount: Partial<Amount>,
+): Promise<HostReservation> {
+  const fixed = wholeAmount(amount)
+  if (fixed.tokens + fixed.nanoUsd === 0)
+    throw new HooshError('invalid_request', { message: 'amount: reserve tokens, nanoUsd, or both' })
+  const id = engine.ids()
+  const { budgets } = engine.storage
+  const { leaseMs, onExpire } = engine.settings.budget
+  const ask = { fixed, each: nothing, floor: 0, wish: 0, atMost: 0 }
+  const asks = await engine.pools.asksFor(caller.pools, caller.identity)
+  const startedAt = engine.clock()
+  const grant = await budgets.reserve({
+    id,
+    owner: caller.user,
+    phase: 'reserved',
+    pools: asks,
+    ask,
+    leaseMs,
+    now: startedAt,
+    onExpire,
+  })
+  await reportExpired(engine, grant.expired)
+  const running: RunningCall = { id, counted: () => fixed, cut: new AbortController(), renewedAt: startedAt }
+  engine.running.addReservation(running, startedAt + LONGEST_MS)
+  return {
+    id,
+    async settle(actual) {
+      await budgets.settle(id, wholeAmount(actual))
+      engine.running.remove(running)
+    },
+    async release() {
+      await budgets.release(id)
+      engine.running.remove(running)
+    },
+  }
+}
+
+function wholeAmount({ tokens = 0, nanoUsd = 0 }: Partial<Amount>): Amount {
+  for (const [param, value] of Object.entries({ tokens, nanoUsd })) {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new HooshError('invalid_request', {
+        message: `${param}: must be a whole number of at least 0`,
+        details: { param },
+      })
+    }
+  }
+  return { tokens, nanoUsd }
+}

@@ -1,0 +1,53 @@
+import { HooshError } from '../errors.js'
+import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
+
+/** Largest plain answer that is taken, bytes. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+/** All bytes of a plain answer, or why they did not all come. Nothing has reached the caller yet. */
+export function receiveWhole(reply: UpstreamReply, signal: AbortSignal): Promise<Buffer | UpstreamFailure> {
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    const end = (result: Buffer | UpstreamFailure) => {
+      signal.removeEventListener('abort', aborted)
+      resolve(result)
+    }
+    const aborted = () => {
+      reply.body.abort()
+      end(brokenOff(new HooshError('client_closed'), { blameless: true, retryable: false }))
+    }
+    if (signal.aborted) return aborted()
+    signal.addEventListener('abort', aborted, { once: true })
+    reply.body.start({
+      data(chunk) {
+        bytes += chunk.length
+        chunks.push(chunk)
+        if (bytes <= MAX_ANSWER_BYTES) return
+        reply.body.abort()
+        end(
+          brokenOff(
+            new HooshError('provider_error', {
+              message: `The provider's answer is longer than ${MAX_ANSWER_BYTES} bytes.`,
+            }),
+          ),
+        )
+      },
+      end() {
+        end(chunks.length === 1 ? asBuffer(chunks[0]!) : Buffer.concat(chunks, bytes))
+      },
+      fail(error) {
+        end(brokenOff(error))
+      },
+    })
+  })
+}
+
+/** An answer that had begun: the provider may bill for it. */
+export function brokenOff(error: HooshError, how: { blameless?: boolean; retryable?: boolean } = {}): UpstreamFailure {
+  return { ok: false, error, retryable: how.retryable ?? true, mayBill: true, blameless: how.blameless ?? false }
+}
+
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,0 +1,107 @@
+import { completionTokens, promptTokens } from '../cost/usage.js'
+import type { ReportedUsage } from '../cost/wire-usage.js'
+import { HooshError } from '../errors.js'
+import type { GatewayReply } from '../exchange.js'
+import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
+import { attempt, isFailure, type Try } from './attempt.js'
+import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
+import type { Call } from './call.js'
+import { chargeOf } from './charge.js'
+import type { Engine } from './engine.js'
+import { brokenOff, receiveWhole } from './plain-answer.js'
+import { callHeaders, headersOfBill } from './reply-headers.js'
+import { findUsage, type UsageFound, withCost } from './usage-text.js'
+
+/** An answer that came whole, with what was found of its usage. */
+interface PlainAnswer {
+  readonly bytes: Buffer
+  readonly found: UsageFound | null
+}
+
+/**
+ * A call whose answer comes in one piece: chat without a stream, and embeddings.
+ *
+ * @throws HooshError of whichever step refused or failed; the call is settled then
+ */
+export async function answerPlain(engine: Engine, call: Call): Promise<GatewayReply> {
+  const begun = await begin(engine, call)
+  try {
+    const { tried, received } = await attempt(engine, call, begun.held, {
+      candidates: begun.admitted.candidates,
+      prepare: (candidate) => prepare(engine, begun, candidate),
+      receive,
+    })
+    return await deliver(engine, begun, tried, received)
+  } catch (thrown) {
+    throw await finishFailed(engine, begun, thrown)
+  }
+}
+
+async function receive(reply: UpstreamReply, _tried: Try, signal: AbortSignal): Promise<PlainAnswer | UpstreamFailure> {
+  const bytes = await receiveWhole(reply, signal)
+  if (isFailure(bytes)) return bytes
+  const found = findUsage(bytes)
+  if (found !== null) return { bytes, found }
+  return looksLikeAnswer(bytes) ? { bytes, found: null } : brokenOff(garbage())
+}
+
+/** Without a usage object only reading all of it tells an answer from an error that came with status 200. */
+function looksLikeAnswer(bytes: Buffer): boolean {
+  try {
+    const json = JSON.parse(bytes.toString('utf8')) as { choices?: unknown; data?: unknown } | null
+    return json !== null && (Array.isArray(json.choices) || Array.isArray(json.data))
+  } catch {
+    return false
+  }
+}
+
+function garbage(): HooshError {
+  return new HooshError('provider_error', { message: 'The provider answered with something that is no answer.' })
+}
+
+async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAnswer): Promise<GatewayReply> {
+  const { call, held } = begun
+  const { candidate } = tried
+  const countOutput = () => engine.outputCounter(candidate.model, candidate.route)(answerText(answer.bytes))
+  const reported = believable(answer, call)
+  const charge = await chargeOf(held, {
+    reported,
+    whole: true,
+    countOutput: call.kind === 'chat' ? countOutput : () => 0,
+  })
+  const settled = await finish(engine, begun, { outcome: 'ok', candidate, charge })
+  const headers = callHeaders(call, candidate)
+  headers['content-type'] = 'application/json'
+  headersOfBill(headers, settled)
+  if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))
+    headers['x-hoosh-limited-by'] = 'budget'
+  const { found, bytes } = answer
+  const body = found === null ? bytes : withCost(bytes, found, charge.amount.nanoUsd, candidate.route.type)
+  return { status: 200, headers, body }
+}
+
+/** Usage of nothing beside delivered text is no usage. */
+function believable({ bytes, found }: PlainAnswer, call: Call): ReportedUsage | null {
+  if (found === null) return null
+  const { usage } = found.reported
+  if (promptTokens(usage) === 0 && completionTokens(usage) === 0) return null
+  if (call.kind === 'chat' && completionTokens(usage) === 0 && answerText(bytes) !== '') return null
+  return found.reported
+}
+
+/** All text of an answer's choices, tool calls and reasoning included. */
+function answerText(bytes: Buffer): string {
+  const json = JSON.parse(bytes.toString('utf8')) as { choices?: unknown }
+  return Array.isArray(json.choices)
+    ? json.choices.map((choice) => textIn((choice as { message?: unknown }).message)).join('')
+    : ''
+}
+
+function textIn(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value !== 'object' || value === null) return ''
+  return Object.entries(value)
+    .filter(([key]) => key !== 'role' && key !== 'type' && key !== 'id')
+    .map(([, inner]) => textIn(inner))
+    .join('')
+}

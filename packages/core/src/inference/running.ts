@@ -1,0 +1,91 @@
+import type { Amount } from '../amount.js'
+import { HooshError } from '../errors.js'
+import type { CallHold } from './call.js'
+
+/** Calls and host reservations whose holds this process keeps alive. */
+export interface RunningCalls {
+  add(running: RunningCall): void
+  /** A hold of the host's own: kept alive until then, and nothing to wait for at the end. */
+  addReservation(running: RunningCall, until: number): void
+  remove(running: RunningCall): void
+  readonly size: number
+  /** One heartbeat for all of them; those whose hold is gone are cut off. */
+  renew(renew: (running: { id: string; counted: Amount }[]) => Promise<string[]> | string[]): Promise<void>
+  /** Writes a comment into every stream that has been silent for long. */
+  ping(now: number): void
+  /** Resolves when nothing runs any more. */
+  idle(): Promise<void>
+  /** Ends everything that runs with this reason. */
+  cutAll(reason: HooshError): void
+}
+
+export interface RunningCall {
+  readonly id: string
+  /** What was used so far, by our own count. */
+  counted(): Amount
+  readonly cut: AbortController
+  ping?(now: number): void
+  /** Told of each heartbeat that reached the store, on the gateway's clock. */
+  renewedAt: number
+}
+
+export function runningCalls(limits: { leaseMs: number; clock: () => number }): RunningCalls {
+  const calls = new Set<RunningCall>()
+  const reservations = new Map<RunningCall, number>()
+  let waiting: (() => void)[] = []
+  return {
+    add: (running) => void calls.add(running),
+    addReservation: (running, until) => void reservations.set(running, until),
+    remove(running) {
+      reservations.delete(running)
+      if (!calls.delete(running) || calls.size > 0) return
+      for (const resolve of waiting) resolve()
+      waiting = []
+    },
+    get size() {
+      return calls.size
+    },
+    renew(renew) {
+      const now = limits.clock()
+      for (const [reservation, until] of reservations) if (until <= now) reservations.delete(reservation)
+      return heartbeat([...calls, ...reservations.keys()], renew, limits)
+    },
+    ping(now) {
+      for (const call of calls) call.ping?.(now)
+    },
+    idle: () => (calls.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    cutAll(reason) {
+      for (const call of calls) call.cut.abort(reason)
+    },
+  }
+}
+
+async function heartbeat(
+  beating: readonly RunningCall[],
+  renew: (running: { id: string; counted: Amount }[]) => Promise<string[]> | string[],
+  { leaseMs, clock }: { leaseMs: number; clock: () => number },
+): Promise<void> {
+  if (beating.length === 0) return
+  try {
+    const lost = new Set(await renew(beating.map(({ id, counted }) => ({ id, counted: counted() }))))
+    for (const call of beating) {
+      if (lost.has(call.id)) call.cut.abort(new HooshError('lease_lost'))
+      else call.renewedAt = clock()
+    }
+  } catch {
+    // The store is away: a call goes on within the lease it has.
+    for (const call of beating) {
+      if (clock() - call.renewedAt >= leaseMs) call.cut.abort(new HooshError('lease_lost'))
+    }
+  }
+}
+
+/** A paid call as one of those that run. */
+export function runningCall(
+  held: CallHold,
+  counted: () => Amount,
+  now: number,
+  ping?: (now: number) => void,
+): RunningCall {
+  return { id: held.id, counted, cut: held.cut, renewedAt: now, ...(ping === undefined ? {} : { ping }) }
+}

@@ -1,0 +1,158 @@
+import { parseUsage, type ReportedUsage } from '../cost/wire-usage.js'
+
+/** What one SSE event of a chat stream is, read from its bytes: only what matters is parsed. */
+export interface StreamEvent {
+  readonly kind: 'delta' | 'usage' | 'done' | 'error' | 'other'
+  /** A choice has ended. */
+  readonly finishes: boolean
+  readonly reported: ReportedUsage | null
+  /** The usage stands beside no choice, so the event exists for the usage alone. */
+  readonly onlyUsage: boolean
+  /** Position just behind the opening brace of the usage object, in bytes of the event. */
+  readonly usageAt: number
+  /** At most this many tokens: bytes of the delta's text, at least 1 where there is a delta. */
+  readonly atMostTokens: number
+}
+
+const OTHER: StreamEvent = {
+  kind: 'other',
+  finishes: false,
+  reported: null,
+  onlyUsage: false,
+  usageAt: -1,
+  atMostTokens: 0,
+}
+const DONE: StreamEvent = { ...OTHER, kind: 'done' }
+const ERROR: StreamEvent = { ...OTHER, kind: 'error' }
+
+const CONTENT = '"delta":{"content":"'
+
+/**
+ * @param text the event's bytes, one character each (latin1), so that positions are byte positions
+ */
+export function readEvent(text: string): StreamEvent {
+  const data = dataStart(text)
+  if (data < 0) return text.startsWith('event: error') || text.startsWith('event:error') ? ERROR : OTHER
+  if (text.startsWith('[DONE]', data)) return DONE
+  const finishes = saysFinished(text, data)
+  const usage = text.indexOf('"usage"', data)
+  if (usage >= 0) {
+    const withUsage = usageEvent(text, data, usage, finishes)
+    if (withUsage !== null) return withUsage
+  }
+  const choices = text.indexOf('"choices"', data)
+  if (choices < 0) return isError(text, data) ? ERROR : OTHER
+  return {
+    kind: 'delta',
+    finishes,
+    reported: null,
+    onlyUsage: false,
+    usageAt: -1,
+    atMostTokens: deltaBytes(text, choices),
+  }
+}
+
+/** Text in the deltas of an event, tool names and arguments, reasoning and refusals included. */
+export function deltaText(text: string): string {
+  const json = parseData(text)
+  const choices = typeof json === 'object' && json !== null ? (json as { choices?: unknown }).choices : undefined
+  if (!Array.isArray(choices)) return ''
+  return choices.map((choice) => leaves((choice as { delta?: unknown } | null)?.delta)).join('')
+}
+
+/** The JSON of an event's data, or null. */
+export function parseData(text: string): unknown {
+  const data = dataStart(text)
+  if (data < 0) return null
+  const lines = Buffer.from(text.slice(data), 'latin1').toString('utf8').trim()
+  try {
+    return JSON.parse(lines)
+  } catch {
+    return null
+  }
+}
+
+/** Where the data of an event begins; -1 for a comment or an event without data. */
+function dataStart(text: string): number {
+  let at = 0
+  if (!text.startsWith('data:')) {
+    const line = /(?:^|[\r\n])data:/.exec(text)
+    if (line === null) return -1
+    at = line.index + line[0].length - 5
+  }
+  at += 5
+  return text.charCodeAt(at) === 0x20 ? at + 1 : at
+}
+
+function saysFinished(text: string, from: number): boolean {
+  const at = text.indexOf('"finish_reason"', from)
+  if (at < 0) return false
+  let value = at + 15
+  while (text.charCodeAt(value) === 0x20 || text.charCodeAt(value) === 0x3a) value += 1
+  return text.charCodeAt(value) === 0x22 || text.indexOf('"finish_reason":"', value) >= 0
+}
+
+function usageEvent(text: string, data: number, usage: number, finishes: boolean): StreamEvent | null {
+  let brace = usage + 7
+  while (text.charCodeAt(brace) === 0x20 || text.charCodeAt(brace) === 0x3a) brace += 1
+  if (text.charCodeAt(brace) !== 0x7b) return null
+  const json = parseData(text) as { usage?: unknown; choices?: unknown; x_groq?: { usage?: unknown } } | null
+  if (json === null || typeof json !== 'object') return null
+  const reported = parseUsage(json.usage ?? json.x_groq?.usage)
+  if (reported === null) return null
+  const onlyUsage = !Array.isArray(json.choices) || json.choices.length === 0
+  const choices = text.indexOf('"choices"', data)
+  return {
+    kind: 'usage',
+    finishes,
+    reported,
+    onlyUsage,
+    usageAt: json.usage == null ? -1 : brace + 1,
+    atMostTokens: onlyUsage || choices < 0 ? 0 : deltaBytes(text, choices),
+  }
+}
+
+function isError(text: string, data: number): boolean {
+  const at = text.indexOf('"error"', data)
+  if (at < 0) return text.indexOf('"object":"error"', data) >= 0
+  const json = parseData(text) as { error?: unknown; object?: unknown } | null
+  return json !== null && typeof json === 'object' && json.error != null
+}
+
+/** Bytes of a delta's text, cheaply and never too few; at least 1 where there is a delta that is not empty. */
+function deltaBytes(text: string, from: number): number {
+  const content = text.indexOf(CONTENT, from)
+  if (content >= 0) {
+    const start = content + CONTENT.length
+    const end = closingQuote(text, start)
+    // Anything beside the content (a tool call, reasoning) is measured whole.
+    if (text.charCodeAt(end + 1) === 0x7d) return Math.max(1, end - start)
+  }
+  const delta = text.indexOf('"delta"', from)
+  if (delta < 0 || text.startsWith('"delta":{}', delta)) return 0
+  return text.length - delta
+}
+
+function closingQuote(text: string, from: number): number {
+  let at = from
+  for (;;) {
+    const quote = text.indexOf('"', at)
+    if (quote < 0) return text.length
+    let slashes = 0
+    while (text.charCodeAt(quote - 1 - slashes) === 0x5c) slashes += 1
+    if (slashes % 2 === 0) return quote
+    at = quote + 1
+  }
+}
+
+/** Keys of a delta whose strings are no generated text. */
+const NOT_TEXT = new Set(['role', 'type', 'id', 'object', 'index'])
+
+function leaves(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value !== 'object' || value === null) return ''
+  if (Array.isArray(value)) return value.map(leaves).join('')
+  return Object.entries(value)
+    .map(([key, inner]) => (NOT_TEXT.has(key) ? '' : leaves(inner)))
+    .join('')
+}

@@ -1,0 +1,146 @@
+import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
+import { errorBody } from '../error-body.js'
+import { asHooshError } from '../errors.js'
+import type { ByteSink, GatewayReply } from '../exchange.js'
+import { attempt, type Try } from './attempt.js'
+import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
+import type { Call } from './call.js'
+import { type Charge, chargeOf } from './charge.js'
+import type { Engine } from './engine.js'
+import { type EventFeed, openFeed } from './event-feed.js'
+import { type Relayed, relay } from './relay.js'
+import { callHeaders } from './reply-headers.js'
+import { asksForUsage } from './request-body.js'
+import type { Ending, Settled } from './settle.js'
+import { parseData } from './stream-event.js'
+import { costFields, microUsd } from './usage-text.js'
+
+/** How long the last words of a stream wait for a store that does not answer, ms. */
+const SETTLE_WAIT_MS = 250
+
+/**
+ * A call whose answer is streamed. The reply is given once the first event is there; until then other candidates may
+ * still answer instead.
+ *
+ * @throws HooshError of whichever step refused or failed before the first event; the call is settled then
+ */
+export async function answerStreamed(engine: Engine, call: Call): Promise<GatewayReply> {
+  const begun = await begin(engine, call)
+  try {
+    const { tried, received } = await attempt(engine, call, begun.held, {
+      candidates: begun.admitted.candidates,
+      prepare: (candidate) => prepare(engine, begun, candidate),
+      receive: (reply, _tried, signal) => openFeed(reply, signal),
+    })
+    const headers = callHeaders(call, tried.candidate)
+    headers['content-type'] = 'text/event-stream; charset=utf-8'
+    headers['cache-control'] = 'no-cache, no-transform'
+    headers['x-accel-buffering'] = 'no'
+    return { status: 200, headers, body: (sink) => stream(engine, begun, tried, received, sink) }
+  } catch (thrown) {
+    throw await finishFailed(engine, begun, thrown)
+  }
+}
+
+async function stream(engine: Engine, begun: Begun, tried: Try, feed: EventFeed, sink: ByteSink): Promise<void> {
+  let relayed: Relayed
+  try {
+    relayed = await relay(engine, begun, tried, feed, sink)
+  } catch (thrown) {
+    feed.abort()
+    await finishFailed(engine, begun, thrown)
+    return
+  }
+  const charge = await chargeFor(engine, begun, tried, relayed)
+  const settling = finish(engine, begun, endingOf(relayed, tried, charge))
+  const settled = await orAfter(settling, SETTLE_WAIT_MS)
+  await lastWords(begun, tried, relayed, charge, settled, sink)
+}
+
+async function chargeFor(
+  engine: Engine,
+  { held }: Begun,
+  { candidate }: Try,
+  { end, reported, tally }: Relayed,
+): Promise<Charge> {
+  return chargeOf(held, {
+    reported: reported !== null && completionTokens(reported.usage) === 0 && tally.atMost > 0 ? null : reported,
+    whole: end.how === 'whole',
+    countOutput() {
+      tally.startCounting(engine.outputCounter(candidate.model, candidate.route))
+      return tally.atMost
+    },
+  })
+}
+
+function endingOf({ end }: Relayed, { candidate }: Try, charge: Charge): Ending {
+  if (end.how === 'whole') return { outcome: 'ok', candidate, charge }
+  if (end.how === 'cutoff') return { outcome: 'cutoff', candidate, charge }
+  return { outcome: end.error.code === 'client_closed' ? 'aborted' : 'error', candidate, charge, error: end.error }
+}
+
+async function orAfter(settling: Promise<Settled>, ms: number): Promise<Settled | null> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, ms, null)
+  })
+  try {
+    return await Promise.race([settling, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The end inside the protocol: `[DONE]` only after a whole answer or a cut-off, else one error event. */
+async function lastWords(
+  begun: Begun,
+  tried: Try,
+  relayed: Relayed,
+  charge: Charge,
+  settled: Settled | null,
+  sink: ByteSink,
+): Promise<void> {
+  if (sink.closed) return
+  const { end } = relayed
+  if (end.how === 'broken') {
+    if (end.error.code === 'client_closed') return
+    await sink.write(`data: ${JSON.stringify(errorBody(asHooshError(end.error)))}\n\n`)
+    return
+  }
+  const cut = end.how === 'cutoff' ? cutoffEvents(begun.call, tried, relayed, charge) : ''
+  const left = settled?.left
+  const facts = {
+    budget_remaining: left?.tokens,
+    budget_remaining_usd: left?.nanoUsd === undefined ? undefined : left.nanoUsd / 1e9,
+    cache: 'MISS',
+    limited_by: end.how === 'cutoff' ? 'budget' : undefined,
+  }
+  const comment = `: hoosh {"cost_micro_usd":${microUsd(charge.amount.nanoUsd)},${JSON.stringify(facts).slice(1)}\n\n`
+  await sink.write(`${cut}${comment}data: [DONE]\n\n`)
+}
+
+/** The chunk that says `length`, and the usage where the caller asked for it, in the words of the chunks before. */
+function cutoffEvents(call: Call, tried: Try, { sample }: Relayed, { usage, amount }: Charge): string {
+  const said = (sample === null ? null : parseData(sample)) as {
+    id?: unknown
+    created?: unknown
+    model?: unknown
+  } | null
+  const head = {
+    id: said?.id ?? call.id,
+    object: 'chat.completion.chunk',
+    created: said?.created ?? Math.floor(call.startedAt / 1000),
+    model: said?.model ?? tried.candidate.model,
+  }
+  const last = { ...head, choices: [{ index: 0, delta: {}, finish_reason: 'length' }] }
+  if (!asksForUsage(call.params)) return `data: ${JSON.stringify(last)}\n\n`
+  const figures = {
+    prompt_tokens: promptTokens(usage),
+    completion_tokens: completionTokens(usage),
+    total_tokens: totalTokens(usage),
+  }
+  const cost = costFields(amount.nanoUsd, tried.candidate.route.type, false)
+  const usageText = `{${cost}${JSON.stringify(figures).slice(1)}`
+  const usageEvent = `${JSON.stringify({ ...head, choices: [] }).slice(0, -1)},"usage":${usageText}}`
+  return `data: ${JSON.stringify(last)}\n\ndata: ${usageEvent}\n\n`
+}

@@ -1,0 +1,36 @@
+import { audit } from './audit.js'
+import { chatCompletions, embeddings } from './chat.js'
+import { costEstimate, costRecommend, costs, costsReset } from './costs.js'
+import { health, healthLive, healthProviders, healthReady, root } from './health.js'
+import { metrics, rootMetrics } from './metrics.js'
+import { model, models, modelsCatalog } from './models.js'
+import { deletePool, putPool } from './pools.js'
+import type { RouteDefinition } from './route.js'
+import { tokensCheck, tokensPools, tokensReport, tokensReserve } from './tokens.js'
+
+/** Every endpoint there is. Access, money and secrets are tested over this list, so that none can be forgotten. */
+export const ROUTES: readonly RouteDefinition[] = [
+  chatCompletions,
+  embeddings,
+  models,
+  modelsCatalog,
+  model,
+  tokensCheck,
+  tokensReserve,
+  tokensReport,
+  tokensPools,
+  putPool,
+  deletePool,
+  costs,
+  costsReset,
+  costEstimate,
+  costRecommend,
+  audit,
+  health,
+  healthLive,
+  healthReady,
+  healthProviders,
+  metrics,
+  rootMetrics,
+  root,
+]

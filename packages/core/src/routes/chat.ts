@@ -1,0 +1,50 @@
+import { chat, embed } from '../inference/chat.js'
+import { legacyTools } from '../inference/legacy-tools.js'
+import { newCall } from '../inference/new-call.js'
+import type { RouteDefinition } from './route.js'
+import { chatRequest, embeddingsRequest } from './schemas.js'
+import { validated } from './validate.js'
+
+/** OpenAI's chat completions, plain and streamed. */
+export const chatCompletions: RouteDefinition = {
+  method: 'POST',
+  path: '/v1/chat/completions',
+  access: 'identity',
+  isPaid: true,
+  async handle({ request, readJson, caller, requestId }, engine) {
+    const { value, bytes } = await readJson()
+    validated(chatRequest, value)
+    const modern = legacyTools(value)
+    const source = { params: modern ?? value, bytes: modern === null ? bytes : null }
+    const provider = request.header('x-hoosh-provider')
+    return chat(
+      engine,
+      newCall(engine, { kind: 'chat', ...source, caller, requestId, signal: request.signal, provider }),
+    )
+  },
+}
+
+/** OpenAI's embeddings. */
+export const embeddings: RouteDefinition = {
+  method: 'POST',
+  path: '/v1/embeddings',
+  access: 'identity',
+  isPaid: true,
+  async handle({ request, readJson, caller, requestId }, engine) {
+    const { value, bytes } = await readJson()
+    validated(embeddingsRequest, value)
+    const provider = request.header('x-hoosh-provider')
+    return embed(
+      engine,
+      newCall(engine, {
+        kind: 'embeddings',
+        params: value,
+        bytes,
+        caller,
+        requestId,
+        signal: request.signal,
+        provider,
+      }),
+    )
+  },
+}

@@ -1,0 +1,79 @@
+import type { Engine } from '../inference/engine.js'
+import { isPassable } from '../routing/circuit.js'
+import { VERSION } from '../version.js'
+import { json, type RouteDefinition } from './route.js'
+
+/** Whether the gateway answers; who is known also learns what is behind it. */
+export const health: RouteDefinition = {
+  method: 'GET',
+  path: '/v1/health',
+  access: 'anyone',
+  async handle(exchange, engine) {
+    const caller = await exchange.whoever().catch(() => null)
+    const more = caller === null ? {} : { version: VERSION, providers_configured: engine.router.routes.length }
+    return json({ status: 'ok', ...more }, exchange)
+  },
+}
+
+/** The process is alive. */
+export const healthLive: RouteDefinition = {
+  method: 'GET',
+  path: '/v1/health/live',
+  access: 'anyone',
+  handle: (exchange) => json({ status: 'ok' }, exchange),
+}
+
+/** It can take calls: its storage answers and not every provider is failing. */
+export const healthReady: RouteDefinition = {
+  method: 'GET',
+  path: '/v1/health/ready',
+  access: 'anyone',
+  async handle(exchange, engine) {
+    const isReady = (await storageAnswers(engine)) && someRoutePasses(engine)
+    return json({ status: isReady ? 'ok' : 'unavailable' }, exchange, isReady ? 200 : 503)
+  },
+}
+
+/** Every route and what calls have said of it. */
+export const healthProviders: RouteDefinition = {
+  method: 'GET',
+  path: '/v1/health/providers',
+  access: 'admin',
+  handle(exchange, engine) {
+    const now = engine.clock()
+    const rows = engine.router.routes.map((route) => ({
+      provider: route.type,
+      name: route.name,
+      base_url: route.baseUrl,
+      enabled: route.enabled,
+      status: route.enabled ? (isPassable(route.circuit, now) ? 'healthy' : 'unhealthy') : 'disabled',
+      consecutive_failures: route.circuit.failures,
+      latency_ms: route.latency.ms,
+      ...(route.circuit.failures > 0 ? { last_error: 'The last calls of this provider failed.' } : {}),
+    }))
+    return json(rows, exchange)
+  },
+}
+
+/** What the gateway is. */
+export const root: RouteDefinition = {
+  method: 'GET',
+  path: '/',
+  access: 'anyone',
+  isRoot: true,
+  handle: (exchange) => json({ name: 'hoosh', status: 'ok' }, exchange),
+}
+
+async function storageAnswers(engine: Engine): Promise<boolean> {
+  try {
+    await engine.storage.budgets.overrides()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function someRoutePasses(engine: Engine): boolean {
+  const now = engine.clock()
+  return engine.router.routes.some((route) => route.enabled && isPassable(route.circuit, now))
+}

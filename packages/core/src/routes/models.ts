@@ -1,0 +1,52 @@
+import { HooshError } from '../errors.js'
+import type { Engine } from '../inference/engine.js'
+import { MODELS } from '../providers/models.js'
+import { fit, type Route } from '../routing/route.js'
+import { type Exchange, json, type RouteDefinition } from './route.js'
+
+/** Models that the providers say they have, and those that routes name in full. */
+export const models: RouteDefinition = {
+  method: 'GET',
+  path: '/v1/models',
+  access: 'identity',
+  async handle(exchange, engine) {
+    return json({ object: 'list', data: await visible(exchange, engine) }, exchange)
+  },
+}
+
+/** One of them by its id, slashes included. */
+export const model: RouteDefinition = {
+  method: 'GET',
+  path: '/v1/models/*id',
+  access: 'identity',
+  async handle(exchange, engine) {
+    const { id } = exchange.params
+    const found = (await visible(exchange, engine)).find((one) => one.id === id)
+    if (found !== undefined) return json(found, exchange)
+    throw new HooshError('model_not_found', { message: `No model is named "${id}".`, details: { param: 'model' } })
+  },
+}
+
+/** Well-known models that some configured route would take, whether or not its provider was asked. */
+export const modelsCatalog: RouteDefinition = {
+  method: 'GET',
+  path: '/v1/models/catalog',
+  access: 'identity',
+  handle(exchange, engine) {
+    const routes = engine.router.routes.filter(({ enabled }) => enabled)
+    const data = MODELS.flatMap(({ id }) => {
+      const route = routes.find((one) => fit(one, id) >= 0)
+      return route === undefined || !exchange.caller.mayUse(id) ? [] : [wire(id, route)]
+    })
+    return json({ object: 'list', data }, exchange)
+  },
+}
+
+async function visible({ caller }: Exchange, engine: Engine) {
+  const listed = await engine.listModels()
+  return listed.filter(({ id }) => caller.mayUse(id)).map(({ id, route }) => wire(id, route))
+}
+
+function wire(id: string, route: Route) {
+  return { id, object: 'model', created: 0, owned_by: route.type, provider: route.name }
+}

@@ -1,0 +1,41 @@
+import type { GatewayReply, GatewayRequest } from '../exchange.js'
+import type { Caller } from '../identity/caller.js'
+import type { Engine } from '../inference/engine.js'
+
+/** Who may call a route: anyone; whoever is identified; the role `admin`; an admin or the holder of the scrape token. */
+export type Access = 'anyone' | 'identity' | 'admin' | 'scraper'
+
+/** One endpoint. It parses, calls the engine, shapes the answer. */
+export interface RouteDefinition {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** `:name` is one segment, `*name` the rest of the path. */
+  readonly path: string
+  readonly access: Access
+  /** Served only where it shadows no page of the host: under a mount path, or with `rootRoutes`. */
+  readonly isRoot?: boolean
+  /** Costs money: it has to settle in every outcome. */
+  readonly isPaid?: boolean
+  handle(exchange: Exchange, engine: Engine): Promise<GatewayReply> | GatewayReply
+}
+
+/** One request that has found its route. */
+export interface Exchange {
+  readonly request: GatewayRequest
+  /** Decoded segments of the path, by name. */
+  readonly params: Readonly<Record<string, string>>
+  readonly requestId: string
+  /** The body, one JSON object, and its bytes where nobody had read it before; errors as they are answered. */
+  readJson(): Promise<{ value: Record<string, unknown>; bytes: Uint8Array | null }>
+  /** Throws `unauthenticated` on a route for anyone that nobody is known to. */
+  readonly caller: Caller
+  /** Null where nobody is known; only routes for anyone ask. */
+  whoever(): Promise<Caller | null>
+}
+
+export function json(value: unknown, exchange: Pick<Exchange, 'requestId'>, status = 200): GatewayReply {
+  return {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-request-id': exchange.requestId },
+    body: JSON.stringify(value),
+  }
+}

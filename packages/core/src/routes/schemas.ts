@@ -1,0 +1,118 @@
+import { z } from 'zod'
+
+/** Longest name of a model, bytes of UTF-8 at most four times as many. */
+const MAX_NAME = 256
+const MAX_MESSAGES = 2_048
+const MAX_TOOLS = 128
+const MAX_FALLBACKS = 8
+
+const isName = (text: string) => {
+  if (text.length === 0 || text.length > MAX_NAME) return false
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code < 0x20 || code === 0x22 || code === 0x5c || code === 0x7f) return false
+  }
+  return true
+}
+
+export const modelName = z.string({ error: 'is required: the name of a model' }).refine(isName, {
+  error: `must be 1 to ${MAX_NAME} characters without control characters, quotes or backslashes`,
+})
+
+export const poolName = z.string({ error: 'must be the name of a pool' }).refine(isName, {
+  error: `must be 1 to ${MAX_NAME} characters without control characters, quotes or backslashes`,
+})
+
+/** Tokens a client names: a whole number from 1 to 2^53 - 1. */
+export const tokenCount = z
+  .number({ error: 'must be a whole number' })
+  .refine((n) => Number.isSafeInteger(n) && n >= 1, {
+    error: 'must be a whole number from 1 to 9007199254740991',
+  })
+
+const limit = tokenCount.nullish()
+
+const ROLES = new Set(['system', 'developer', 'user', 'assistant', 'tool', 'function'])
+
+const between = (low: number, high: number) => {
+  const error = `must be a number from ${low} to ${high}`
+  return z.number({ error }).min(low, { error }).max(high, { error }).nullish()
+}
+
+const message = z.looseObject({
+  role: z
+    .string({ error: 'is required' })
+    .refine((role) => ROLES.has(role), { error: `must be one of ${[...ROLES].join(', ')}` }),
+  content: z.custom<unknown>(isContent, { error: 'must be a string, an array of parts, or null' }),
+})
+
+/** OpenAI's chat request: what decides something here is checked, everything else passes through. */
+export const chatRequest = z.looseObject(
+  {
+    model: modelName,
+    messages: z
+      .array(message, { error: 'is required: an array of messages' })
+      .min(1, { error: 'must hold at least one message' })
+      .max(MAX_MESSAGES, { error: `must hold at most ${MAX_MESSAGES} messages` }),
+    stream: z.boolean({ error: 'must be true or false' }).nullish(),
+    max_tokens: limit,
+    max_completion_tokens: limit,
+    n: z
+      .number({ error: 'must be a whole number from 1 to 128' })
+      .int({ error: 'must be a whole number from 1 to 128' })
+      .min(1, { error: 'must be a whole number from 1 to 128' })
+      .max(128, { error: 'must be a whole number from 1 to 128' })
+      .nullish(),
+    temperature: between(0, 2),
+    top_p: between(0, 1),
+    tools: z
+      .array(z.looseObject({}, { error: 'must be an object' }), { error: 'must be an array' })
+      .max(MAX_TOOLS, { error: `must hold at most ${MAX_TOOLS} tools` })
+      .nullish(),
+    stream_options: z
+      .looseObject(
+        { include_usage: z.boolean({ error: 'must be true or false' }).nullish() },
+        { error: 'must be an object' },
+      )
+      .nullish(),
+    pool: poolName.nullish(),
+    fallbacks: z
+      .array(modelName, { error: 'must be an array of model names' })
+      .max(MAX_FALLBACKS, { error: `must hold at most ${MAX_FALLBACKS} models` })
+      .nullish(),
+  },
+  { error: 'The body must be one JSON object.' },
+)
+
+export const embeddingsRequest = z.looseObject(
+  {
+    model: modelName,
+    input: z.custom<unknown>(isInput, {
+      error: 'is required: a non-empty string, or an array of strings, of token ids, or of arrays of token ids',
+    }),
+    pool: poolName.nullish(),
+    fallbacks: z.array(modelName, { error: 'must be an array of model names' }).max(MAX_FALLBACKS).nullish(),
+  },
+  { error: 'The body must be one JSON object.' },
+)
+
+function isContent(value: unknown): boolean {
+  if (value === null || value === undefined || typeof value === 'string') return true
+  return (
+    Array.isArray(value) &&
+    value.every((part) => typeof part === 'string' || (typeof part === 'object' && part !== null))
+  )
+}
+
+function isInput(value: unknown): boolean {
+  if (typeof value === 'string') return value !== ''
+  if (!Array.isArray(value) || value.length === 0 || value.length > 2_048) return false
+  return value.every(
+    (item) =>
+      typeof item === 'string' || isTokenId(item) || (Array.isArray(item) && item.length > 0 && item.every(isTokenId)),
+  )
+}
+
+function isTokenId(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}

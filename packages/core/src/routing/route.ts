@@ -1,0 +1,68 @@
+import { compileGlob, type Glob } from '../glob.js'
+import type { ProviderOptions } from '../options.js'
+import type { Provider } from '../providers/provider.js'
+import { type Circuit, newCircuit } from './circuit.js'
+
+/** One configured way to a provider, with what calls have taught about it. */
+export interface Route {
+  readonly name: string
+  /** Provider type, as it is named in records and metrics. */
+  readonly type: string
+  readonly local: boolean
+  readonly provider: Provider
+  readonly baseUrl: string
+  readonly models: readonly string[]
+  readonly patterns: readonly Glob[]
+  /** Lower is tried first. */
+  readonly priority: number
+  readonly rpm?: number
+  /** Largest output it is asked for. */
+  readonly maxTokens?: number
+  readonly fallbacks: readonly string[]
+  readonly enabled: boolean
+  readonly circuit: Circuit
+  readonly latency: { /** Smoothed ms to the first byte; null before the first sample. */ ms: number | null }
+}
+
+/** A route that can serve a call, and the model's name there. */
+export interface Candidate {
+  readonly route: Route
+  readonly model: string
+}
+
+export function routeOf(
+  options: ProviderOptions,
+  facts: { local: boolean; baseUrl: string; provider: Provider },
+): Route {
+  return {
+    name: options.name ?? options.type,
+    type: options.type,
+    local: options.local ?? facts.local,
+    provider: facts.provider,
+    baseUrl: facts.baseUrl,
+    models: options.models ?? [],
+    patterns: (options.models ?? ['*']).map(compileGlob),
+    priority: options.priority ?? 10,
+    ...(options.rpm === undefined ? {} : { rpm: options.rpm }),
+    ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
+    fallbacks: options.fallbacks ?? [],
+    enabled: options.enabled ?? true,
+    circuit: newCircuit(),
+    latency: { ms: null },
+  }
+}
+
+/** How exactly a route names a model: literal characters of its best matching pattern, or -1 where none matches. */
+export function fit(route: Route, model: string): number {
+  let best = -1
+  for (const pattern of route.patterns) {
+    if (pattern.literals > best && pattern.test(model)) best = pattern.literals
+  }
+  return best
+}
+
+/** Feeds a route's latency with the time to a first byte: new = (7 old + 3 sample) / 10, in whole ms. */
+export function observeLatency(route: Route, sampleMs: number): void {
+  const { ms } = route.latency
+  route.latency.ms = ms === null ? Math.round(sampleMs) : Math.floor((ms * 7 + sampleMs * 3) / 10)
+}

@@ -1,0 +1,145 @@
+import { LRUCache } from 'lru-cache'
+import { HooshError } from '../errors.js'
+import { compileGlob } from '../glob.js'
+import type { RoutingOptions, Strategy } from '../options.js'
+import { isPassable } from './circuit.js'
+import { type Candidate, fit, type Route } from './route.js'
+import { ordered, type Turn } from './strategies.js'
+
+/** Chooses where a call may go. */
+export interface Router {
+  readonly routes: readonly Route[]
+  /**
+   * Routes for a model in the order to try them, open circuits left out.
+   *
+   * @param provider name of the only route wanted (`x-hoosh-provider`)
+   * @param extra models to try after everything else (a call's own `fallbacks`)
+   * @throws HooshError `model_not_found`, `providers_unavailable` (every circuit open), `invalid_request` (an
+   *   unknown provider, or none named under the strategy `direct`)
+   */
+  candidates(
+    model: string,
+    want: { provider?: string | undefined; extra?: readonly string[]; now: number },
+  ): Candidate[]
+}
+
+interface Plan {
+  /** One list per model name to try, each with its own turn. */
+  readonly steps: readonly Step[]
+}
+
+interface Step {
+  readonly candidates: readonly Candidate[]
+  readonly turn: Turn
+}
+
+/** Model names whose plans are remembered. */
+const REMEMBERED_PLANS = 2_000
+
+export function createRouter(routes: readonly Route[], options: RoutingOptions = {}): Router {
+  const strategy = (options.strategy ?? 'priority').replace('_', '-') as Strategy
+  const fallbacks = Object.entries(options.fallbacks ?? {}).map(([pattern, models]) => ({
+    glob: compileGlob(pattern),
+    models,
+  }))
+  const table = { routes: routes.filter((route) => route.enabled), strategy, aliases: options.aliases ?? {}, fallbacks }
+  const plans = new LRUCache<string, Plan>({ max: REMEMBERED_PLANS })
+  return {
+    routes,
+    candidates(model, { provider, extra, now }) {
+      const key = provider === undefined ? model : `${provider}\n${model}`
+      let plan = plans.get(key)
+      if (plan === undefined) {
+        plan = planFor(table, model, provider)
+        plans.set(key, plan)
+      }
+      const steps =
+        extra === undefined ? plan.steps : [...plan.steps, ...extra.flatMap((name) => stepsFor(table, name, undefined))]
+      return passable(steps, strategy, model, now)
+    },
+  }
+}
+
+type Table = {
+  routes: readonly Route[]
+  strategy: Strategy
+  aliases: NonNullable<RoutingOptions['aliases']>
+  fallbacks: readonly { glob: { test(text: string): boolean }; models: readonly string[] }[]
+}
+
+function planFor(table: Table, model: string, provider: string | undefined): Plan {
+  if (provider !== undefined && !table.routes.some((route) => route.name === provider)) {
+    throw new HooshError('invalid_request', {
+      message: `No provider is named "${provider}". Leave out x-hoosh-provider, or name one of: ${table.routes.map((r) => r.name).join(', ')}.`,
+      details: { param: 'x-hoosh-provider' },
+    })
+  }
+  const own = stepsFor(table, model, provider)
+  const others = provider === undefined ? fallbacksOf(table, model, own) : []
+  const steps = [...own, ...others.flatMap((name) => stepsFor(table, name, undefined))]
+  if (steps.length === 0) {
+    throw new HooshError('model_not_found', {
+      message: `No provider serves the model "${model}". GET /v1/models lists those that are known.`,
+      details: { param: 'model' },
+    })
+  }
+  return { steps }
+}
+
+function stepsFor(table: Table, model: string, provider: string | undefined): Step[] {
+  const alias = Object.hasOwn(table.aliases, model) ? table.aliases[model]! : model
+  const names = typeof alias === 'string' ? [alias] : alias
+  const steps: Step[] = []
+  for (const name of names) {
+    const candidates = matching(table, name, provider)
+    if (candidates.length > 0) steps.push({ candidates, turn: { next: 0 } })
+  }
+  return steps
+}
+
+/** The whole name first; a prefix counts only if it is the name of a route, since model names contain slashes. */
+function matching(table: Table, model: string, provider: string | undefined): Candidate[] {
+  const slash = model.indexOf('/')
+  const named = slash > 0 ? table.routes.find((route) => route.name === model.slice(0, slash)) : undefined
+  if (table.strategy === 'direct' && provider === undefined) {
+    if (named === undefined) {
+      throw new HooshError('invalid_request', {
+        message: `The model "${model}" names no provider. Write "provider/model" or send x-hoosh-provider with one of: ${table.routes.map((r) => r.name).join(', ')}.`,
+        details: { param: 'model' },
+      })
+    }
+    return [{ route: named, model: model.slice(slash + 1) }]
+  }
+  const fits = table.routes
+    .filter((route) => provider === undefined || route.name === provider)
+    .map((route) => ({ route, fit: fit(route, model) }))
+    .filter((match) => match.fit >= 0)
+    .sort((a, b) => a.route.priority - b.route.priority || b.fit - a.fit)
+  if (fits.length > 0) return fits.map(({ route }) => ({ route, model }))
+  if (named === undefined || (provider !== undefined && named.name !== provider)) return []
+  const rest = model.slice(slash + 1)
+  return fit(named, rest) >= 0 ? [{ route: named, model: rest }] : []
+}
+
+function fallbacksOf(table: Table, model: string, own: readonly Step[]): string[] {
+  const names = new Set<string>()
+  for (const step of own) for (const { route } of step.candidates) for (const name of route.fallbacks) names.add(name)
+  for (const { glob, models } of table.fallbacks) if (glob.test(model)) for (const name of models) names.add(name)
+  names.delete(model)
+  return [...names]
+}
+
+function passable(steps: readonly Step[], strategy: Strategy, model: string, now: number): Candidate[] {
+  const result: Candidate[] = []
+  for (const step of steps) {
+    for (const candidate of ordered(step.candidates, strategy, step.turn)) {
+      if (isPassable(candidate.route.circuit, now)) result.push(candidate)
+    }
+  }
+  if (result.length > 0) return result
+  const opens = Math.min(...steps.flatMap((step) => step.candidates.map(({ route }) => route.circuit.openUntil)))
+  throw new HooshError('providers_unavailable', {
+    message: `Every provider of the model "${model}" has failed several times in a row and is being left alone for a moment.`,
+    details: { retryAfterMs: Math.max(1_000, opens - now) },
+  })
+}

@@ -1,0 +1,174 @@
+import { createAuditLog } from './audit/log.js'
+import { memoryAudit } from './audit/memory-store.js'
+import { memoryRates } from './budget/memory-rates.js'
+import { memoryBudgets } from './budget/memory-store.js'
+import { poolBook } from './budget/pool-book.js'
+import { poolTemplates } from './budget/pools.js'
+import { type Settings, settingsFrom } from './config/settings.js'
+import { outputCounter } from './context/output-count.js'
+import { tokenFacts } from './context/token-facts.js'
+import { memoryUsage } from './cost/memory-store.js'
+import { priceBook } from './cost/prices.js'
+import { HooshError } from './errors.js'
+import { bearerTokens } from './identity/resolvers.js'
+import { concurrency } from './inference/concurrency.js'
+import type { Engine } from './inference/engine.js'
+import { reportExpired } from './inference/expired.js'
+import { runningCalls } from './inference/running.js'
+import { settleRetries } from './inference/settle-retries.js'
+import { eventBus } from './observability/events.js'
+import { createMetrics } from './observability/metrics.js'
+import type { HooshOptions } from './options.js'
+import { createProvider } from './providers/create.js'
+import { modelLister } from './routing/model-list.js'
+import { type Route, routeOf } from './routing/route.js'
+import { createRouter } from './routing/router.js'
+import { sayHello } from './startup-line.js'
+import type { Storage } from './storage/storage.js'
+
+/** A gateway that runs: its engine and its clockwork. */
+export interface Started {
+  readonly engine: Engine
+  close(timeoutMs: number): Promise<void>
+}
+
+/** How often silent streams are looked for, ms. */
+const PING_EVERY_MS = 5_000
+/** Most overdue holds that one sweep ends. */
+const SWEEP_LIMIT = 1_000
+
+/**
+ * Opens the storage, reads the secrets and winds the clockwork up.
+ *
+ * @throws HooshError `invalid_options` (an unset variable, two routes of a name), `not_ready`, `store_unavailable`
+ */
+export async function start(
+  options: HooshOptions,
+  { node, ids }: { node: string; ids: () => string },
+): Promise<Started> {
+  const settings = await settingsFrom(options, process.env)
+  const { clock, logger } = settings
+  const storage = await openStorage(settings, ids)
+  const routes = routesOf(settings)
+  const router = createRouter(routes, settings.routing)
+  const metrics = createMetrics(settings.metrics, routes)
+  const audit =
+    settings.audit === false
+      ? null
+      : createAuditLog({
+          ...settings.audit,
+          store: storage.audit,
+          node: settings.audit.node ?? node,
+          clock,
+          ids,
+          logger,
+        })
+  const engine: Engine = {
+    settings,
+    router,
+    pools: poolBook(poolTemplates(settings.pools), storage.budgets),
+    storage,
+    prices: priceBook({ overrides: settings.prices, clock }),
+    audit,
+    metrics,
+    events: eventBus(settings.onEvent, logger),
+    logger,
+    running: runningCalls({ leaseMs: settings.budget.leaseMs, clock }),
+    concurrency: concurrency(),
+    retries: settleRetries(logger),
+    clock,
+    ids,
+    listModels: modelLister(router, clock),
+    outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family).count,
+    mayScrape: scraper(settings.metrics.token),
+  }
+  await audit?.start()
+  await engine.pools.refresh()
+  await sweep(engine)
+  const stop = windUp(engine)
+  sayHello(engine)
+  return { engine, close: (timeoutMs) => close(engine, routes, stop, timeoutMs) }
+}
+
+async function openStorage(settings: Settings, ids: () => string): Promise<Storage> {
+  const { clock } = settings
+  const given = settings.storage ?? {}
+  const storage: Storage = {
+    budgets: given.budgets ?? memoryBudgets({ clock }),
+    audit: given.audit ?? memoryAudit(settings.audit === false ? {} : { maxEntries: settings.audit.maxEntries }),
+    usage: given.usage ?? memoryUsage(),
+    rates: given.rates ?? memoryRates(),
+    describe: given.describe ?? (given.budgets === undefined ? 'memory' : "the host's own"),
+  }
+  await given.open?.({ migrate: settings.migrate })
+  return { ...storage, ...(given.close === undefined ? {} : { close: given.close }) }
+}
+
+/** Whether a header carries the token that may read the metrics and nothing else. */
+function scraper(token: string | undefined): Engine['mayScrape'] {
+  if (token === undefined) return () => false
+  const resolve = bearerTokens([{ token, user: 'scraper' }])
+  return (authorization) => Boolean(resolve({ headers: { authorization } }))
+}
+
+function routesOf(settings: Settings): Route[] {
+  const routes = settings.providers.map((options) => {
+    const { provider, baseUrl, local } = createProvider(options, { connectMs: settings.deadlines.connectMs })
+    return routeOf(options, { provider, baseUrl, local })
+  })
+  const names = new Set<string>()
+  for (const { name } of routes) {
+    if (names.has(name)) {
+      throw new HooshError('invalid_options', {
+        message: `Two providers are named "${name}". Give one of them another \`name\`.`,
+      })
+    }
+    names.add(name)
+  }
+  return routes
+}
+
+/** Heartbeats, sweeps and pings; returns what stops them. */
+function windUp(engine: Engine): () => void {
+  const { renewMs, sweepMs, leaseMs } = engine.settings.budget
+  const every = (ms: number, step: () => Promise<void> | void) => {
+    const timer = setInterval(
+      () => void Promise.resolve(step()).catch((err) => engine.logger.warn({ err }, 'a background step failed')),
+      ms,
+    )
+    timer.unref()
+    return timer
+  }
+  const timers = [
+    every(renewMs, () => engine.running.renew(async (running) => engine.storage.budgets.renew(running, leaseMs))),
+    every(sweepMs, async () => {
+      await sweep(engine)
+      await engine.pools.refresh()
+    }),
+    every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),
+  ]
+  return () => timers.forEach(clearInterval)
+}
+
+async function sweep(engine: Engine): Promise<void> {
+  const { onExpire } = engine.settings.budget
+  await reportExpired(engine, await engine.storage.budgets.expire({ limit: SWEEP_LIMIT, onExpire }))
+}
+
+async function close(engine: Engine, routes: readonly Route[], stop: () => void, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([engine.running.idle(), tooLate])
+  clearTimeout(timer)
+  if (engine.running.size > 0) {
+    engine.running.cutAll(new HooshError('shutting_down'))
+    await engine.running.idle()
+  }
+  stop()
+  await engine.retries.close()
+  await engine.audit?.close()
+  await Promise.all(routes.map((route) => route.provider.close()))
+  await engine.storage.close?.()
+}
