@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { demoTokens } from '../../../packages/core/src/context/demo-tokens.js'
 import { promptBound } from '../../../packages/core/src/context/estimate.js'
-import { jsonBytes } from '../../../packages/core/src/context/json-bytes.js'
 import { tokenFacts } from '../../../packages/core/src/context/token-facts.js'
 import { loadTokenizer } from '../../../packages/core/src/context/tokenizer.js'
 
@@ -130,26 +129,6 @@ describe('the bound of a prompt', () => {
     ]) {
       expect(promptBound(params, llama).plenty).toBeGreaterThan(0)
     }
-  })
-})
-
-describe('the bytes of a value as JSON', () => {
-  it('are what writing it would give', () => {
-    fc.assert(
-      fc.property(fc.json({ noUnicodeString: false }), (text) => {
-        const value: unknown = JSON.parse(text)
-        expect(jsonBytes(value)).toBe(Buffer.byteLength(JSON.stringify(value)))
-      }),
-      { numRuns: 500 },
-    )
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
-        expect(jsonBytes({ [text]: [text, undefined], gone: undefined })).toBe(
-          Buffer.byteLength(JSON.stringify({ [text]: [text, undefined] })),
-        )
-      }),
-    )
-    expect(jsonBytes('\ud800 "\u0007')).toBe(Buffer.byteLength(JSON.stringify('\ud800 "\u0007')))
   })
 })
 

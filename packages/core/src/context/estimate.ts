@@ -1,5 +1,4 @@
 import { demoTokens } from './demo-tokens.js'
-import { jsonBytes } from './json-bytes.js'
 import type { TokenFacts } from './token-facts.js'
 import { loadedTokenizer, loadTokenizer } from './tokenizer.js'
 
@@ -43,13 +42,8 @@ const LEAST_AUDIO = 256
  */
 export function promptBound(params: Params, facts: TokenFacts): PromptBound {
   let bytes = 0
-  const beside = visit(params, facts, {
-    text: (text) => {
-      bytes += Buffer.byteLength(text)
-    },
-    json: (value) => {
-      bytes += jsonBytes(value)
-    },
+  const beside = visit(params, facts, (text) => {
+    bytes += Buffer.byteLength(text)
   })
   const plenty = Math.ceil(beside + bytes)
   let counted: number | Promise<number> | undefined
@@ -64,42 +58,31 @@ export function promptBound(params: Params, facts: TokenFacts): PromptBound {
 
 function countExactly(params: Params, facts: TokenFacts, family: NonNullable<TokenFacts['family']>) {
   const texts: string[] = []
-  const beside = visit(params, facts, {
-    text: (text) => texts.push(text),
-    json: (value) => texts.push(JSON.stringify(value) ?? ''),
-  })
+  const beside = visit(params, facts, (text) => texts.push(text))
   const whole = (tokens: number) => Math.ceil(beside + tokens)
   if (family === 'demo') return whole(texts.reduce((sum, text) => sum + demoTokens(text), 0))
-  const tokenizer = loadedTokenizer(family)
-  if (tokenizer === null)
-    return loadTokenizer(family)
-      .then((loaded) => loaded.countAll(texts))
-      .then(whole)
-  const tokens = tokenizer.countAll(texts)
+  const loaded = loadedTokenizer(family)
+  const tokens = loaded?.countAll(texts) ?? loadTokenizer(family).then((tokenizer) => tokenizer.countAll(texts))
   return typeof tokens === 'number' ? whole(tokens) : tokens.then(whole)
 }
 
-interface Sink {
-  text(text: string): void
-  /** A value that goes into the prompt as JSON. */
-  json(value: unknown): void
-}
+type Show = (text: string) => void
 
-/** Shows all that becomes prompt to the sink; returns the tokens of what is no text. */
-function visit(params: Params, facts: TokenFacts, sink: Sink): number {
+/** Shows all text that becomes prompt, values as JSON; returns the tokens of what is no text. */
+function visit(params: Params, facts: TokenFacts, show: Show): number {
   let beside = facts.perRequest
   if (Array.isArray(params.messages))
-    for (const message of params.messages) beside += visitMessage(message, facts, sink)
+    for (const message of params.messages) beside += visitMessage(message, facts, show)
   for (const field of ALSO_PROMPT) {
     const value = params[field]
-    if (typeof value === 'object' && value !== null) sink.json(value)
+    if (typeof value === 'object' && value !== null) show(JSON.stringify(value) ?? '')
   }
   if (params.tools !== undefined || params.functions !== undefined) beside += facts.perTools
-  if (params.input !== undefined) beside += visitInput(params.input, facts, sink)
+  if (params.input !== undefined) beside += visitInput(params.input, facts, show)
   return beside
 }
 
-function visitMessage(message: unknown, facts: TokenFacts, sink: Sink): number {
+function visitMessage(message: unknown, facts: TokenFacts, show: Show): number {
   if (typeof message !== 'object' || message === null) return facts.perMessage
   let beside = facts.perMessage
   const fields = message as Record<string, unknown>
@@ -107,39 +90,39 @@ function visitMessage(message: unknown, facts: TokenFacts, sink: Sink): number {
     const value = fields[key]
     if (key === 'role' || value === null || value === undefined) continue
     if (typeof value === 'string') {
-      sink.text(value)
+      show(value)
       // Names, call ids and the like stand behind a separator.
       if (key !== 'content') beside += 2
     } else if (key === 'content' && Array.isArray(value)) {
-      for (const part of value) beside += visitPart(part, facts, sink)
+      for (const part of value) beside += visitPart(part, facts, show)
     } else {
-      sink.json(value)
+      show(JSON.stringify(value) ?? '')
     }
   }
   return beside
 }
 
-function visitPart(part: unknown, facts: TokenFacts, sink: Sink): number {
+function visitPart(part: unknown, facts: TokenFacts, show: Show): number {
   const { type, text, image_url, input_audio, file, video_url } = (part ?? {}) as Record<string, unknown>
   if (type === 'text' && typeof text === 'string') {
-    sink.text(text)
+    show(text)
     return 1
   }
   if (image_url !== undefined) return facts.perImage
   if (input_audio !== undefined) return audioTokens(lengthOf(input_audio, 'data'))
   if (file !== undefined) return fileTokens(lengthOf(file, 'file_data'))
   if (video_url !== undefined) return LARGEST_FILE
-  sink.json(part)
+  show(JSON.stringify(part) ?? '')
   return 1
 }
 
 /** A text, texts, tokens, or texts as tokens. */
-function visitInput(input: unknown, facts: TokenFacts, sink: Sink): number {
-  if (typeof input === 'string') sink.text(input)
+function visitInput(input: unknown, facts: TokenFacts, show: Show): number {
+  if (typeof input === 'string') show(input)
   if (!Array.isArray(input)) return facts.perInput
   if (typeof input[0] === 'number') return input.length + facts.perInput
   let beside = 0
-  for (const item of input) beside += visitInput(item, facts, sink)
+  for (const item of input) beside += visitInput(item, facts, show)
   return beside
 }
 

@@ -13,16 +13,14 @@ type Row = { -readonly [Field in keyof UsageTotal]: UsageTotal[Field] } & { read
  */
 export function memoryUsage(options: { maxRecords?: number; maxTotals?: number } = {}): UsageStore {
   const { maxRecords = 10_000, maxTotals = 100_000 } = options
-  const known = new Set<string>()
+  const known = recentIds(maxRecords)
   const rows = new Map<string, Row>()
   return {
     record(records) {
       for (const record of records) {
-        if (known.has(record.id)) continue
-        known.add(record.id)
-        if (known.size > maxRecords) known.delete(oldest(known))
+        if (!known.isNew(record.id)) continue
         add(rows, record)
-        if (rows.size > maxTotals) rows.delete(oldest(rows))
+        if (rows.size > maxTotals) rows.delete(rows.keys().next().value as string)
       }
     },
     totals: (filter) => summed(rows.values(), filter),
@@ -30,8 +28,22 @@ export function memoryUsage(options: { maxRecords?: number; maxTotals?: number }
   }
 }
 
-function oldest(kept: { keys(): IterableIterator<string> }): string {
-  return kept.keys().next().value as string
+/** The last ids seen, in a ring: a Set alone would step over all it has forgotten to find its oldest. */
+function recentIds(most: number): { isNew(id: string): boolean } {
+  const ids = new Set<string>()
+  const ring: string[] = []
+  let next = 0
+  return {
+    isNew(id) {
+      if (ids.has(id)) return false
+      const forgotten = ring[next]
+      if (forgotten !== undefined) ids.delete(forgotten)
+      ring[next] = id
+      next = (next + 1) % most
+      ids.add(id)
+      return true
+    },
+  }
 }
 
 function add(rows: Map<string, Row>, record: UsageRecord): void {
