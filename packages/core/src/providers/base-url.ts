@@ -1,0 +1,33 @@
+import { HooshError } from '../errors.js'
+
+/** Where a provider's endpoints are. */
+export interface Endpoint {
+  readonly origin: string
+  /** The path of an endpoint, with the query of the configured URL: `pathOf('/models')`. */
+  pathOf(endpoint: string): string
+}
+
+/** `v1`, `v4`, `v1beta`. */
+const VERSION_SEGMENT = /\/v\d+[a-z0-9]*$/i
+
+/**
+ * Reads a configured base URL: a path that ends in a version segment is used as it is, else `/v1` is appended.
+ *
+ * @throws HooshError `invalid_options` where it is no http(s) URL, or holds credentials (they would reach logs)
+ */
+export function endpointOf(baseUrl: string, routeName: string): Endpoint {
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new HooshError('invalid_options', {
+      message: `The baseUrl of the provider "${routeName}" is not an http or https URL.`,
+    })
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new HooshError('invalid_options', {
+      message: `The baseUrl of the provider "${routeName}" holds credentials; put them into \`apiKey\` or \`headers\`.`,
+    })
+  }
+  const path = url.pathname.replace(/\/+$/, '')
+  const prefix = VERSION_SEGMENT.test(path) ? path : `${path}/v1`
+  return { origin: url.origin, pathOf: (endpoint) => `${prefix}${endpoint}${url.search}` }
+}

@@ -1,0 +1,100 @@
+import { HooshError } from '../errors.js'
+import type { UpstreamFailure } from './provider.js'
+import { providerMessage } from './provider-message.js'
+
+/** How failures name the route and what they keep quiet about. */
+export interface FailureContext {
+  readonly routeName: string
+  /** Removes the route's secrets. */
+  readonly clean: (text: string) => string
+}
+
+/** An answer that is none: its status, and as much of its body as was read. */
+export interface RefusedAnswer {
+  readonly status: number
+  readonly body: string
+  readonly retryAfterMs: number | undefined
+}
+
+/** 4xx that a repetition, or another provider, may turn into an answer. 409 and 425 are about timing, 408 about ours. */
+const PASSING_4XX = new Set([408, 409, 425, 429])
+/** Our key, our account, our plan: the route's fault, never the caller's. */
+const OUR_ACCOUNT = new Set([401, 402, 403])
+/** Characters of a provider's own words about its own fault. */
+const LONGEST_EXCUSE = 300
+
+/** What an answer that is not 2xx means. Redirects are failures too: a request with a key never follows one. */
+export function failureOfStatus(answer: RefusedAnswer, context: FailureContext): UpstreamFailure {
+  const { status } = answer
+  const said = providerMessage(answer.body, context.clean)
+  const wait = answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs }
+  const retry = (error: HooshError, mayBill: boolean, blameless: boolean): UpstreamFailure => {
+    return { ok: false, error, retryable: true, mayBill, blameless, ...wait }
+  }
+  const excuse = said?.message === undefined ? '.' : `: ${said.message.split('\n', 1)[0]!.slice(0, LONGEST_EXCUSE)}`
+  const answered = `The provider "${context.routeName}" answered ${status}${excuse}`
+  if (OUR_ACCOUNT.has(status)) {
+    const message = `The provider "${context.routeName}" refused the gateway's own key or account (${status}).`
+    return retry(new HooshError('provider_auth', { message, cause: answered }), false, false)
+  }
+  if (status === 429)
+    return retry(new HooshError('provider_rate_limited', { message: answered, details: wait }), false, true)
+  if (PASSING_4XX.has(status))
+    return retry(new HooshError('provider_error', { message: answered }), false, status !== 408)
+  if (status >= 400 && status < 500)
+    return {
+      ok: false,
+      error: rejection(status, said, context),
+      retryable: false,
+      mayBill: false,
+      blameless: true,
+      ...wait,
+    }
+  return retry(
+    new HooshError('provider_error', { message: answered, details: wait }),
+    status < 500 || said === null,
+    false,
+  )
+}
+
+/** The caller's own fault, in the provider's words. */
+function rejection(status: number, said: ReturnType<typeof providerMessage>, context: FailureContext): HooshError {
+  return new HooshError('provider_rejected', {
+    message: said?.message ?? `The provider "${context.routeName}" refused the request (${status}) and said no more.`,
+    details: {
+      ...(said?.param === undefined ? {} : { param: said.param }),
+      upstream: {
+        status,
+        ...(said?.type === undefined ? {} : { type: said.type }),
+        ...(said?.code === undefined ? {} : { code: said.code }),
+        ...(said?.param === undefined ? {} : { param: said.param }),
+      },
+    },
+  })
+}
+
+/** A connection that was never made (`sent` false: nothing can have been billed), or broke before the head came. */
+export function failureOfConnection(cause: Error, sent: boolean, context: FailureContext): UpstreamFailure {
+  const { code } = cause as NodeJS.ErrnoException
+  if (!sent && code === 'UND_ERR_CONNECT_TIMEOUT') {
+    const error = new HooshError('connect_timeout', {
+      message: `The provider "${context.routeName}" took no connection in time.`,
+      cause,
+    })
+    return { ok: false, error, retryable: true, mayBill: false, blameless: false }
+  }
+  const how = sent ? 'broke the connection before it answered' : 'cannot be reached'
+  const message = `The provider "${context.routeName}" ${how}${code === undefined ? '' : ` (${code})`}.`
+  const error = new HooshError('provider_error', { message, cause })
+  return { ok: false, error, retryable: true, mayBill: sent, blameless: false }
+}
+
+/** An attempt that we gave up: the caller has gone, or another candidate won. */
+export function failureOfAbort(sent: boolean): UpstreamFailure {
+  return { ok: false, error: new HooshError('client_closed'), retryable: false, mayBill: sent, blameless: true }
+}
+
+/** A provider that was asked and did not answer properly. */
+export function failureAfterSending(error: HooshError): UpstreamFailure {
+  return { ok: false, error, retryable: true, mayBill: true, blameless: false }
+}

@@ -1,0 +1,87 @@
+import { MODEL_ROWS, type ModelRow } from './model-table.js'
+
+export type ModelTier = 'economy' | 'standard' | 'premium' | 'reasoning'
+export type Modality = 'text' | 'vision' | 'audio' | 'embedding'
+export type TokenizerFamily = 'o200k_base' | 'cl100k_base' | 'demo'
+
+/** What is known of a model. Figures are tokens. */
+export interface ModelFacts {
+  readonly id: string
+  /** Who makes or serves it; `local` for models that people run themselves. */
+  readonly maker: string
+  readonly contextWindow: number
+  /** Largest output of one choice, hidden reasoning included; null where nobody says. */
+  readonly maxOutput: number | null
+  readonly tier: ModelTier
+  readonly modalities: readonly Modality[]
+  readonly capabilities: {
+    readonly chat: boolean
+    readonly streaming: boolean
+    readonly toolUse: boolean
+    readonly vision: boolean
+    readonly embeddings: boolean
+  }
+  readonly systemPrompt: boolean
+  /** It thinks before it speaks and bills for that, so its output cannot be counted by watching its answer. */
+  readonly reasoning: boolean
+  /** The tokenizer it counts by; null where that is not public or not here. */
+  readonly tokenizer: TokenizerFamily | null
+}
+
+const MODALITIES: Readonly<Record<string, Modality>> = { T: 'text', V: 'vision', A: 'audio', E: 'embedding' }
+
+const CL100K = /^(?:gpt-3\.5|gpt-4(?:$|-(?!o))|text-embedding-)/
+const O200K = /^(?:gpt-|chatgpt-|o\d)/
+
+const FACTS = new Map(MODEL_ROWS.map((row) => [row[0], factsOf(row)]))
+
+/** Every model of the table. */
+export const MODELS: readonly ModelFacts[] = [...FACTS.values()]
+
+/**
+ * Facts of a model: by its exact id, else by the longest id that its name begins with; null where nothing fits. A name
+ * with a vendor in front (`openai/gpt-4o`, as OpenRouter and Hugging Face write it) is looked up without it too.
+ */
+export function modelFacts(model: string): ModelFacts | null {
+  const found = longestPrefix(model)
+  if (found !== null) return found
+  const slash = model.lastIndexOf('/')
+  return slash < 0 ? null : longestPrefix(model.slice(slash + 1))
+}
+
+function longestPrefix(model: string): ModelFacts | null {
+  for (let length = model.length; length > 0; length -= 1) {
+    const facts = FACTS.get(model.slice(0, length))
+    // The demo's names are only its own: a stranger's "demolition" is billed by another tokenizer.
+    if (facts !== undefined && (length === model.length || facts.tokenizer !== 'demo')) return facts
+  }
+  return null
+}
+
+function factsOf([id, maker, contextWindow, maxOutput, tier, modalities, flags]: ModelRow): ModelFacts {
+  return {
+    id,
+    maker,
+    contextWindow,
+    maxOutput,
+    tier,
+    modalities: [...modalities].map((letter) => MODALITIES[letter]!),
+    capabilities: {
+      chat: flags.includes('C'),
+      streaming: flags.includes('S'),
+      toolUse: flags.includes('T'),
+      vision: flags.includes('V'),
+      embeddings: flags.includes('E'),
+    },
+    systemPrompt: flags.includes('P'),
+    reasoning: flags.includes('R'),
+    tokenizer: tokenizerOf(id, maker),
+  }
+}
+
+function tokenizerOf(id: string, maker: string): TokenizerFamily | null {
+  if (maker === 'demo') return 'demo'
+  if (maker !== 'openai') return null
+  if (CL100K.test(id)) return 'cl100k_base'
+  return O200K.test(id) ? 'o200k_base' : null
+}

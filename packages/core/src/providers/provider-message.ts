@@ -1,0 +1,54 @@
+/** What a provider's error body says, in whichever shape it says it. */
+export interface ProviderMessage {
+  readonly message?: string
+  readonly type?: string
+  readonly code?: string
+  readonly param?: string
+}
+
+const LONGEST_MESSAGE = 2_000
+const LONGEST_WORD = 100
+
+/**
+ * Reads the error bodies that OpenAI-compatible servers send: `{ error: { message, type, code, param } }`, the same
+ * without the wrapping (Mistral, vLLM), `{ error: "text" }`, `{ detail }` (FastAPI), each also as the first of a list.
+ * Null where the body is no JSON object.
+ *
+ * @param clean removes secrets; what is left is cut to 2,000 characters
+ */
+export function providerMessage(body: string, clean: (text: string) => string): ProviderMessage | null {
+  const root = objectOf(parsed(body))
+  if (root === null) return null
+  const error = objectOf(root.error) ?? root
+  const text = textOf(error.message) ?? textOf(root.error) ?? textOf(root.message) ?? textOf(root.detail)
+  const word = (value: unknown) => {
+    if (typeof value !== 'string' && typeof value !== 'number') return undefined
+    return clean(String(value)).slice(0, LONGEST_WORD)
+  }
+  const [type, code, param] = [word(error.type), word(error.code), word(error.param)]
+  return {
+    ...(text === undefined ? {} : { message: clean(text).slice(0, LONGEST_MESSAGE) }),
+    ...(type === undefined ? {} : { type }),
+    ...(code === undefined ? {} : { code }),
+    ...(param === undefined ? {} : { param }),
+  }
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+function objectOf(value: unknown): Record<string, unknown> | null {
+  const one = Array.isArray(value) ? value[0] : value
+  return typeof one === 'object' && one !== null && !Array.isArray(one) ? (one as Record<string, unknown>) : null
+}
+
+/** A sentence; details that are not one (lists of validation errors) are written out, so that none is lost. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : undefined
+}
