@@ -1,0 +1,57 @@
+// What users get: packs every package, checks the tarballs, installs them into an empty project and imports each
+// entry point there. Needs a build. Run by `npm run check:packages`.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const names = ['core', 'express', 'sql']
+const folder = mkdtempSync(join(tmpdir(), 'hoosh-packages-'))
+
+/** What may be in a tarball: the build, its sources (for source maps), and what a reader expects. */
+const expected = /^(dist|src)\/.+\.(js|ts|map)$|^(package\.json|README\.md|LICENSE)$/
+
+try {
+  const tarballs = names.map(pack)
+  for (const tarball of tarballs) {
+    run(process.execPath, ['node_modules/publint/src/cli.js', 'run', tarball, '--strict'], root)
+    run(process.execPath, ['node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only'], root)
+  }
+  const project = mkdtempSync(join(folder, 'project-'))
+  writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
+  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...tarballs, 'express@5'], project)
+  const entries = names.flatMap(entryPoints)
+  const script = entries.map((entry) => `await import('${entry}')`).join('\n')
+  run(process.execPath, ['--input-type=module', '--eval', script], project)
+  console.log(`${names.length} packages: ${entries.length} entry points import on Node ${process.version}`)
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** @param {string} name */
+function pack(name) {
+  const args = ['pack', '--json', '--pack-destination', folder, '--workspace', `@hoosh/${name}`]
+  const answer = JSON.parse(execFileSync('npm', args, { cwd: root, encoding: 'utf8' }))
+  // npm 12 answers with an object by package name, older ones with a list.
+  const [packed] = Object.values(answer)
+  const files = packed.files.map((/** @type {{ path: string }} */ file) => file.path)
+  const wrong = files.filter((/** @type {string} */ path) => !expected.test(path))
+  const missing = ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts'].filter((path) => !files.includes(path))
+  if (wrong.length > 0 || missing.length > 0) {
+    throw new Error(`@hoosh/${name}: unexpected [${wrong.join(', ')}], missing [${missing.join(', ')}]`)
+  }
+  return join(folder, packed.filename)
+}
+
+/** @param {string} name */
+function entryPoints(name) {
+  const { exports } = JSON.parse(readFileSync(join(root, `packages/${name}/package.json`), 'utf8'))
+  return Object.keys(exports).map((key) => `@hoosh/${name}${key.slice(1)}`)
+}
+
+/** @param {string} command @param {string[]} args @param {string} cwd */
+function run(command, args, cwd) {
+  execFileSync(command, args, { cwd, stdio: 'inherit' })
+}

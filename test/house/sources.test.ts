@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { codeLines, filesBelow, lineOf, type Node, nodesOf, packageSources, parse, type Source } from './sources.js'
+
+const FILE_LINES = 300
+const FUNCTION_LINES = 70
+
+const product = ['core', 'express', 'sql'].flatMap(packageSources)
+const written = [...product, ...['bench', 'examples', 'test'].flatMap((folder) => filesBelow(folder, '.ts').map(parse))]
+
+const found = (sources: readonly Source[], wanted: (node: Node, source: Source) => boolean): string[] =>
+  sources.flatMap((source) =>
+    [...nodesOf(source.program)]
+      .filter((node) => wanted(node, source))
+      .map((node) => `${source.path}:${lineOf(source, node.start)}`),
+  )
+
+const isFunction = (node: Node) => /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type)
+
+describe('sources', () => {
+  it(`a file has at most ${FILE_LINES} lines of code`, () => {
+    const long = written.filter((source) => codeLines(source) > FILE_LINES)
+    expect(long.map((source) => `${source.path}: ${codeLines(source)}`)).toEqual([])
+  })
+
+  it(`a function of the product has at most ${FUNCTION_LINES} lines of code, with all that is nested in it`, () => {
+    const long = found(product, (node, source) => {
+      return isFunction(node) && codeLines(source, node.start, node.end) > FUNCTION_LINES
+    })
+    expect(long).toEqual([])
+  })
+
+  it('the product throws no bare Error: each has a code', () => {
+    const bare = found(product, (node) => {
+      const made = node.type === 'ThrowStatement' ? (node.argument as Node) : null
+      const maker = made !== null && /^(New|Call)Expression$/.test(made.type) ? (made.callee as Node) : null
+      return maker !== null && /^(Error|TypeError|RangeError)$/.test(String(maker.name))
+    })
+    expect(bare).toEqual([])
+  })
+
+  it('the product has one class, HooshError', () => {
+    const classes = found(product, (node) => node.type === 'ClassDeclaration' || node.type === 'ClassExpression')
+    expect(classes.map((at) => at.split(':')[0])).toEqual(['packages/core/src/errors.ts'])
+  })
+
+  it('the product has no `any` and silences no type error', () => {
+    const silenced = product.filter((source) => /@ts-(ignore|expect-error|nocheck)|biome-ignore/.test(source.text))
+    expect(silenced.map((source) => source.path)).toEqual([])
+    expect(found(product, (node) => node.type === 'TSAnyKeyword')).toEqual([])
+  })
+
+  it('the product keeps no state in a module: no `let` at its top level', () => {
+    const state = product.flatMap((source) =>
+      (source.program.body as Node[])
+        .map((node) => (node.declaration as Node | undefined) ?? node)
+        .filter((node) => node.type === 'VariableDeclaration' && node.kind !== 'const')
+        .map((node) => `${source.path}:${lineOf(source, node.start)}`),
+    )
+    expect(state).toEqual([])
+  })
+})
