@@ -1,0 +1,115 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { BodySource, GatewayRequest } from '../exchange.js'
+import { type Answer, ask } from '../identity/ask.js'
+import type { Identity } from '../options.js'
+import { bodyGone, bodyInMemory, bodyTooLarge, clientClosed, parsedBody } from './body.js'
+
+/** What a framework knows of a request that `node:http` does not. */
+export interface NodeRequestFacts {
+  /** Asked once at most. */
+  identify(): Answer
+  /** What the framework's parser has left, if one ran; its stream decides whether one did. */
+  body?: unknown
+  /** The mount has a path of its own, which is gone from `req.url`. */
+  mounted?: boolean
+}
+
+/**
+ * A request of `node:http`, or of any framework on top of it, for the gateway. Everything but method and path is made
+ * when it is asked for, so that a request that turns out not to be hoosh's costs next to nothing.
+ */
+export function fromNode(req: IncomingMessage, res: ServerResponse, facts: NodeRequestFacts): GatewayRequest {
+  const target = originForm(req.url ?? '/')
+  const mark = target.indexOf('?')
+  let query: URLSearchParams | undefined
+  let body: BodySource | undefined
+  let signal: AbortSignal | undefined
+  let identity: Promise<Identity | null> | undefined
+  return {
+    method: req.method ?? 'GET',
+    path: mark === -1 ? target : target.slice(0, mark),
+    mounted: facts.mounted ?? false,
+    header: (name) => {
+      const value = req.headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    },
+    identify: () => {
+      identity ??= ask(facts.identify)
+      return identity
+    },
+    get query() {
+      query ??= new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1))
+      return query
+    },
+    get body() {
+      body ??= bodyOf(req, facts.body)
+      return body
+    },
+    get signal() {
+      signal ??= signalOf(res)
+      return signal
+    },
+  }
+}
+
+/** A request target without scheme and authority, which proxies may send (RFC 9112, 3.2.2). */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target
+  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '')
+  return path.startsWith('/') ? path : `/${path}`
+}
+
+/**
+ * Aborts when the client goes before it has its answer. That is `close` of the response: a request closes as soon as
+ * its body has been read, long before the client leaves.
+ */
+function signalOf(res: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  const leave = () => {
+    if (!res.writableFinished) controller.abort(clientClosed())
+  }
+  if (res.closed) leave()
+  else res.once('close', leave)
+  return controller.signal
+}
+
+/**
+ * The body, from wherever it is now. Whether a parser has read it is told by the stream alone: Express 4 leaves `{}`
+ * where its parsers passed by. The bytes that many hosts keep as `rawBody` are better than what was made of them.
+ */
+function bodyOf(req: IncomingMessage & { rawBody?: unknown }, left: unknown): BodySource {
+  if (!req.readableEnded) return { bytes: (maxBytes) => readBytes(req, maxBytes) }
+  const bytes = [req.rawBody, left].find((body) => typeof body === 'string' || body instanceof Uint8Array)
+  if (bytes !== undefined) return bodyInMemory(bytes as Uint8Array | string)
+  return left === undefined ? { bytes: () => Promise.reject(bodyGone()) } : parsedBody(left)
+}
+
+/** Reads to the end, or to one chunk above the limit. What comes after that is let go, so that the answer gets through. */
+function readBytes(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  if (Number(req.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(bodyTooLarge(maxBytes))
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    const done = () => {
+      req.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
+    }
+    const onData = (chunk: Uint8Array) => {
+      size += chunk.byteLength
+      chunks.push(chunk)
+      if (size <= maxBytes) return
+      done()
+      req.resume()
+      reject(bodyTooLarge(maxBytes))
+    }
+    const onEnd = () => {
+      done()
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))
+    }
+    const onClose = () => {
+      done()
+      reject(clientClosed())
+    }
+    if (req.destroyed) return onClose()
+    req.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
+  })
+}

@@ -1,0 +1,79 @@
+import type { ServerResponse } from 'node:http'
+import type { ByteSink, GatewayReply } from '../exchange.js'
+
+/** How long a client may take nothing while we have bytes for it, in ms. */
+const STALL_MS = 30_000
+
+/**
+ * Sends a reply. Whole bodies go at once; a stream's promise resolves when its last byte is handed over. Never rejects:
+ * where the writer of a stream fails, the connection is cut, so that the client does not take a part for the whole.
+ *
+ * @param settings.stallMs a client that takes nothing for so long, while our queue is full, is cut off; 30_000
+ */
+export function writeReply(
+  res: ServerResponse,
+  reply: GatewayReply,
+  settings: { stallMs?: number } = {},
+): void | Promise<void> {
+  const stallMs = settings.stallMs ?? STALL_MS
+  const { status, headers, body } = reply
+  if (typeof body === 'function') return writeStream(res, reply, body, stallMs)
+  if (res.headersSent) return // a timeout of the host's own has answered
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+  const hasBody = status !== 204 && status !== 304
+  res.writeHead(status, hasBody ? { ...headers, 'content-length': length } : headers)
+  res.end(hasBody && res.req.method !== 'HEAD' ? body : undefined)
+  cutIfStalled(res, stallMs)
+}
+
+async function writeStream(
+  res: ServerResponse,
+  { status, headers }: GatewayReply,
+  body: (sink: ByteSink) => Promise<void>,
+  stallMs: number,
+): Promise<void> {
+  const usable = !res.headersSent
+  let written = false
+  const sink: ByteSink = {
+    get closed() {
+      return !usable || res.closed
+    },
+    write: (chunk) => {
+      if (!usable || res.closed) return
+      written = true
+      // `=== false`, since middleware that wraps `write` may return nothing.
+      if (res.write(chunk) === false) return drained(res, stallMs)
+    },
+  }
+  try {
+    if (usable) res.writeHead(status, headers)
+    const writing = body(sink)
+    // Headers travel with the first chunk if it is there by now.
+    if (usable && !written) res.flushHeaders()
+    await writing
+    if (!usable) return
+    res.end()
+    cutIfStalled(res, stallMs)
+  } catch {
+    res.destroy()
+  }
+}
+
+/** Resolves when the queue is empty or the client gone, which a client that stalls is after `stallMs`. */
+function drained(res: ServerResponse, stallMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      res.off('drain', done).off('close', done)
+      resolve()
+    }
+    const timer = setTimeout(() => res.destroy(), stallMs)
+    timer.unref()
+    res.on('drain', done).on('close', done)
+  })
+}
+
+/** For the rest of a body that is still queued. The socket's own timeout knows slow progress from none. */
+function cutIfStalled(res: ServerResponse, stallMs: number): void {
+  if (res.writableLength > 0) res.setTimeout(stallMs)
+}

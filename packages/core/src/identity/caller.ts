@@ -1,0 +1,89 @@
+import { HooshError } from '../errors.js'
+import { compileGlob } from '../glob.js'
+import type { Identity } from '../options.js'
+
+/** An identity that has been looked over once, as the engine uses it. */
+export interface Caller {
+  readonly identity: Identity
+  readonly user: string
+  /** At least one, each once, in the order of the identity. */
+  readonly pools: readonly string[]
+  readonly admin: boolean
+  /** Whether one of the identity's patterns matches; true where it has none. */
+  mayUse(model: string): boolean
+}
+
+/** The pool of an identity that names none. */
+const DEFAULT_POOL = 'default'
+/** Characters of a user, a pool, a role. */
+const MAX_NAME = 256
+// Control characters break log lines and Postgres texts; half a surrogate pair has no UTF-8.
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u
+const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent'] as const
+
+/**
+ * Checks what a host says about a caller. An empty list of pools means `default` like an absent one: nobody calls free
+ * of charge because a user is in no team yet.
+ *
+ * @throws HooshError `identify_failed`, whose cause names the field for the log
+ */
+export function normalise(identity: Identity): Caller {
+  if (typeof identity !== 'object' || Array.isArray(identity)) throw unusable('it', 'an object with a `user`', identity)
+  const { user, pool = [], roles = [], models, tools = [], limits, metadata } = identity
+  checkName('user', user)
+  const named = typeof pool === 'string' ? [pool] : pool
+  checkNames('pool', named)
+  checkNames('roles', roles)
+  checkNames('models', models ?? [])
+  checkNames('tools', tools)
+  if (limits !== undefined) checkLimits(limits)
+  if (metadata !== undefined) checkMetadata(metadata)
+  return {
+    identity,
+    user,
+    pools: named.length === 0 ? [DEFAULT_POOL] : [...new Set(named)],
+    admin: roles.includes('admin'),
+    mayUse: (model) => models === undefined || models.some((pattern) => compileGlob(pattern).test(model)),
+  }
+}
+
+function checkName(field: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '' || value.length > MAX_NAME || UNPRINTABLE.test(value)) {
+    throw unusable(`\`${field}\``, `a text of 1 to ${MAX_NAME} printable characters`, value)
+  }
+}
+
+function checkNames(field: string, values: unknown): void {
+  if (!Array.isArray(values)) throw unusable(`\`${field}\``, 'an array of texts', values)
+  for (const value of values) checkName(field, value)
+}
+
+function checkLimits(limits: object): void {
+  for (const name of LIMITS) {
+    const value = (limits as Record<string, unknown>)[name]
+    if (value !== undefined && !(Number.isSafeInteger(value) && (value as number) >= 0)) {
+      throw unusable(`\`limits.${name}\``, 'an integer of 0 or more', value)
+    }
+  }
+}
+
+function checkMetadata(metadata: object): void {
+  for (const [name, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string') throw unusable(`\`metadata.${name}\``, 'a text', value)
+  }
+}
+
+/** The value itself stays out of it: it may be a whole user record. */
+function unusable(field: string, expected: string, value: unknown): HooshError {
+  const cause = new TypeError(`Of what \`identify\` returned, ${field} has to be ${expected}; it is ${kindOf(value)}.`)
+  return new HooshError('identify_failed', {
+    message: 'What the host app says about this caller cannot be used; its log says why.',
+    cause,
+  })
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'string' ? `a text of ${value.length} characters` : `of type ${typeof value}`
+}

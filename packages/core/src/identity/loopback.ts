@@ -1,0 +1,38 @@
+import type { Identity } from '../options.js'
+
+/** The facts of a connection. Express's and node's requests have this shape, and so has Koa's context. */
+export interface SocketRequest {
+  readonly socket: { readonly remoteAddress?: string | undefined }
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+}
+
+const LOOPBACK_ADDRESS = /^(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$/i
+const LOOPBACK_NAME = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]|(?:[a-z0-9-]+\.)*localhost)$/i
+const FORWARDING = new Set(['forwarded', 'x-real-ip', 'via'])
+
+/**
+ * Who calls where the host has no `identify`: somebody on this machine, as `anonymous`, or nobody. Fails closed. A
+ * forwarding header says that a proxy on this machine speaks for somebody else; a foreign `Host` or `Origin` that a
+ * browser here was led to this address by a foreign page (DNS rebinding).
+ */
+export function anonymousOnLoopback(request: SocketRequest): Identity | null {
+  const { headers, socket } = request
+  if (!LOOPBACK_ADDRESS.test(socket.remoteAddress ?? '')) return null
+  for (const name in headers) {
+    if (FORWARDING.has(name) || name.startsWith('x-forwarded-')) return null
+  }
+  const { host, origin } = headers
+  if (typeof host !== 'string' || !isLoopbackHost(host)) return null
+  if (origin !== undefined && !(typeof origin === 'string' && isLoopbackOrigin(origin))) return null
+  return { user: 'anonymous', pool: 'default' }
+}
+
+function isLoopbackHost(host: string): boolean {
+  return LOOPBACK_NAME.test(host.replace(/:\d{1,5}$/, ''))
+}
+
+/** `null`, which sandboxed pages and files send, is none. */
+function isLoopbackOrigin(origin: string): boolean {
+  const match = /^https?:\/\/([^/?#@]+)$/i.exec(origin)
+  return match !== null && isLoopbackHost(match[1]!)
+}

@@ -1,0 +1,122 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import { HooshError } from '../errors.js'
+import type { Identify, Identity } from '../options.js'
+import { ask } from './ask.js'
+
+/** A field of the host's user record, by name (dots are part of it) or worked out. */
+export type Field<Value> = string | ((user: Readonly<Record<string, unknown>>) => Value)
+
+/** Where an identity's parts stand in a user record or in a token's claims. */
+export interface FieldOptions {
+  /** Of texts and integers, and of objects that have a text of their own (MongoDB's ids). */
+  user?: Field<unknown>
+  /** No roles unless said: a host's own `admin` need not be hoosh's. */
+  roles?: Field<string | readonly string[] | null | undefined>
+  /** `default` unless said. */
+  pool?: Field<string | readonly string[] | null | undefined>
+}
+
+/** The user that Passport, or any login that sets `req.user`, has found. `user` is its `id` by default. */
+export function fromReqUser(options: FieldOptions = {}): Identify<unknown> {
+  return (request) => identityOf(recordIn(request, 'user'), { user: 'id', ...options })
+}
+
+/**
+ * The claims of a token that express-jwt, express-oauth2-jwt-bearer (`req.auth`) or koa-jwt (`ctx.state.user`) has
+ * verified; hoosh verifies none itself. `user` is the claim `sub` by default.
+ */
+export function fromJwt(options: FieldOptions = {}): Identify<unknown> {
+  return (request) => {
+    const auth = recordIn(request, 'auth')
+    // A decoded token with its parts, rather than bare claims, one of which may be named `payload`.
+    const parts = auth !== null && recordIn(auth, 'header') !== null ? recordIn(auth, 'payload') : null
+    return identityOf(parts ?? auth ?? recordIn(recordIn(request, 'state'), 'user'), { user: 'sub', ...options })
+  }
+}
+
+/**
+ * Fixed tokens, each with its identity, sent as `Authorization: Bearer ...`. Digests are compared in constant time, all
+ * of them on every call, so this is for a handful.
+ *
+ * @throws HooshError `invalid_options` for a token that is empty (an unset variable, say) or there twice
+ */
+export function bearerTokens(
+  entries: readonly (Identity & { token: string })[],
+): (request: unknown) => Identity | null {
+  const known: { digest: Buffer; identity: Identity }[] = []
+  for (const [index, { token, ...identity }] of entries.entries()) {
+    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
+      throw badToken(index, 'has to be a text without spaces; is its environment variable set')
+    }
+    const digest = digestOf(token)
+    if (known.some((entry) => entry.digest.equals(digest))) throw badToken(index, 'is there twice')
+    known.push({ digest, identity })
+  }
+  return (request) => {
+    const match = /^bearer +(\S+) *$/i.exec(headerOf(request, 'authorization') ?? '')
+    if (match === null) return null
+    const digest = digestOf(match[1]!)
+    let found: Identity | null = null
+    for (const entry of known) {
+      if (timingSafeEqual(entry.digest, digest)) found = entry.identity
+    }
+    return found
+  }
+}
+
+/** The first of several resolvers that knows the caller. One that throws ends the search: a store that is down is no 401. */
+export function firstOf<Request>(...resolvers: readonly Identify<Request>[]): Identify<Request> {
+  return async (request) => {
+    for (const resolver of resolvers) {
+      const identity = await ask(() => resolver(request))
+      if (identity !== null) return identity
+    }
+    return null
+  }
+}
+
+function identityOf(user: Readonly<Record<string, unknown>> | null, options: FieldOptions): Identity | null {
+  if (user === null) return null
+  const id = picked(user, options.user)
+  const roles = picked(user, options.roles)
+  const pool = picked(user, options.pool)
+  // `normalise` judges the parts; here they are only put in their places.
+  return {
+    user: textOf(id) as string,
+    ...(roles != null && { roles: (typeof roles === 'string' ? [roles] : roles) as readonly string[] }),
+    ...(pool != null && { pool: pool as string | readonly string[] }),
+  }
+}
+
+function picked(user: Readonly<Record<string, unknown>>, field: Field<unknown> | undefined): unknown {
+  if (typeof field === 'function') return field(user)
+  return field === undefined ? undefined : user[field]
+}
+
+/** An integer or an object with a text of its own as that text; anything else as it is. */
+function textOf(id: unknown): unknown {
+  if (Number.isSafeInteger(id) || typeof id === 'bigint') return String(id)
+  if (typeof id !== 'object' || id === null || Array.isArray(id)) return id
+  const text = String(id)
+  return text.startsWith('[object ') ? id : text
+}
+
+function recordIn(holder: unknown, name: string): Record<string, unknown> | null {
+  const value = (holder as Record<string, unknown> | null)?.[name]
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null
+}
+
+/** One header of a node, Express, Koa or web request. */
+function headerOf(request: unknown, name: string): string | undefined {
+  const headers = recordIn(request, 'headers')
+  const value = typeof headers?.get === 'function' ? headers.get(name) : headers?.[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+function digestOf(token: string): Buffer {
+  return hash('sha256', token, 'buffer')
+}
+
+function badToken(index: number, what: string): HooshError {
+  return new HooshError('invalid_options', { message: `\`bearerTokens\`: the token at ${index} ${what}.` })
+}

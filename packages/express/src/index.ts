@@ -1,0 +1,57 @@
+import type { Gateway, HooshContext } from '@hoosh/core'
+import { fromNode, type MountOptions, type MountSettings, mount, writeReply } from '@hoosh/core/node'
+import type { Request, RequestHandler } from 'express'
+
+declare global {
+  // biome-ignore lint/style/noNamespace: it is how Express's requests are extended
+  namespace Express {
+    interface Request {
+      /** Model calls, budget and audit log of whoever sent this request. Set by `hoosh()`. */
+      readonly hoosh: HooshContext
+    }
+  }
+}
+
+export interface HooshMiddleware extends RequestHandler {
+  readonly gateway: Gateway
+}
+
+/**
+ * Express 4 and 5. Answers the routes of hoosh below `/v1`; every other request goes on to `next()` with `req.hoosh` set.
+ *
+ * @param optionsOrGateway options of a gateway of its own, or one that several mounts share
+ * @example
+ * app.use(hoosh({ identify: (req) => req.user && { user: req.user.id } }))
+ */
+export function hoosh(options?: MountOptions<Request>): HooshMiddleware
+export function hoosh(gateway: Gateway, settings?: MountSettings<Request>): HooshMiddleware
+export function hoosh(
+  optionsOrGateway?: MountOptions<Request> | Gateway,
+  settings?: MountSettings<Request>,
+): HooshMiddleware {
+  const { gateway, identify } = mount(optionsOrGateway, settings)
+  // One descriptor for all requests: engines share its shape, and a request whose context nobody uses makes none.
+  const lazy: PropertyDescriptor & ThisType<Request> = {
+    configurable: true,
+    get() {
+      const context = gateway.context(fromNode(this, this.res!, { identify: () => identify(this) }))
+      Object.defineProperty(this, 'hoosh', { configurable: true, value: context })
+      return context
+    },
+  }
+  const middleware: RequestHandler = async (req, res, next) => {
+    Object.defineProperty(req, 'hoosh', lazy)
+    const request = fromNode(req, res, {
+      identify: () => identify(req),
+      body: req.body,
+      mounted: req.baseUrl !== '',
+    })
+    if (!gateway.serves(request)) return next()
+    try {
+      await writeReply(res, await gateway.handle(request))
+    } catch (error) {
+      next(error) // no answer could be written
+    }
+  }
+  return Object.assign(middleware, { gateway })
+}
