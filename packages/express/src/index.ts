@@ -3,7 +3,6 @@ import { fromNode, type MountOptions, type MountSettings, mount, writeReply } fr
 import type { Request, RequestHandler } from 'express'
 
 declare global {
-  // biome-ignore lint/style/noNamespace: it is how Express's requests are extended
   namespace Express {
     interface Request {
       /** Model calls, budget and audit log of whoever sent this request. Set by `hoosh()`. */
