@@ -7,7 +7,7 @@ import { record, table } from './report.js'
 
 const USAGE = `npm run bench -- [--short] [--rounds N] [--only ${PEERS.map(({ name }) => name).join(',')}]`
 
-const FULL: Size = { rounds: 5, warmUpMs: 3_000, sliceMs: 500, streams: 20, openStreams: 50 }
+const FULL: Size = { rounds: 7, warmUpMs: 2_500, sliceMs: 300, streams: 20, openStreams: 50 }
 
 /** Says that everything runs, and little more: for CI. */
 const SHORT: Size = { rounds: 1, warmUpMs: 400, sliceMs: 200, streams: 4, openStreams: 20 }
