@@ -17,7 +17,7 @@ import { reportExpired } from './inference/expired.js'
 import { runningCalls } from './inference/running.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
-import { createMetrics } from './observability/metrics.js'
+import { metricsOn } from './observability/metrics.js'
 import type { HooshOptions } from './options.js'
 import { createProvider } from './providers/create.js'
 import { modelLister } from './routing/model-list.js'
@@ -48,10 +48,11 @@ export async function start(
 ): Promise<Started> {
   const settings = await settingsFrom(options, process.env)
   const { clock, logger } = settings
-  const storage = await openStorage(settings, ids)
+  const storage = await openStorage(settings)
   const routes = routesOf(settings)
   const router = createRouter(routes, settings.routing)
-  const metrics = createMetrics(settings.metrics, routes)
+  const metrics = metricsOn({ registry: settings.metrics.registry, models: routes.flatMap(({ models }) => models) })
+  metrics.providersConfigured(routes.length)
   const audit =
     settings.audit === false
       ? null
@@ -71,7 +72,7 @@ export async function start(
     prices: priceBook({ overrides: settings.prices, clock }),
     audit,
     metrics,
-    events: eventBus(settings.onEvent, logger),
+    events: eventBus({ onEvent: settings.onEvent, logger }),
     logger,
     running: runningCalls({ leaseMs: settings.budget.leaseMs, clock }),
     concurrency: concurrency(),
@@ -90,7 +91,7 @@ export async function start(
   return { engine, close: (timeoutMs) => close(engine, routes, stop, timeoutMs) }
 }
 
-async function openStorage(settings: Settings, ids: () => string): Promise<Storage> {
+async function openStorage(settings: Settings): Promise<Storage> {
   const { clock } = settings
   const given = settings.storage ?? {}
   const storage: Storage = {
@@ -113,7 +114,7 @@ function scraper(token: string | undefined): Engine['mayScrape'] {
 
 function routesOf(settings: Settings): Route[] {
   const routes = settings.providers.map((options) => {
-    const { provider, baseUrl, local } = createProvider(options, { connectMs: settings.deadlines.connectMs })
+    const { provider, baseUrl, local } = createProvider(options, { connectMs: settings.deadlines.connectMs, clock: settings.clock })
     return routeOf(options, { provider, baseUrl, local })
   })
   const names = new Set<string>()

@@ -19,7 +19,12 @@ export type RelayEnd =
   /** The pools could not pay for more. */
   | { readonly how: 'cutoff' }
   /** Broken off, by the provider or by us; `error.code` is `client_closed` where the caller has gone. */
-  | { readonly how: 'broken'; readonly error: HooshError }
+  | {
+      readonly how: 'broken'
+      readonly error: HooshError
+      /** The provider's own error event, secrets removed. */
+      readonly event?: string
+    }
 
 export interface Relayed {
   readonly end: RelayEnd
@@ -183,7 +188,8 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
     const error = new HooshError('provider_error', {
       message: 'The provider reported an error in the middle of its answer.',
     })
-    return end(r, { how: 'broken', error })
+    const own = r.tried.candidate.route.provider.redact(event.toString('utf8'))
+    return end(r, { how: 'broken', error, event: own })
   }
   if (read.finishes) r.finished = true
   if (read.reported !== null) r.reported = r.reported === null ? read.reported : largerUsage(r.reported, read.reported)

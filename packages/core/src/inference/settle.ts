@@ -177,7 +177,15 @@ async function tell(engine: Engine, call: Call, { candidate, charge, outcome, er
   const { type: provider, name: route } = candidate.route
   const latencyMs = engine.clock() - call.startedAt
   const { tokens, nanoUsd } = charge.amount
-  engine.metrics.callEnded({ provider, model: candidate.model, outcome, latencyMs, usage: charge.usage, nanoUsd })
+  engine.metrics.callEnded({
+    provider,
+    model: candidate.model,
+    outcome,
+    latencyMs,
+    promptTokens: promptTokens(charge.usage),
+    completionTokens: completionTokens(charge.usage),
+    nanoUsd,
+  })
   if (outcome === 'error') {
     engine.events.emit({
       type: 'inference.failed',

@@ -1,6 +1,5 @@
 import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
 import { errorBody } from '../error-body.js'
-import { asHooshError } from '../errors.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
 import { attempt, type Try } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
@@ -44,12 +43,15 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
 
 async function stream(engine: Engine, begun: Begun, tried: Try, feed: EventFeed, sink: ByteSink): Promise<void> {
   let relayed: Relayed
+  engine.metrics.streamOpened()
   try {
     relayed = await relay(engine, begun, tried, feed, sink)
   } catch (thrown) {
     feed.abort()
     await finishFailed(engine, begun, thrown)
     return
+  } finally {
+    engine.metrics.streamClosed()
   }
   const charge = await chargeFor(engine, begun, tried, relayed)
   const settling = finish(engine, begun, endingOf(relayed, tried, charge))
@@ -104,7 +106,7 @@ async function lastWords(
   const { end } = relayed
   if (end.how === 'broken') {
     if (end.error.code === 'client_closed') return
-    await sink.write(`data: ${JSON.stringify(errorBody(asHooshError(end.error)))}\n\n`)
+    await sink.write(end.event ?? `data: ${JSON.stringify(errorBody(end.error))}\n\n`)
     return
   }
   const cut = end.how === 'cutoff' ? cutoffEvents(begun.call, tried, relayed, charge) : ''

@@ -47,12 +47,13 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
   const routeName = config.name ?? config.type
   const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName)
   const common = commonHeaders(config, routeName)
+  const clean = redactor(secretsOf(config))
   const transport = createTransport({
     origin: endpoint.origin,
     connectMs,
     clock,
     routeName,
-    clean: redactor(secretsOf(config)),
+    clean,
   })
   const plain = ['content-type', 'application/json', 'accept', 'application/json', ...common]
   const events = ['content-type', 'application/json', 'accept', 'text/event-stream', ...common]
@@ -79,6 +80,7 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
       if (!reply.ok) throw reply.error
       return modelIds(reply.body, routeName)
     },
+    redact: clean,
     close: () => transport.close(),
   }
 }

@@ -2,7 +2,8 @@
 export interface ProviderMessage {
   readonly message?: string
   readonly type?: string
-  readonly code?: string
+  /** Null where the provider says so. */
+  readonly code?: string | null
   readonly param?: string
 }
 
@@ -29,7 +30,7 @@ export function providerMessage(body: string, clean: (text: string) => string): 
   return {
     ...(text === undefined ? {} : { message: clean(text).slice(0, LONGEST_MESSAGE) }),
     ...(type === undefined ? {} : { type }),
-    ...(code === undefined ? {} : { code }),
+    ...(code === undefined ? (error.code === null ? { code: null } : {}) : { code }),
     ...(param === undefined ? {} : { param }),
   }
 }

@@ -7,6 +7,8 @@ import type { HooshError } from '../errors.js'
 export interface Provider {
   /** Sends one attempt and resolves when the head of the answer is there, or with what went wrong. Never throws. */
   send(request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure>
+  /** A text of this provider without the secrets of its configuration, and without anything that looks like a key. */
+  redact(text: string): string
   /** Ids of the models it has now; throws a HooshError where it cannot tell. */
   models(signal: AbortSignal): Promise<string[]>
   /** Closes its connections. */

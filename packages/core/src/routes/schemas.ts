@@ -43,7 +43,7 @@ const message = z.looseObject({
   role: z
     .string({ error: 'is required' })
     .refine((role) => ROLES.has(role), { error: `must be one of ${[...ROLES].join(', ')}` }),
-  content: z.custom<unknown>(isContent, { error: 'must be a string, an array of parts, or null' }),
+  content: z.custom<unknown>(isContent, { error: 'must be a string, an array of parts, or null' }).optional(),
 })
 
 /** OpenAI's chat request: what decides something here is checked, everything else passes through. */

@@ -29,6 +29,7 @@ const CUTOFF_AFTER = 4
 export function demoProvider({ routeName, clock }: { routeName: string; clock: Clock }): Provider {
   return {
     send: (request) => Promise.resolve(answer(request, { routeName, clock })),
+    redact: (text) => text,
     models: () => Promise.resolve([...DEMO_MODELS]),
     close: () => Promise.resolve(),
   }
