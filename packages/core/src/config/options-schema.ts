@@ -1,0 +1,245 @@
+import { z } from 'zod'
+import { nanoUsdOf } from '../amount.js'
+import { HooshError } from '../errors.js'
+import type { HooshOptions, ProviderType } from '../options.js'
+import { suggest } from './suggest.js'
+
+/** Largest cap of a pool, in tokens. */
+const LARGEST_CAP = 2 ** 52
+/** Longest time that a timer can run. */
+const LONGEST_MS = 2 ** 31 - 1
+/** A longer list of faults is not read anyway. */
+const SHOWN_FAULTS = 5
+
+const PROVIDER_TYPES: Record<ProviderType, true> = {
+  openai: true,
+  deepseek: true,
+  mistral: true,
+  groq: true,
+  grok: true,
+  openrouter: true,
+  llamacpp: true,
+  lmstudio: true,
+  localai: true,
+  vllm: true,
+  tensorrt: true,
+  onnx: true,
+  synapse: true,
+  demo: true,
+}
+
+/**
+ * Checks the options' shape: nothing is read, opened or expanded.
+ *
+ * @throws HooshError `invalid_options`: every fault by the option's name, with what it has to be
+ */
+export function checkOptions(options: unknown): asserts options is HooshOptions {
+  const result = optionsSchema.safeParse(options)
+  if (result.success) return
+  const faults = result.error.issues.map(
+    ({ path, message }) => `${nameOf(path)} ${message}${message.endsWith('?') ? '' : '.'}`,
+  )
+  const rest = faults.length - SHOWN_FAULTS
+  const more = rest > 0 ? ` And ${rest} more.` : ''
+  throw new HooshError('invalid_options', { message: `${faults.slice(0, SHOWN_FAULTS).join(' ')}${more}` })
+}
+
+/** `providers[0].models`, `pools["user:*"].usd`. */
+function nameOf(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return 'The options object'
+  const names = path.map((key) => {
+    if (typeof key === 'number') return `[${key}]`
+    return /^[A-Za-z_$][\w$]*$/.test(String(key)) ? `.${String(key)}` : `["${String(key)}"]`
+  })
+  return names.join('').replace(/^\./, '')
+}
+
+const text = z.string('has to be a string').min(1, 'has to be a string that is not empty')
+const flag = z.boolean('has to be true or false')
+const whole = (least: number, most: number, unit = '') => {
+  const sentence = `has to be a whole number${unit} from ${least} to ${most}`
+  return z.int(sentence).min(least, sentence).max(most, sentence)
+}
+const ms = whole(1, LONGEST_MS, ' of milliseconds')
+const count = whole(0, Number.MAX_SAFE_INTEGER)
+const list = <Item extends z.ZodType>(item: Item) => z.array(item, 'has to be an array')
+const by = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value, 'has to be an object')
+const oneOf = (...names: string[]) => z.enum(names, { error: ({ input }) => notOneOf(input, names) })
+const fn = z.custom((value) => typeof value === 'function', 'has to be a function')
+const withMethods = (what: string, ...methods: string[]) =>
+  z.custom(
+    (value) => methods.every((method) => typeof (value as Record<string, unknown> | null)?.[method] === 'function'),
+    `has to be ${what}`,
+  )
+
+/** An object without unknown fields. */
+function fields<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape)
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return 'has to be an object'
+      return issue.keys.map((key) => unknownField(key, known)).join(' and ')
+    },
+  })
+}
+
+/** A value that is fine by itself or fits the schema; a union would tell nothing of what is wrong with it. */
+function unless(isFine: (value: unknown) => boolean, schema: z.ZodType) {
+  return z
+    .unknown()
+    .superRefine((value, context) => {
+      if (value === undefined || isFine(value)) return
+      for (const { path, message } of schema.safeParse(value).error?.issues ?? []) {
+        context.addIssue({ code: 'custom', path, message })
+      }
+    })
+    .optional()
+}
+
+function unknownField(key: string, known: readonly string[]): string {
+  const meant = suggest(key, known)
+  return `has no option "${key}"${meant === null ? `; it knows ${known.join(', ')}` : `; did you mean "${meant}"?`}`
+}
+
+function notOneOf(input: unknown, names: readonly string[]): string {
+  const meant = typeof input === 'string' ? suggest(input, names) : null
+  return `has to be one of ${names.join(', ')}${meant === null ? '' : `; did you mean "${meant}"?`}`
+}
+
+const usd = (value: unknown) => (typeof value === 'number' || typeof value === 'string') && nanoUsdOf(value) !== null
+const decimal = z.custom(
+  (value) => typeof value === 'string' && usd(value),
+  'has to be USD per million tokens as a decimal string with up to nine decimals, such as "2.50"',
+)
+
+const provider = fields({
+  type: oneOf(...Object.keys(PROVIDER_TYPES)),
+  name: text.optional(),
+  baseUrl: text.optional(),
+  apiKey: text.optional(),
+  models: list(text).optional(),
+  priority: whole(0, 1_000_000).optional(),
+  rpm: count.optional(),
+  maxTokens: whole(1, LARGEST_CAP).optional(),
+  enabled: flag.optional(),
+  local: flag.optional(),
+  headers: by(z.string('has to be a string')).optional(),
+  fallbacks: list(text).optional(),
+})
+
+const providers = list(provider).superRefine((configured, context) => {
+  const names = new Set<string>()
+  configured.forEach(({ type, name = type }, index) => {
+    if (names.has(name)) {
+      const message = `is the second provider with the name "${name}"; give it another \`name\``
+      context.addIssue({ code: 'custom', path: [index], message })
+    }
+    names.add(name)
+  })
+})
+
+const limits = fields({
+  requestsPerMinute: count.optional(),
+  tokensPerMinute: count.optional(),
+  concurrent: count.optional(),
+})
+
+const window = z.union(
+  [z.null(), z.enum(['hour', 'day', 'week', 'month']), z.strictObject({ everyMs: whole(1, Number.MAX_SAFE_INTEGER) })],
+  "has to be 'hour', 'day', 'week', 'month', { everyMs } or null for a lifetime",
+)
+
+const poolSpec = fields({
+  tokens: whole(0, LARGEST_CAP).optional(),
+  usd: z
+    .custom(usd, 'has to be USD as a number or a decimal string, not negative, with up to nine decimals')
+    .optional(),
+  window: window.optional(),
+  timeZone: text.optional(),
+  limits: limits.optional(),
+  unpriced: oneOf('refuse', 'allow').optional(),
+})
+
+const budget = fields({
+  enforcement: oneOf('hard', 'soft').optional(),
+  leaseMs: ms.optional(),
+  renewMs: ms.optional(),
+  sweepMs: ms.optional(),
+  onExpire: oneOf('charge', 'counted').optional(),
+  defaultOutput: whole(1, LARGEST_CAP).optional(),
+  minOutput: whole(1, LARGEST_CAP).optional(),
+}).refine(
+  ({ leaseMs = 60_000, renewMs = 0 }) => renewMs < leaseMs,
+  'has a renewMs that is not below its leaseMs; renew a lease about three times before it ends',
+)
+
+const audit = fields({
+  key: text.optional(),
+  signingKey: z
+    .custom(
+      (value) => (typeof value === 'string' ? value !== '' : typeof value === 'object' && value !== null),
+      'has to be a private key, as PEM or KeyObject',
+    )
+    .optional(),
+  mode: oneOf('strict', 'buffered').optional(),
+  chain: oneOf('process', 'shared').optional(),
+  node: text.optional(),
+  maxEntries: whole(1, 100_000_000).optional(),
+})
+
+const origin = z.custom(
+  (value) => value === '*' || (typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value),
+  'has to be an origin such as "https://app.example.org", without path or slash at its end, or "*"',
+)
+
+// Every option of HooshOptions has to stand here, or this does not compile.
+const shape: Record<keyof HooshOptions, z.ZodType> = {
+  providers: providers.optional(),
+  routing: fields({
+    strategy: oneOf('priority', 'round-robin', 'lowest-latency', 'direct', 'round_robin', 'lowest_latency').optional(),
+    aliases: by(z.union([text, list(text)], 'has to be a model, or an array of models')).optional(),
+    fallbacks: by(list(text)).optional(),
+  }).optional(),
+  pools: unless((value) => typeof value === 'function', by(poolSpec)),
+  budget: budget.optional(),
+  audit: unless((value) => value === false, audit),
+  prices: by(fields({ input: decimal, output: decimal, cached: decimal.optional() })).optional(),
+  storage: z
+    .custom((value) => typeof value === 'object' && value !== null, 'has to be an object with stores')
+    .optional(),
+  basePath: z
+    .string('has to be a string')
+    .regex(/^(\/[^?#]*)?$/, 'has to begin with a slash, such as "/ai"')
+    .optional(),
+  rootRoutes: flag.optional(),
+  cors: fields({ origins: list(origin) }).optional(),
+  maxBodyBytes: whole(1, Number.MAX_SAFE_INTEGER, ' of bytes').optional(),
+  deadlines: fields({
+    connectMs: ms.optional(),
+    firstByteMs: ms.optional(),
+    plainMs: ms.optional(),
+    idleMs: ms.optional(),
+    totalMs: ms.optional(),
+  }).optional(),
+  metrics: fields({
+    registry: withMethods("prom-client's Registry", 'registerMetric', 'getSingleMetric', 'metrics').optional(),
+    token: text.optional(),
+  }).optional(),
+  hooks: fields({
+    beforeCall: fn.optional(),
+    afterCall: fn.optional(),
+    onChunk: fn.optional(),
+    onError: fn.optional(),
+  }).optional(),
+  onEvent: fn.optional(),
+  logger: unless(
+    (value) => value === false,
+    withMethods('false, or an object with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
+  ),
+  clock: fn.optional(),
+  random: fn.optional(),
+  migrate: flag.optional(),
+  dev: flag.optional(),
+}
+
+const optionsSchema = fields(shape)
