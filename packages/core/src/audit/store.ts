@@ -5,11 +5,11 @@ import type { Awaitable } from '../time.js'
  * appender. Nothing that was staged is ever dropped.
  */
 export interface AuditStore {
-  /** Keeps records of a writer until they are linked. All or none, durable before it resolves. */
+  /** Keeps records of a writer until they are linked. All or none, durable before it resolves; a known id changes nothing. */
   stage(writer: string, records: readonly AuditRecord[]): Awaitable<void>
 
   /**
-   * Staged records, oldest first: those of one writer, or with `before` those of any writer staged before that moment
+   * Staged records, oldest first: those of one writer, or with `before` those of any writer with an earlier timestamp
    * (left by a process that died).
    */
   staged(query: { writer?: string; before?: number; limit: number }): Awaitable<AuditRecord[]>
@@ -29,7 +29,12 @@ export interface AuditStore {
   /** Linked entries of a writer with `seq > after`, in order. What cannot be read as it was written says `damaged`. */
   chain(writer: string, after: number, limit: number): Awaitable<StoredEntry[]>
 
-  /** Newest first, staged ones included (they have no `link`), and how many match in all. */
+  /**
+   * Newest first, staged ones included (they have no `integrity`), and how many match in all. Its cost does not grow
+   * with the chain: no entry is verified here.
+   *
+   * @throws HooshError `invalid_request` for a cursor that it never gave
+   */
   query(filter: AuditFilter): Awaitable<{ entries: StoredEntry[]; total: number }>
 }
 
@@ -45,7 +50,13 @@ export interface AuditFilter {
   readonly cursor?: string
 }
 
-export type AuditValue = string | number | boolean | null | readonly AuditValue[] | { readonly [key: string]: AuditValue }
+export type AuditValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly AuditValue[]
+  | { readonly [key: string]: AuditValue }
 
 export type AuditDetails = { readonly [key: string]: AuditValue }
 

@@ -1,0 +1,263 @@
+import { HooshError } from '../errors.js'
+import type { Logger } from '../options.js'
+import type { Awaitable, Clock } from '../time.js'
+import { type Appender, createAppender } from './appender.js'
+import { predecessors, writerName } from './boot.js'
+import { checkRecord } from './canonical.js'
+import { writerKey } from './chain.js'
+import { type FailedAuth, failedAuths, type RecordFields, type RefusalFields, refusals } from './refusals.js'
+import type { AuditEntry, AuditFilter, AuditRecord, AuditStore, StoredEntry } from './store.js'
+import { createVerifier, type Verifier } from './verifier.js'
+
+/** How often new entries are checked and a batch of old ones again: a thousand entries a second, about 1 % of a core. */
+const TICK_MS = 250
+
+export interface AuditLogOptions {
+  readonly store: AuditStore
+  /** Secret of the tags, in memory only; without it the log is unsigned. */
+  readonly key?: string
+  /** Name of this node; with a boot id it is the writer's name. */
+  readonly node: string
+  readonly clock: Clock
+  readonly ids: () => string
+  readonly logger?: Logger
+  /** `strict`: `stage` resolves when the store has the record. `buffered`: it waits in memory until it is linked. */
+  readonly mode: 'strict' | 'buffered'
+  /** Records that wait in memory, 10,000; beyond, `stage` refuses in `buffered`. */
+  readonly maxQueue?: number
+}
+
+/** A page of the log as it goes over the wire: the newest entries that match, oldest first. */
+export interface AuditPage {
+  entries: AuditEntry[]
+  /** How many match in all, staged ones included. */
+  total: number
+  /** For the page before this one; null where there is none. */
+  next_cursor: string | null
+}
+
+export interface AuditStatus {
+  /** False from the first damage found until the process ends. */
+  chain_valid: boolean
+  /** The last entry of each writer that was checked. */
+  verified_through: Readonly<Record<string, number>>
+  /** Milliseconds since the epoch; null until everything stored was checked once. */
+  verified_at: number | null
+  /** Whether every chain has tags that were checked. */
+  signed: boolean
+}
+
+export interface AuditLog {
+  readonly writer: string
+  /**
+   * Makes a record, frozen, and stores nothing yet.
+   *
+   * @throws HooshError `invalid_audit_details` for what cannot be written without loss
+   */
+  record(fields: RecordFields): AuditRecord
+  /**
+   * Keeps a record, to be linked within milliseconds. Returns no promise where the store answers at once. A record
+   * staged twice is one entry.
+   *
+   * @throws HooshError `store_unavailable` where it could not be stored (`strict`) or too many wait (`buffered`)
+   */
+  stage(record: AuditRecord): Awaitable<void>
+  /** Tells of a record that a store has staged in a step of its own. */
+  staged(record: AuditRecord): void
+  /** Records a refused call: one each, ten a minute of a caller, the rest counted. Never throws. */
+  refused(fields: RefusalFields): void
+  /** Counts a request without a known caller; one entry a minute says how many. Never throws. */
+  authFailed(details?: FailedAuth): void
+  /** Writes `audit.boot`, links what dead processes left, begins to verify. Rejects where the store does not answer. */
+  start(): Promise<void>
+  /**
+   * Links what waits and ends the chain with `audit.seal`.
+   *
+   * @throws HooshError `store_unavailable` after `timeoutMs` (5,000); what was staged is linked by the next start
+   */
+  close(options?: { timeoutMs?: number }): Promise<void>
+  /** Resolves once everything staged so far is linked; waits out a store that fails. */
+  flush(): Promise<void>
+  query(filter: AuditFilter): Promise<AuditPage>
+  /** What the verifier knows; reads nothing. */
+  status(): AuditStatus
+  /** One whole pass over all that is stored. */
+  scrub(): Promise<void>
+}
+
+interface Parts extends AuditLogOptions {
+  readonly writer: string
+  readonly maxQueue: number
+  readonly appender: Appender
+  readonly verifier: Verifier
+  closed: boolean
+}
+
+export function createAuditLog(options: AuditLogOptions): AuditLog {
+  const { store, key, clock, logger, maxQueue = 10_000 } = options
+  const writer = writerName(options.node, options.ids())
+  const signing = key === undefined ? null : writerKey(key, writer)
+  const appender = createAppender({ store, writer, key: signing, clock, maxQueue, ...(logger && { logger }) })
+  const verifier = createVerifier({ store, clock, ...(key !== undefined && { key }), ...(logger && { logger }) })
+  const parts: Parts = { ...options, writer, maxQueue, appender, verifier, closed: false }
+  const emit = (fields: RecordFields) => keep(parts, fields)
+  const [refused, failed] = [refusals({ clock, emit }), failedAuths({ clock, emit })]
+  const clockwork = createClockwork(parts, () => {
+    refused.sweep()
+    failed.sweep()
+  })
+  return {
+    writer,
+    record: (fields) => recordOf(parts, fields),
+    stage: (record) => stage(parts, record),
+    staged: (record) => appender.note(record),
+    refused: (fields) => refused.note(fields.subject ?? '', fields),
+    authFailed: (details = {}) => failed.note('', details),
+    start: async () => {
+      appender.start(await bootRecord(parts))
+      clockwork.start()
+    },
+    close: async ({ timeoutMs = 5_000 } = {}) => {
+      refused.flush()
+      failed.flush()
+      await Promise.all([seal(parts, timeoutMs), clockwork.stop()])
+    },
+    flush: () => appender.flush(),
+    query: (filter) => query(store, filter),
+    status: () => statusOf(verifier),
+    scrub: () => verifier.scrub(),
+  }
+}
+
+function recordOf({ ids, clock, writer }: Parts, fields: RecordFields): AuditRecord {
+  return checkRecord({ ...fields, id: ids(), timestamp: clock() }, writer)
+}
+
+function stage(parts: Parts, record: AuditRecord): Awaitable<void> {
+  const { store, writer, mode, appender, maxQueue } = parts
+  if (parts.closed) throw new HooshError('shutting_down')
+  if (mode === 'buffered') {
+    if (appender.waiting >= maxQueue) throw unavailable(`${maxQueue} audit records wait for the store already.`)
+    return appender.take(record)
+  }
+  try {
+    const staging = store.stage(writer, [record])
+    if (staging === undefined) return appender.note(record)
+    return Promise.resolve(staging).then(
+      () => appender.note(record),
+      (error) => Promise.reject(notStored(error)),
+    )
+  } catch (error) {
+    throw notStored(error)
+  }
+}
+
+/** Keeps what hoosh itself noted and no call waits for: where nothing else helps, it stands in the host's log. */
+function keep(parts: Parts, fields: RecordFields): void {
+  const record = soundRecord(parts, fields)
+  const onFailure = (error: unknown) => {
+    if (parts.appender.waiting < parts.maxQueue && !parts.closed) parts.appender.take(record)
+    else parts.logger?.error({ err: error, record }, 'audit record not stored')
+  }
+  try {
+    const staging = stage(parts, record)
+    if (staging !== undefined) staging.catch(onFailure)
+  } catch (error) {
+    onFailure(error)
+  }
+}
+
+/** What a caller sent may be what cannot be recorded; that they were refused can. */
+function soundRecord(parts: Parts, fields: RecordFields): AuditRecord {
+  try {
+    return recordOf(parts, fields)
+  } catch {
+    const { event, level, subject } = fields
+    const message = 'What was sent cannot be recorded without loss.'
+    return recordOf(parts, { event, level, message, ...(subject !== undefined && { subject }) })
+  }
+}
+
+async function bootRecord(parts: Parts): Promise<AuditRecord> {
+  const { store, node, key } = parts
+  return recordOf(parts, {
+    event: 'audit.boot',
+    level: 'info',
+    message: 'The log of this process begins.',
+    metadata: { signed: key !== undefined, node, predecessors: await predecessors(store, node) },
+  })
+}
+
+/** What the log does on the side, one round at a time. */
+function createClockwork({ verifier, logger }: Parts, sweep: () => void): { start(): void; stop(): Promise<void> } {
+  let ticker: NodeJS.Timeout | undefined
+  let running: Promise<void> | null = null
+  let isFailing = false
+  const end = new AbortController()
+  const round = async () => {
+    try {
+      sweep()
+      await verifier.follow(end.signal)
+      await verifier.step()
+      isFailing = false
+    } catch (error) {
+      if (!isFailing) logger?.warn({ err: error }, 'the audit log cannot be read to verify it')
+      isFailing = true
+    }
+    running = null
+  }
+  const tick = () => {
+    running ??= round()
+  }
+  return {
+    start: () => {
+      ticker = setInterval(tick, TICK_MS).unref()
+      tick()
+    },
+    stop: async () => {
+      clearInterval(ticker)
+      end.abort()
+      await running
+    },
+  }
+}
+
+async function seal(parts: Parts, timeoutMs: number): Promise<void> {
+  const { appender, logger } = parts
+  if (parts.closed) return
+  parts.closed = true
+  const last = recordOf(parts, { event: 'audit.seal', level: 'info', message: 'The log of this process ends.' })
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), timeoutMs)
+  })
+  const ended = await Promise.race([appender.finish(last), late])
+  clearTimeout(timer)
+  appender.stop()
+  if (ended !== 'late') return
+  logger?.error({ waiting: appender.waiting }, 'audit records are not linked')
+  throw unavailable(`${appender.waiting} audit records could not be linked before the end.`)
+}
+
+async function query(store: AuditStore, filter: AuditFilter): Promise<AuditPage> {
+  const { entries, total } = await store.query(filter)
+  const last = entries.length === filter.limit ? entries.at(-1) : undefined
+  return { entries: entries.map(entryOf).reverse(), total, next_cursor: last?.cursor ?? null }
+}
+
+function entryOf({ record, integrity }: StoredEntry): AuditEntry {
+  return integrity === undefined ? { ...record, staged: true } : { ...record, integrity }
+}
+
+function statusOf(verifier: Verifier): AuditStatus {
+  const { valid, verifiedThrough, verifiedAt, signed } = verifier.state()
+  return { chain_valid: valid, verified_through: verifiedThrough, verified_at: verifiedAt, signed }
+}
+
+function notStored(error: unknown): HooshError {
+  return error instanceof HooshError ? error : unavailable('The audit log could not be written.', error)
+}
+
+function unavailable(message: string, cause?: unknown): HooshError {
+  return new HooshError('store_unavailable', { message, ...(cause !== undefined && { cause }) })
+}

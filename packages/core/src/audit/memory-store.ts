@@ -1,0 +1,154 @@
+import { HooshError } from '../errors.js'
+import { GENESIS, headOf } from './chain.js'
+import type {
+  AuditFilter,
+  AuditIntegrity,
+  AuditRecord,
+  AuditStore,
+  ChainHead,
+  LinkedRecord,
+  StoredEntry,
+} from './store.js'
+
+/** Chains and staged records by id, in the order they came; a record keeps its place when it is linked. */
+interface Shelf {
+  readonly items: Map<string, Item>
+  readonly chains: Map<string, ChainShelf>
+  readonly maxEntries: number
+  arrivals: number
+  linked: number
+}
+
+interface Item {
+  readonly order: number
+  readonly writer: string
+  record: AuditRecord
+  body?: string
+  integrity?: AuditIntegrity
+}
+
+interface ChainShelf {
+  anchor: ChainHead
+  head: ChainHead
+  /** By sequence number, from `anchor.seq + 1` to `head.seq`. */
+  readonly entries: Map<number, Item>
+}
+
+/**
+ * The log of one process, in memory: it answers at once and is gone with the process.
+ *
+ * Keeps the newest `maxEntries` linked entries (10,000); an older one is dropped and its chain's anchor takes its
+ * place. Staged records are never dropped.
+ */
+export function memoryAudit({ maxEntries = 10_000 }: { maxEntries?: number } = {}): AuditStore {
+  const shelf: Shelf = { items: new Map(), chains: new Map(), maxEntries, arrivals: 0, linked: 0 }
+  return {
+    stage: (writer, records) => stage(shelf, writer, records),
+    staged: (query) => staged(shelf, query),
+    link: (writer, after, entries) => link(shelf, writer, after, entries),
+    heads: () => [...shelf.chains].map(([writer, { head, anchor }]) => ({ writer, ...head, anchor })),
+    chain: (writer, after, limit) => chain(shelf, writer, after, limit),
+    query: (filter) => query(shelf, filter),
+  }
+}
+
+function stage(shelf: Shelf, writer: string, records: readonly AuditRecord[]): void {
+  for (const record of records) {
+    if (!shelf.items.has(record.id)) shelf.items.set(record.id, { order: shelf.arrivals++, writer, record })
+  }
+}
+
+function staged(shelf: Shelf, query: { writer?: string; before?: number; limit: number }): AuditRecord[] {
+  const { writer, before = Number.POSITIVE_INFINITY, limit } = query
+  const found: AuditRecord[] = []
+  for (const item of shelf.items.values()) {
+    if (found.length >= limit) break
+    if (item.integrity !== undefined || item.record.timestamp >= before) continue
+    if (writer === undefined || item.writer === writer) found.push(item.record)
+  }
+  return found
+}
+
+function link(shelf: Shelf, writer: string, after: ChainHead, entries: readonly LinkedRecord[]): boolean {
+  const home = shelf.chains.get(writer)
+  const head = home?.head ?? GENESIS
+  if (head.seq !== after.seq || head.hash !== after.hash) return false
+  if (entries.some(({ record }) => shelf.items.get(record.id)?.integrity !== undefined)) return false
+  const target = home ?? { anchor: GENESIS, head: GENESIS, entries: new Map<number, Item>() }
+  shelf.chains.set(writer, target)
+  for (const { record, body, integrity } of entries) {
+    const item: Item = shelf.items.get(record.id) ?? { order: shelf.arrivals++, writer, record }
+    item.record = record
+    item.body = body
+    item.integrity = integrity
+    shelf.items.set(record.id, item)
+    target.entries.set(integrity.seq, item)
+  }
+  target.head = headOf(entries, head)
+  shelf.linked += entries.length
+  while (shelf.linked > shelf.maxEntries) evict(shelf)
+  return true
+}
+
+/** Drops the entry that came first of those its chain can begin without. */
+function evict(shelf: Shelf): void {
+  let chosen: { chain: ChainShelf; item: Item } | undefined
+  for (const chain of shelf.chains.values()) {
+    const item = chain.entries.get(chain.anchor.seq + 1)
+    if (item !== undefined && (chosen === undefined || item.order < chosen.item.order)) chosen = { chain, item }
+  }
+  if (chosen === undefined) return
+  const { chain, item } = chosen
+  const { seq, hash } = item.integrity!
+  chain.anchor = { seq, hash }
+  chain.entries.delete(seq)
+  shelf.items.delete(item.record.id)
+  shelf.linked -= 1
+}
+
+function chain(shelf: Shelf, writer: string, after: number, limit: number): StoredEntry[] {
+  const home = shelf.chains.get(writer)
+  if (home === undefined) return []
+  const found: StoredEntry[] = []
+  for (let seq = Math.max(after, home.anchor.seq) + 1; seq <= home.head.seq && found.length < limit; seq += 1) {
+    const item = home.entries.get(seq)
+    if (item !== undefined) found.push(shown(item))
+  }
+  return found
+}
+
+/** Walks all that is kept, newest first: bounded by `maxEntries`, and `total` has to count them anyway. */
+function query(shelf: Shelf, filter: AuditFilter): { entries: StoredEntry[]; total: number } {
+  const items = [...shelf.items.values()]
+  const before = filter.cursor === undefined ? Number.POSITIVE_INFINITY : orderOf(filter.cursor)
+  const entries: StoredEntry[] = []
+  let total = 0
+  for (let at = items.length - 1; at >= 0; at -= 1) {
+    const item = items[at]!
+    if (!matches(item.record, filter)) continue
+    total += 1
+    if (item.order < before && entries.length < filter.limit) entries.push(shown(item))
+  }
+  return { entries, total }
+}
+
+function orderOf(cursor: string): number {
+  if (/^\d{1,15}$/.test(cursor)) return Number(cursor)
+  throw new HooshError('invalid_request', { message: 'The cursor is none of this log.', details: { param: 'cursor' } })
+}
+
+function matches(record: AuditRecord, { event, subject, model, from, to }: AuditFilter): boolean {
+  return (
+    (event === undefined || record.event === event) &&
+    (subject === undefined || record.subject === subject) &&
+    (model === undefined || record.model === model) &&
+    (from === undefined || record.timestamp >= from) &&
+    (to === undefined || record.timestamp <= to)
+  )
+}
+
+function shown({ record, body, integrity, order }: Item): StoredEntry {
+  return integrity === undefined
+    ? { record, cursor: String(order) }
+    : { record, body: body!, integrity, cursor: String(order) }
+}
