@@ -17,6 +17,7 @@ import { reportExpired } from './inference/expired.js'
 import { runningCalls } from './inference/running.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
+import { loggerOf } from './observability/logger.js'
 import { metricsOn } from './observability/metrics.js'
 import type { HooshOptions } from './options.js'
 import { createProvider } from './providers/create.js'
@@ -47,7 +48,8 @@ export async function start(
   { node, ids }: { node: string; ids: () => string },
 ): Promise<Started> {
   const settings = await settingsFrom(options, process.env)
-  const { clock, logger } = settings
+  const { clock } = settings
+  const logger = loggerOf(settings.logger)
   const storage = await openStorage(settings)
   const routes = routesOf(settings)
   const router = createRouter(routes, settings.routing)
@@ -114,7 +116,10 @@ function scraper(token: string | undefined): Engine['mayScrape'] {
 
 function routesOf(settings: Settings): Route[] {
   const routes = settings.providers.map((options) => {
-    const { provider, baseUrl, local } = createProvider(options, { connectMs: settings.deadlines.connectMs, clock: settings.clock })
+    const { provider, baseUrl, local } = createProvider(options, {
+      connectMs: settings.deadlines.connectMs,
+      clock: settings.clock,
+    })
     return routeOf(options, { provider, baseUrl, local })
   })
   const names = new Set<string>()

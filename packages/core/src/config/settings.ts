@@ -1,10 +1,8 @@
-import { loggerOf } from '../observability/logger.js'
 import type {
   AuditOptions,
   BudgetOptions,
   Deadlines,
   HooshOptions,
-  Logger,
   MetricsOptions,
   ProviderOptions,
 } from '../options.js'
@@ -29,7 +27,8 @@ export interface Settings {
   readonly metrics: MetricsOptions
   readonly hooks: HooshOptions['hooks']
   readonly onEvent: HooshOptions['onEvent']
-  readonly logger: Logger
+  /** As the host said it; `loggerOf` makes the logger. */
+  readonly logger: HooshOptions['logger']
   readonly clock: Clock
   readonly migrate: boolean
   readonly dev: boolean
@@ -73,7 +72,7 @@ export async function settingsFrom(
     metrics: { ...metrics, ...secret('token', metrics.token, 'metrics.token', environment) },
     hooks: options.hooks,
     onEvent: options.onEvent,
-    logger: loggerOf(options.logger),
+    logger: options.logger,
     clock: options.clock ?? Date.now,
     migrate: options.migrate ?? false,
     dev: options.dev ?? false,

@@ -11,8 +11,8 @@ type Json = { readonly [field: string]: unknown }
  * A usage object of OpenAI's dialect, taken apart into disjoint classes.
  *
  * Null, so that the call is charged by our own count, where it is no object, has no prompt, or has a figure that is
- * negative, fractional or not a safe integer. What is not there counts as nothing. An answer that delivered something
- * while `completion_tokens` is 0 is the caller's to see (`isPlausible`).
+ * negative, fractional or not a safe integer. What is not there counts as nothing. That an
+ * answer delivered something while `completion_tokens` is 0 is the caller's to see.
  *
  * Known differences: DeepSeek's `prompt_cache_hit_tokens`, OpenRouter's `cache_write_tokens`, and xAI, which counts
  * reasoning beside `completion_tokens` rather than in it, so the total tells.
@@ -33,11 +33,6 @@ export function parseUsage(wire: unknown): ReportedUsage | null {
   const completion = Math.max(thought > stated ? stated + thought : stated, total - prompt)
   if (prompt === 0 || !read.isValid() || !Number.isSafeInteger(prompt + completion)) return null
   return { usage: disjoint({ prompt, cached, written, audio }, { completion, thought, spoken }) }
-}
-
-/** Whether figures can be true of an answer that delivered something: then its output is not 0. */
-export function isPlausible({ usage }: ReportedUsage, hasDelivered: boolean): boolean {
-  return !hasDelivered || usage.output + usage.reasoning + usage.audioOutput > 0
 }
 
 /** Of two reports on one call, per class the larger. */
