@@ -1,6 +1,6 @@
 import type { Amount } from '../amount.js'
 import { HooshError } from '../errors.js'
-import type { Standing } from './ending.js'
+import type { Ending, Standing } from './ending.js'
 import { type Ring, ring } from './ring.js'
 import type { Entry, ExpiredReservation, Hold, PoolAsk, PoolState, Reservation } from './store.js'
 import type { PoolTerms } from './terms.js'
@@ -34,11 +34,14 @@ export interface Held extends Mutable<Standing> {
   leaseUntil: number
 }
 
+/** One step that ended or mended a reservation: an entry in each of its pools, made when somebody reads them. */
 interface Posting {
+  readonly number: number
+  readonly held: Held
   readonly kind: Entry['kind']
-  readonly freed: Amount
-  readonly charged: Amount
+  readonly amount: Amount
   readonly overrun: Amount
+  readonly at: number
 }
 
 /** The whole ledger of one process. */
@@ -49,11 +52,11 @@ export interface Books {
   /** Open reservations in phase `reserved`, oldest first. */
   readonly byOwner: Map<string, Set<Held>>
   readonly ended: Map<string, Held>
-  readonly entries: Ring<Entry>
+  readonly postings: Ring<Posting>
   /** What leaves `ended` next: the expired apart, since their settle is still to come. */
   readonly endings: Ring<Held>
   readonly expiries: Ring<Held>
-  entryCount: number
+  postingCount: number
 }
 
 /** Windows of a pool that are remembered although nothing is held in them: a clock may step back. */
@@ -66,10 +69,10 @@ export function emptyBooks(maxEnded: number, maxEntries: number): Books {
     open: new Map(),
     byOwner: new Map(),
     ended: new Map(),
-    entries: ring(maxEntries),
+    postings: ring(maxEntries),
     endings: ring(maxEnded),
     expiries: ring(maxEnded),
-    entryCount: 0,
+    postingCount: 0,
   }
 }
 
@@ -104,8 +107,8 @@ export function enterAccount(books: Books, account: Account, template: PoolTerms
   }
   books.pools.set(pool.name, pool)
   const past = pool.accounts.length - PAST_WINDOWS + 1
-  pool.accounts = pool.accounts.filter((other, at) => at >= past || other.held.tokens > 0 || other.held.nanoUsd > 0)
-  pool.accounts.push(account)
+  const kept = pool.accounts.filter((other, at) => at >= past || other.held.tokens > 0 || other.held.nanoUsd > 0)
+  pool.accounts = [...kept, account]
   return account
 }
 
@@ -130,29 +133,50 @@ export function enterHold(books: Books, held: Held): void {
   else owned.add(held)
 }
 
-/** Books what ends or mends a reservation in all its accounts, one entry each. */
-export function post(books: Books, held: Held, { kind, freed, charged, overrun }: Posting, at: number): void {
-  for (const { name: pool, windowStart, used, held: holding } of held.accounts) {
-    used.tokens += charged.tokens
-    used.nanoUsd += charged.nanoUsd
-    holding.tokens -= freed.tokens
-    holding.nanoUsd -= freed.nanoUsd
-    const id = String(++books.entryCount)
-    books.entries.push({ id, reservation: held.id, pool, windowStart, kind, amount: charged, overrun, at })
+/** Books what ends or mends a reservation in all its accounts. */
+export function post(
+  books: Books,
+  held: Held,
+  { kind, freed, charged, overrun }: Pick<Ending, 'kind' | 'freed' | 'charged' | 'overrun'>,
+  at: number,
+): void {
+  for (const account of held.accounts) {
+    account.used.tokens += charged.tokens
+    account.used.nanoUsd += charged.nanoUsd
+    account.held.tokens -= freed.tokens
+    account.held.nanoUsd -= freed.nanoUsd
   }
+  books.postings.push({ number: ++books.postingCount, held, kind, amount: charged, overrun, at })
 }
 
 /** Takes a hold off the open ones. */
 export function close(books: Books, held: Held, state: Exclude<Held['state'], 'held'>, charged: Amount): void {
   held.state = state
   held.charged = charged
-  for (const { pool } of held.accounts) pool.open?.delete(held)
+  for (const { pool } of held.accounts) {
+    if (pool.open?.delete(held) !== true || pool.open.size > 0) continue
+    // A million idle pools keep no empty sets.
+    pool.open = null
+    pool.calmUntil = Number.POSITIVE_INFINITY
+  }
   books.open.delete(held.id)
-  const owned = books.byOwner.get(held.owner)
-  if (owned?.delete(held) && owned.size === 0) books.byOwner.delete(held.owner)
+  if (held.phase === 'reserved') {
+    const owned = books.byOwner.get(held.owner)
+    if (owned?.delete(held) === true && owned.size === 0) books.byOwner.delete(held.owner)
+  }
   const gone = (state === 'expired' ? books.expiries : books.endings).push(held)
   books.ended.set(held.id, held)
   if (gone !== undefined) books.ended.delete(gone.id)
+}
+
+/** Entries of a pool, newest first. */
+export function* entriesOf(books: Books, pool: string): Generator<Entry> {
+  for (const { number, held, kind, amount, overrun, at } of books.postings.newestFirst()) {
+    const index = held.accounts.findIndex(({ name }) => name === pool)
+    if (index === -1) continue
+    const { windowStart } = held.accounts[index]!
+    yield { id: `${number}.${index}`, reservation: held.id, pool, windowStart, kind, amount, overrun, at }
+  }
 }
 
 /** Holds of a pool past their lease: looked for only when one can be. */
