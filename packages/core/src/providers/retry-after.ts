@@ -13,7 +13,8 @@ export function retryAfterMs(header: (name: string) => string | undefined, now: 
   const text = header('retry-after')
   const seconds = waitOf(text, 1_000)
   if (seconds !== undefined || text === undefined) return seconds
-  const at = Date.parse(text)
+  // A date begins with the name of a day; Date.parse would find one in "-3" too.
+  const at = /^\s*[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : clamped(at - now)
 }
 

@@ -63,8 +63,10 @@ function numberFor(schema: Schema): number {
   const step = typeof schema.multipleOf === 'number' && schema.multipleOf > 0 ? schema.multipleOf : 1
   if (typeof schema.minimum === 'number') return Math.ceil(schema.minimum / step) * step
   if (typeof schema.exclusiveMinimum === 'number') return (Math.floor(schema.exclusiveMinimum / step) + 1) * step
-  const most = typeof schema.maximum === 'number' ? schema.maximum : schema.exclusiveMaximum
-  return typeof most === 'number' && most <= step ? (Math.ceil(most / step) - 1) * step : step
+  if (typeof schema.maximum === 'number') return Math.min(step, Math.floor(schema.maximum / step) * step)
+  if (typeof schema.exclusiveMaximum === 'number')
+    return Math.min(step, (Math.ceil(schema.exclusiveMaximum / step) - 1) * step)
+  return step
 }
 
 function textFor(schema: Schema): string {
@@ -98,7 +100,8 @@ function resolved(given: unknown, root: Schema): Schema | null {
       root,
     )
   }
-  return schema
+  // Still a reference: it leads in a circle.
+  return typeof schema?.$ref === 'string' ? null : schema
 }
 
 /** One schema of all parts: their fields together, the later word on anything else. */
