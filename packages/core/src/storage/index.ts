@@ -1,5 +1,7 @@
 // What a store's author builds with: the interfaces, the rules that every store decides by, the stores in memory.
 export type { Amount, Capacity } from '../amount.js'
+export { GENESIS } from '../audit/chain.js'
+export { memoryAudit } from '../audit/memory-store.js'
 export type * from '../audit/store.js'
 export {
   checkRepeated,
