@@ -38,10 +38,18 @@ export function exportsOf(path: string): Exported[] {
 
 function reExported(source: Source, statement: Node, specifier: Node): Exported[] {
   const name = nameOf(specifier.exported)
-  const from = specifierOf(statement)
+  const local = nameOf(specifier.local)
+  const from = specifierOf(statement) ?? importedFrom(source, local)
   if (from === null || !from.startsWith('.')) return [{ name, source, declaration: statement }]
-  const target = exportsOf(resolveImport(source.path, from)).filter((found) => found.name === nameOf(specifier.local))
+  const target = exportsOf(resolveImport(source.path, from)).filter((found) => found.name === local)
   return target.map((found) => ({ ...found, name }))
+}
+
+/** Where a file that imports a name and exports it in another statement has it from. */
+function importedFrom(source: Source, local: string): string | null {
+  const statements = (source.program.body as Node[]).filter(({ type }) => type === 'ImportDeclaration')
+  const found = statements.find(({ specifiers }) => (specifiers as Node[]).some((one) => nameOf(one.local) === local))
+  return found === undefined ? null : specifierOf(found)
 }
 
 function namesOf(declaration: Node): string[] {
