@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -40,7 +41,7 @@ export async function start(module: string, upstreamUrl = ''): Promise<Server> {
 async function answer(child: ChildProcess, module: string): Promise<Answer> {
   const gone = new AbortController()
   const exited = once(child, 'exit', { signal: gone.signal }).then(([code]) => {
-    throw new TypeError(`bench server ${module} ended with code ${code}`)
+    assert.fail(`bench server ${module} ended with code ${code}`)
   })
   try {
     const [message] = (await Promise.race([once(child, 'message', { signal: gone.signal }), exited])) as [Answer]

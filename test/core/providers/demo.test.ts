@@ -1,7 +1,11 @@
+import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { demoTokens } from '../../../packages/core/src/context/demo-tokens.js'
+import { promptBound } from '../../../packages/core/src/context/estimate.js'
+import { tokenFacts } from '../../../packages/core/src/context/token-facts.js'
 import { demoEmbedding } from '../../../packages/core/src/providers/demo/embedding.js'
 import { valueFor } from '../../../packages/core/src/providers/demo/schema-value.js'
+import { demoPromptTokens } from '../../../packages/core/src/providers/demo/tokens.js'
 import { answered, eventsIn, failed, json, provider, receive, request } from './support.js'
 
 const demo = provider({ type: 'demo', name: 'demo' }, { now: 1_770_000_000_000 })
@@ -73,6 +77,24 @@ describe('its bill', () => {
     expect(usage.prompt_tokens).toBe(demoTokens('Hello there'))
     expect(usage.completion_tokens).toBe(demoTokens(choices[0].message.content))
     expect(usage.total_tokens).toBe(usage.prompt_tokens + usage.completion_tokens)
+  })
+
+  it('for a prompt is never more than what budgets hold for it', async () => {
+    const part = fc.record({ type: fc.constant('text'), text: fc.string({ unit: 'grapheme' }) })
+    const message = fc.record({
+      role: fc.constant('user'),
+      content: fc.oneof(fc.string({ unit: 'grapheme' }), fc.array(part, { maxLength: 8 }), fc.constant(null)),
+    })
+    const params = fc.record({
+      messages: fc.array(message, { maxLength: 5 }),
+      tools: fc.constantFrom([weather], [weather, clock]),
+    })
+    await fc.assert(
+      fc.asyncProperty(params, async (given) => {
+        const bound = await promptBound(given, tokenFacts({ type: 'demo', local: true }, 'demo')).exact()
+        expect(demoPromptTokens(given)).toBeLessThanOrEqual(bound)
+      }),
+    )
   })
 
   it.each(['max_tokens', 'max_completion_tokens'])('never passes %s', async (field) => {

@@ -114,7 +114,9 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     refused: (fields) => refused.note(fields.subject ?? '', fields),
     authFailed: (details = {}) => failed.note('', details),
     start: async () => {
-      appender.start(await bootRecord(parts))
+      const boot = await bootRecord(parts)
+      if (parts.mode === 'strict') await store.stage(writer, [boot])
+      appender.start(boot)
       clockwork.start()
     },
     close: async ({ timeoutMs = 5_000 } = {}) => {

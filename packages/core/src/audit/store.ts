@@ -9,8 +9,8 @@ export interface AuditStore {
   stage(writer: string, records: readonly AuditRecord[]): Awaitable<void>
 
   /**
-   * Staged records, oldest first: those of one writer, or with `before` those of any writer with an earlier timestamp
-   * (left by a process that died).
+   * Staged records in the order they were staged: those of one writer, or with `before` those of any writer with an
+   * earlier timestamp (left by a process that died).
    */
   staged(query: { writer?: string; before?: number; limit: number }): Awaitable<AuditRecord[]>
 

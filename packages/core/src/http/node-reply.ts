@@ -4,6 +4,9 @@ import type { ByteSink, GatewayReply } from '../exchange.js'
 /** How long a client may take nothing while we have bytes for it, in ms. */
 const STALL_MS = 30_000
 
+/** Up to this size joining head and body is cheaper than writing them apart. */
+const ONE_WRITE_BYTES = 65_536
+
 /**
  * Sends a reply. Whole bodies go at once; a stream's promise resolves when its last byte is handed over. Never rejects:
  * where the writer of a stream fails, the connection is cut, so that the client does not take a part for the whole.
@@ -22,8 +25,15 @@ export function writeReply(
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
   const hasBody = status !== 204 && status !== 304
   res.writeHead(status, hasBody ? { ...headers, 'content-length': length } : headers)
-  res.end(hasBody && res.req.method !== 'HEAD' ? body : undefined)
+  if (!hasBody || res.req.method === 'HEAD') res.end()
+  else if (typeof body !== 'string' && length <= ONE_WRITE_BYTES) res.end(latin1(body), 'latin1')
+  else res.end(body)
   cutIfStalled(res, stallMs)
+}
+
+/** The same bytes as a string: node joins that with the head into one write, where a Buffer would be a second. */
+function latin1(body: Uint8Array): string {
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1')
 }
 
 async function writeStream(

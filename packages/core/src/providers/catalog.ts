@@ -8,8 +8,6 @@ export interface ProviderFacts {
   readonly baseUrl: string
   /** Runs on the host's own machines: costs nothing. */
   readonly local: boolean
-  /** UTF-8 bytes of a token in English prose: an estimate, never a bound. */
-  readonly bytesPerToken: number
   /** It knows `stream_options`; the others send the usage of a stream unasked, and may refuse the field. */
   readonly streamOptions: boolean
   /** The field that limits the output of a model per choice. */
@@ -21,8 +19,8 @@ const OPENAI_REASONING = /^(?:o\d|gpt-(?:[5-9]|\d\d))/
 
 const always = () => 'max_tokens' as const
 
-const hosted = { local: false, bytesPerToken: 3.8, streamOptions: true, limitField: always }
-const ours = { local: true, bytesPerToken: 3.7, streamOptions: true, limitField: always }
+const hosted = { local: false, streamOptions: true, limitField: always }
+const ours = { local: true, streamOptions: true, limitField: always }
 
 const CATALOG: Readonly<Record<ProviderType, Omit<ProviderFacts, 'type'>>> = {
   openai: {
@@ -39,11 +37,11 @@ const CATALOG: Readonly<Record<ProviderType, Omit<ProviderFacts, 'type'>>> = {
   llamacpp: { ...ours, baseUrl: 'http://localhost:8080' },
   lmstudio: { ...ours, baseUrl: 'http://localhost:1234' },
   localai: { ...ours, baseUrl: 'http://localhost:8080' },
-  vllm: { ...ours, baseUrl: 'http://localhost:8000', bytesPerToken: 4 },
-  tensorrt: { ...ours, baseUrl: 'http://localhost:8000', bytesPerToken: 4 },
-  onnx: { ...ours, baseUrl: 'http://localhost:8000', bytesPerToken: 4 },
-  synapse: { ...ours, baseUrl: 'http://localhost:5000', bytesPerToken: 4 },
-  demo: { ...ours, baseUrl: '', bytesPerToken: 4 },
+  vllm: { ...ours, baseUrl: 'http://localhost:8000' },
+  tensorrt: { ...ours, baseUrl: 'http://localhost:8000' },
+  onnx: { ...ours, baseUrl: 'http://localhost:8000' },
+  synapse: { ...ours, baseUrl: 'http://localhost:5000' },
+  demo: { ...ours, baseUrl: '' },
 }
 
 const FACTS = new Map(

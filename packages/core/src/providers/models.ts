@@ -2,7 +2,6 @@ import { MODEL_ROWS, type ModelRow } from './model-table.js'
 
 export type ModelTier = 'economy' | 'standard' | 'premium' | 'reasoning'
 export type Modality = 'text' | 'vision' | 'audio' | 'embedding'
-export type TokenizerFamily = 'o200k_base' | 'cl100k_base' | 'demo'
 
 /** What is known of a model. Figures are tokens. */
 export interface ModelFacts {
@@ -24,14 +23,9 @@ export interface ModelFacts {
   readonly systemPrompt: boolean
   /** It thinks before it speaks and bills for that, so its output cannot be counted by watching its answer. */
   readonly reasoning: boolean
-  /** The tokenizer it counts by; null where that is not public or not here. */
-  readonly tokenizer: TokenizerFamily | null
 }
 
 const MODALITIES: Readonly<Record<string, Modality>> = { T: 'text', V: 'vision', A: 'audio', E: 'embedding' }
-
-const CL100K = /^(?:gpt-3\.5|gpt-4(?:$|-(?!o))|text-embedding-)/
-const O200K = /^(?:gpt-|chatgpt-|o\d)/
 
 const FACTS = new Map(MODEL_ROWS.map((row) => [row[0], factsOf(row)]))
 
@@ -52,8 +46,8 @@ export function modelFacts(model: string): ModelFacts | null {
 function longestPrefix(model: string): ModelFacts | null {
   for (let length = model.length; length > 0; length -= 1) {
     const facts = FACTS.get(model.slice(0, length))
-    // The demo's names are only its own: a stranger's "demolition" is billed by another tokenizer.
-    if (facts !== undefined && (length === model.length || facts.tokenizer !== 'demo')) return facts
+    // The demo's names are only its own: a stranger's "demolition" is none of them.
+    if (facts !== undefined && (length === model.length || facts.maker !== 'demo')) return facts
   }
   return null
 }
@@ -75,13 +69,5 @@ function factsOf([id, maker, contextWindow, maxOutput, tier, modalities, flags]:
     },
     systemPrompt: flags.includes('P'),
     reasoning: flags.includes('R'),
-    tokenizer: tokenizerOf(id, maker),
   }
-}
-
-function tokenizerOf(id: string, maker: string): TokenizerFamily | null {
-  if (maker === 'demo') return 'demo'
-  if (maker !== 'openai') return null
-  if (CL100K.test(id)) return 'cl100k_base'
-  return O200K.test(id) ? 'o200k_base' : null
 }

@@ -25,7 +25,7 @@ export interface UpstreamRequest {
   /** The same request parsed, for providers that translate. */
   readonly params: Readonly<Record<string, unknown>>
   readonly requestId: string
-  /** Aborts the attempt: the socket is closed at once. */
+  /** Aborts the attempt: the socket is closed at once, and once the head has come nothing more is delivered. */
   readonly signal: AbortSignal
   readonly firstByteMs: number
   readonly idleMs: number
@@ -39,7 +39,10 @@ export interface UpstreamReply {
   readonly body: UpstreamBody
 }
 
-/** An answer being received: pushed, so that an event costs no promise; `pause` is the back-pressure. */
+/**
+ * An answer being received: pushed, so that an event costs no promise; `pause` is the back-pressure. Nothing is delivered
+ * while paused, and silence then counts as ours, not the provider's.
+ */
 export interface UpstreamBody {
   /** Called once. What came before is handed over at once or soon. */
   start(consumer: BodyConsumer): void

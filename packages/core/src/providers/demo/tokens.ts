@@ -11,14 +11,14 @@ export function demoPromptTokens(params: Params): number {
 function messageTokens(message: unknown): number {
   if (typeof message !== 'object' || message === null) return 0
   const { content, tool_calls: calls } = message as { content?: unknown; tool_calls?: unknown }
-  return demoTokens(textOfContent(content)) + (calls === undefined ? 0 : demoTokens(JSON.stringify(calls)))
+  return demoTokens(textOfContent(content, '')) + (calls === undefined ? 0 : demoTokens(JSON.stringify(calls)))
 }
 
 /** The text of a message, whether it came as a string or in parts; parts that are no text count nothing. */
-export function textOfContent(content: unknown): string {
+export function textOfContent(content: unknown, between = ' '): string {
   if (typeof content === 'string') return content
   const texts = listOf(content).map((part) => (part as { text?: unknown } | null)?.text)
-  return texts.filter((text) => typeof text === 'string').join(' ')
+  return texts.filter((text) => typeof text === 'string').join(between)
 }
 
 export function listOf(value: unknown): readonly unknown[] {

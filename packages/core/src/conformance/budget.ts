@@ -1,0 +1,15 @@
+import { budgetEndingCases } from './budget-endings.js'
+import type { BudgetCase } from './budget-harness.js'
+import { budgetHoldCases } from './budget-holds.js'
+import { budgetRaceCases } from './budget-races.js'
+import { budgetReadCases } from './budget-reads.js'
+import { budgetWindowCases } from './budget-windows.js'
+
+/** Every promise of `BudgetStore`. Each case wants a harness of its own, with an empty ledger. */
+export const budgetStoreCases: readonly BudgetCase[] = [
+  ...budgetHoldCases,
+  ...budgetWindowCases,
+  ...budgetEndingCases,
+  ...budgetRaceCases,
+  ...budgetReadCases,
+]

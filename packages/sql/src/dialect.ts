@@ -1,0 +1,55 @@
+/** What the places of a row hold, by name. Integers are safe ones. */
+export type Columns = Readonly<Record<string, 'text' | 'integer'>>
+
+/** All that differs between databases. Everything else is SQL that SQLite and Postgres both speak. */
+export interface Dialect {
+  readonly name: 'sqlite'
+  /** Answers only on this database, so that another one is found out at once. */
+  readonly probe: string
+  /** Begins a transaction that no other writer can step into. */
+  readonly begin: string
+  /** What a connection is told before its first use. */
+  setUp(durability: Durability): readonly string[]
+  /** How long a connection waits for a lock: asked for, and set where nobody has set it. */
+  readonly lockTimeout: { readonly read: string; readonly set: string }
+  /** Whether the same transaction may pass if it is tried again. */
+  isBusy(error: unknown): boolean
+  /** The rows of one JSON parameter: an array of arrays with a place for each column. */
+  rows(columns: Columns): string
+  /** The strings of one JSON parameter, an array, as the column `value`. */
+  readonly strings: string
+  /** A field of a JSON text, null where it is absent. */
+  field(column: string, field: string, type: Columns[string]): string
+  /** Type of a key that the database counts up. */
+  readonly counter: string
+}
+
+/**
+ * `normal` survives the end of the process at any moment; a power cut may lose the last commits. `full` waits for the
+ * disk with each commit.
+ */
+export type Durability = 'normal' | 'full'
+
+/** Milliseconds a synchronous driver may stand still for a lock before the event loop gets a turn. */
+const LOCK_TIMEOUT_MS = 250
+
+export const sqlite: Dialect = {
+  name: 'sqlite',
+  probe: 'select sqlite_version()',
+  begin: 'begin immediate',
+  setUp: (durability) => ['pragma journal_mode = wal', `pragma synchronous = ${durability}`],
+  lockTimeout: { read: 'pragma busy_timeout', set: `pragma busy_timeout = ${LOCK_TIMEOUT_MS}` },
+  isBusy(error) {
+    const { code, message } = Object(error) as { code?: unknown; message?: unknown }
+    // The host's own transaction on the same connection: it ends, and then ours may begin.
+    if (String(message).includes('within a transaction')) return true
+    return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)
+  },
+  rows(columns) {
+    const places = Object.keys(columns).map((name, place) => `value ->> ${place} as "${name}"`)
+    return `(select ${places.join(', ')} from json_each(?))`
+  },
+  strings: '(select value from json_each(?))',
+  field: (column, field) => `${column} ->> '$.${field}'`,
+  counter: 'integer',
+}

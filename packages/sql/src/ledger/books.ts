@@ -1,0 +1,201 @@
+import {
+  type Amount,
+  type Ending,
+  type ExpiredReservation,
+  type Hold,
+  HooshError,
+  type PoolAsk,
+  type PoolState,
+  type PoolTerms,
+  type Reservation,
+  type Standing,
+  windowAt,
+} from '@hoosh/core/storage'
+
+type Mutable<T> = { -readonly [Field in keyof T]: T[Field] }
+
+/** A pool as it was last spoken of. */
+export interface Pool {
+  readonly name: string
+  /** What the host's template said when the pool was last held in, or the override that stood in for one. */
+  template: PoolTerms | null
+  override: PoolTerms | null
+}
+
+/** A pool in one window. Its amounts are changed in place. */
+export interface Account {
+  readonly pool: Pool
+  readonly windowStart: number
+  windowEnd: number | null
+  readonly used: Amount
+  readonly held: Amount
+  lastEntry: number
+}
+
+/** A reservation. Its amounts are never changed in place, so that answers may carry them. */
+export interface Held extends Mutable<Standing> {
+  readonly owner: string
+  readonly phase: Reservation['phase']
+  readonly accounts: readonly Account[]
+  /** Output tokens of the first grant. */
+  readonly outputTokens: number
+  readonly since: number
+  /** The audit record that told of the call before it began, where it is kept here. */
+  readonly intent: { readonly id: string; readonly at: number } | null
+  overrun: Amount
+  leaseUntil: number
+  endedAt: number | null
+  /** Numbers of the entries that ended it, one an account; empty while it is held. */
+  entries: readonly number[]
+}
+
+export interface Correction {
+  readonly held: Held
+  readonly account: Account
+  readonly entry: number
+  readonly amount: Amount
+  readonly overrun: Amount
+}
+
+/** What one transaction knows of the ledger, and what it has changed. */
+export interface Books {
+  /** The store's clock, one moment for all of the transaction. */
+  readonly at: number
+  readonly pools: Map<string, Pool>
+  readonly accounts: Map<string, Account>
+  readonly reservations: Map<string, Held>
+  /** Held, and past their lease. */
+  readonly overdue: Set<Held>
+  /** How many reservations in phase `reserved` an owner has open, of those owners that were asked for. */
+  readonly open: Map<string, number>
+  readonly changed: {
+    readonly pools: Set<Pool>
+    readonly accounts: Set<Account>
+    readonly born: Set<Held>
+    readonly reservations: Set<Held>
+    readonly corrections: Correction[]
+  }
+  /** The number given last. */
+  lastEntry: number
+}
+
+export function emptyBooks(at: number, lastEntry: number): Books {
+  return {
+    at,
+    pools: new Map(),
+    accounts: new Map(),
+    reservations: new Map(),
+    overdue: new Set(),
+    open: new Map(),
+    changed: { pools: new Set(), accounts: new Set(), born: new Set(), reservations: new Set(), corrections: [] },
+    lastEntry,
+  }
+}
+
+export function accountKey(pool: string, windowStart: number): string {
+  return `${windowStart} ${pool}`
+}
+
+/** @throws HooshError `unknown_pool` where neither an override nor a template says what the pool is */
+export function termsFor(pool: Pool | undefined, { name, terms }: PoolAsk): PoolTerms {
+  const found = pool?.override ?? terms
+  if (found !== null) return found
+  throw new HooshError('unknown_pool', { message: `There is no pool "${name}".`, details: { pool: name } })
+}
+
+/** The account of a pool now; one that is new is in no book yet, since a refusal must leave no trace. */
+export function accountFor({ pools, accounts }: Pick<Books, 'pools' | 'accounts'>, ask: PoolAsk, now: number): Account {
+  const pool = pools.get(ask.name) ?? { name: ask.name, template: null, override: null }
+  const { start, end } = windowAt(termsFor(pool, ask), now)
+  const known = accounts.get(accountKey(ask.name, start))
+  if (known !== undefined && known.windowEnd === end) return known
+  const amounts = known ?? { used: { tokens: 0, nanoUsd: 0 }, held: { tokens: 0, nanoUsd: 0 }, lastEntry: 0 }
+  return { ...amounts, pool: known?.pool ?? pool, windowStart: start, windowEnd: end }
+}
+
+/** Enters an account that `accountFor` has made, and what the host's template says now. */
+export function enterAccount(books: Books, account: Account, terms: PoolTerms | null, sameTerms: SameTerms): Account {
+  const { name } = account.pool
+  const key = accountKey(name, account.windowStart)
+  // Of two calls of one transaction, the first may have made the pool or the account that this one holds a blank of.
+  const pool = books.pools.get(name) ?? account.pool
+  const template = terms ?? pool.override
+  if (!books.pools.has(name) || !sameTerms(pool.template, template)) {
+    pool.template = template
+    books.pools.set(name, pool)
+    books.changed.pools.add(pool)
+  }
+  const entered = books.accounts.get(key) ?? { ...account, pool }
+  entered.windowEnd = account.windowEnd
+  books.accounts.set(key, entered)
+  return entered
+}
+
+export type SameTerms = (a: PoolTerms | null, b: PoolTerms | null) => boolean
+
+/** Adds to what the accounts of a reservation hold. */
+export function hold(books: Books, { accounts }: Held, amount: Amount): void {
+  for (const account of accounts) {
+    account.held.tokens += amount.tokens
+    account.held.nanoUsd += amount.nanoUsd
+    books.changed.accounts.add(account)
+  }
+}
+
+/** Books what ends or mends a reservation in all its accounts; returns the numbers of the entries. */
+export function post(books: Books, held: Held, ending: Pick<Ending, 'freed' | 'charged'>): number[] {
+  const { freed, charged } = ending
+  return held.accounts.map((account) => {
+    account.used.tokens += charged.tokens
+    account.used.nanoUsd += charged.nanoUsd
+    account.held.tokens -= freed.tokens
+    account.held.nanoUsd -= freed.nanoUsd
+    books.changed.accounts.add(account)
+    account.lastEntry = nextNumber(books, account.lastEntry)
+    return account.lastEntry
+  })
+}
+
+/** Takes a hold off the open ones. */
+export function close(books: Books, held: Held, state: Exclude<Held['state'], 'held'>, charged: Amount): void {
+  held.state = state
+  held.charged = charged
+  held.endedAt = books.at
+  books.overdue.delete(held)
+  books.changed.reservations.add(held)
+  const open = books.open.get(held.owner)
+  if (open !== undefined && held.phase === 'reserved') books.open.set(held.owner, open - 1)
+}
+
+/**
+ * A number above those before it: of this process, and of the account. Between processes the clock decides, since one
+ * counter for all would be one more row that everybody waits for.
+ */
+export function nextNumber(books: Books, atLeast = 0): number {
+  books.lastEntry = Math.max(books.at * 1_000, books.lastEntry + 1, atLeast + 1)
+  return books.lastEntry
+}
+
+/** Figures of now that nobody changes any more. */
+export function stateOf({ pool, windowStart, windowEnd, used, held }: Account, terms: PoolTerms | null = null): PoolState {
+  const inForce = pool.override ?? terms ?? pool.template
+  if (inForce === null) throw new HooshError('unknown_pool', { message: `There is no pool "${pool.name}".` })
+  return {
+    name: pool.name,
+    terms: inForce,
+    windowStart,
+    windowEnd,
+    used: { tokens: used.tokens, nanoUsd: used.nanoUsd },
+    held: { tokens: held.tokens, nanoUsd: held.nanoUsd },
+  }
+}
+
+export function reservationOf(held: Held): Reservation {
+  const { id, owner, phase, state, counted, leaseUntil, accounts, held: amount } = held
+  const holds = accounts.map(({ pool, windowStart }): Hold => ({ pool: pool.name, windowStart, amount }))
+  return { id, owner, phase, state, holds, counted, leaseUntil }
+}
+
+export function expiredOf({ id, owner, phase, accounts, charged }: Held): ExpiredReservation {
+  return { id, owner, phase, pools: accounts.map(({ pool }) => pool.name), charged }
+}

@@ -1,0 +1,380 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { memoryAudit } from '../../../packages/core/src/audit/memory-store.js'
+import type { AuditRecord, AuditStore, StoredEntry, WriterHead } from '../../../packages/core/src/audit/store.js'
+import { createVerifier } from '../../../packages/core/src/audit/verifier.js'
+import { answered, changed, edited, linkInto, NOW, recordOf } from './support.js'
+
+const WRITER = 'n/1'
+
+const boot = (id: string, signed: boolean) =>
+  recordOf(id, { event: 'audit.boot', metadata: { signed, node: 'n', predecessors: [] } })
+
+/** Two writers, the first with a boot, four calls and a seal. */
+function filled(key: string | undefined): AuditStore {
+  const store = memoryAudit()
+  linkInto(store, WRITER, key, [
+    boot('b1', key !== undefined),
+    ...['a', 'b', 'c', 'd'].map(answered),
+    recordOf('s', { event: 'audit.seal' }),
+  ])
+  linkInto(store, 'n/2', key, [boot('b2', key !== undefined), answered('other')])
+  return store
+}
+
+const verifierOf = (store: AuditStore, key?: string) =>
+  createVerifier({ store, clock: () => NOW, ...(key !== undefined && { key }) })
+
+/** What a verifier that starts now finds, and what one finds that had seen the log whole. */
+async function verdicts(store: AuditStore, tampered: AuditStore, key: string | undefined) {
+  const fresh = verifierOf(tampered, key)
+  await fresh.scrub()
+  let current = store
+  const switching: AuditStore = { ...store, heads: () => current.heads(), chain: (...asked) => current.chain(...asked) }
+  const running = verifierOf(switching, key)
+  await running.scrub()
+  expect(running.state().valid).toBe(true)
+  current = tampered
+  await running.scrub()
+  return { fresh: fresh.state().firstBad, running: running.state().firstBad }
+}
+
+type Leaf = { path: string[]; value: unknown }
+
+function leavesOf(value: unknown, path: string[] = []): Leaf[] {
+  if (typeof value !== 'object' || value === null) return [{ path, value }]
+  return Object.entries(value).flatMap(([key, part]) => leavesOf(part, [...path, key]))
+}
+
+function withLeaf(entry: StoredEntry, path: readonly string[], value: unknown): StoredEntry {
+  const copy = structuredClone(entry)
+  let at = copy as unknown as Record<string, unknown>
+  for (const key of path.slice(0, -1)) at = at[key] as Record<string, unknown>
+  if (value === undefined) delete at[path.at(-1)!]
+  else at[path.at(-1)!] = value
+  return copy
+}
+
+/** Every way to change one leaf: each character of a text, a number's value and its type, its absence. */
+function changesOf({ path, value }: Leaf): unknown[] {
+  const gone = path[0] === 'body' ? [] : [undefined]
+  if (typeof value === 'string') {
+    const flip = (at: number) =>
+      value.slice(0, at) + String.fromCharCode(value.charCodeAt(at) ^ 1) + value.slice(at + 1)
+    return [...gone, ...Array.from(value, (_, at) => flip(at)), `${value}x`, value.slice(0, -1)].filter(
+      (one) => one !== value,
+    )
+  }
+  if (typeof value === 'number') return [...gone, value + 1, String(value), null]
+  return [...gone, value === null ? 0 : !value]
+}
+
+const entriesOf = async (store: AuditStore, writer: string) => [...(await store.chain(writer, 0, 1_000))]
+
+describe('a changed entry is found', () => {
+  it.each([['secret'], [undefined]])(
+    'whatever character of record, text or integrity changed (key: %s)',
+    async (key) => {
+      const store = filled(key)
+      let tried = 0
+      for (const entry of (await entriesOf(store, WRITER)).slice(0, 3)) {
+        const { cursor: _, ...parts } = entry
+        for (const leaf of leavesOf(parts)) {
+          for (const value of changesOf(leaf)) {
+            const forged = withLeaf(entry, leaf.path, value)
+            const swap = (entries: StoredEntry[], writer: string) =>
+              writer === WRITER ? entries.map((one) => (one.record.id === entry.record.id ? forged : one)) : entries
+            const verifier = verifierOf(edited(store, swap), key)
+            await verifier.follow()
+            const { firstBad } = verifier.state()
+            expect(firstBad, `${leaf.path.join('.')} = ${String(value)}`).toMatchObject({
+              writer: WRITER,
+              seq: entry.integrity!.seq,
+            })
+            tried += 1
+          }
+        }
+      }
+      expect(tried).toBeGreaterThan(1_500)
+    },
+  )
+
+  it('a field is added that the text does not show', async () => {
+    const store = filled('secret')
+    const add = (entries: StoredEntry[]) =>
+      entries.map((one) =>
+        one.integrity!.seq === 2 ? { ...one, record: { ...one.record, approved: true } as AuditRecord } : one,
+      )
+    const found = await verdicts(store, edited(store, add), 'secret')
+    expect(found).toMatchObject({ fresh: { seq: 2 }, running: { seq: 2 } })
+  })
+
+  it('a row that the store itself cannot read is named', async () => {
+    const store = filled('secret')
+    const break3 = (entries: StoredEntry[]) =>
+      entries.map((one) => (one.integrity!.seq === 3 ? { ...one, damaged: 'bad JSON' } : one))
+    const found = await verdicts(store, edited(store, break3), 'secret')
+    expect(found.fresh).toMatchObject({ seq: 3, reason: expect.stringContaining('bad JSON') })
+    expect(found.running).toMatchObject({ seq: 3 })
+  })
+})
+
+describe('a changed chain is found, by a verifier that starts and by one that runs', () => {
+  const of1 = (edit: (entries: StoredEntry[]) => StoredEntry[]) => (entries: StoredEntry[], writer: string) =>
+    writer === WRITER ? edit(entries) : entries
+  const renumbered = (entry: StoredEntry, seq: number) => ({ ...entry, integrity: { ...entry.integrity!, seq } })
+  it.each<[string, number, (entries: StoredEntry[]) => StoredEntry[]]>([
+    ['the first is deleted', 1, (all) => all.slice(1)],
+    ['one in the middle is deleted', 3, (all) => all.toSpliced(2, 1)],
+    ['the last is deleted', 6, (all) => all.slice(0, -1)],
+    ['all are deleted', 1, () => []],
+    ['two are swapped', 3, (all) => [all[0]!, all[1]!, all[3]!, all[2]!, ...all.slice(4)]],
+    [
+      'two are swapped and numbered anew',
+      3,
+      (all) => [...all.slice(0, 2), renumbered(all[3]!, 3), renumbered(all[2]!, 4), ...all.slice(4)],
+    ],
+    ['one stands there twice', 3, (all) => all.toSpliced(2, 0, all[1]!)],
+    ['one stands there twice, numbered anew', 3, (all) => all.toSpliced(2, 1, renumbered(all[1]!, 3))],
+    ['one is added after the head', 7, (all) => [...all, renumbered(all[5]!, 7)]],
+    ['the end is replaced by an older part', 4, (all) => [...all.slice(0, 3), ...all.slice(0, 3)]],
+  ])('%s', async (_, seq, edit) => {
+    const store = filled('secret')
+    const { fresh, running } = await verdicts(store, edited(store, of1(edit)), 'secret')
+    expect(fresh).toMatchObject({ writer: WRITER, seq })
+    expect(running).toMatchObject({ writer: WRITER, seq })
+  })
+
+  it("another writer's entry is played back in its place", async () => {
+    const store = filled('secret')
+    const [foreign] = await entriesOf(store, 'n/2')
+    const edit = of1((all) => [foreign!, ...all.slice(1)])
+    expect(await verdicts(store, edited(store, edit), 'secret')).toMatchObject({
+      fresh: { seq: 1 },
+      running: { seq: 1 },
+    })
+  })
+
+  it('everything is written anew with another key', async () => {
+    expect(await verdicts(filled('secret'), filled('stolen'), 'secret')).toMatchObject({
+      fresh: { seq: 1 },
+      running: { seq: 1 },
+    })
+  })
+
+  it.each(['secret', undefined])('tags are taken off, or put on (key: %s)', async (key) => {
+    const store = filled('secret')
+    const strip = (all: StoredEntry[]) =>
+      all.map((one) => ({ ...one, integrity: { ...one.integrity!, signature: '' } }))
+    const some = of1((all) => [...all.slice(0, 3), ...strip(all.slice(3))])
+    expect((await verdicts(store, edited(store, some), key)).fresh).toMatchObject({ seq: 4 })
+    const { fresh, running } = await verdicts(store, edited(store, strip), key)
+    expect(fresh).toMatchObject({ seq: 1 })
+    expect(running).toMatchObject({ seq: 1 })
+  })
+
+  it('an unsigned chain that was written anew from some entry on is found by whoever saw the old one', async () => {
+    const forged = memoryAudit()
+    linkInto(forged, WRITER, undefined, [boot('b1', false), ...['a', 'B', 'c', 'd'].map(answered), recordOf('s')])
+    linkInto(forged, 'n/2', undefined, [boot('b2', false), answered('other')])
+    const { fresh, running } = await verdicts(filled(undefined), forged, undefined)
+    expect(fresh).toBeUndefined()
+    expect(running).toMatchObject({ writer: WRITER })
+  })
+
+  it.each<[string, (heads: WriterHead[]) => WriterHead[]]>([
+    ['the head names another hash', (heads) => heads.map((one) => ({ ...one, hash: 'f'.repeat(64) }))],
+    ['the head was set back', (heads) => heads.map((one) => (one.writer === WRITER ? { ...one, seq: 2 } : one))],
+    ['the head was set forth', (heads) => heads.map((one) => ({ ...one, seq: one.seq + 1 }))],
+  ])('%s', async (_, edit) => {
+    const store = filled('secret')
+    const tampered = changed(store, { heads: async () => edit([...(await store.heads())]) })
+    const { fresh, running } = await verdicts(store, tampered, 'secret')
+    expect(fresh).toBeDefined()
+    expect(running).toBeDefined()
+  })
+
+  it('a whole writer is gone, for whoever had seen it', async () => {
+    const store = filled('secret')
+    const without = changed(store, {
+      heads: async () => (await store.heads()).filter(({ writer }) => writer !== WRITER),
+    })
+    expect((await verdicts(store, without, 'secret')).running).toMatchObject({ writer: WRITER })
+  })
+})
+
+describe('a verifier', () => {
+  it('says how far it has read, when, and stays with what it found', async () => {
+    const store = filled('secret')
+    let isTampered = false
+    const flaky = changed(store, {
+      chain: async (writer, after, limit) => (isTampered && writer === WRITER ? [] : store.chain(writer, after, limit)),
+    })
+    const verifier = verifierOf(flaky, 'secret')
+    expect(verifier.state()).toEqual({ valid: true, verifiedThrough: {}, verifiedAt: null, signed: true })
+    await verifier.follow()
+    expect(verifier.state()).toEqual({
+      valid: true,
+      verifiedThrough: { 'n/1': 6, 'n/2': 2 },
+      verifiedAt: NOW,
+      signed: true,
+    })
+    isTampered = true
+    await verifier.scrub()
+    isTampered = false
+    await verifier.scrub()
+    expect(verifier.state()).toMatchObject({ valid: false, firstBad: { writer: WRITER, seq: 1 } })
+  })
+
+  it('goes on with the chains of other writers after a fault in one', async () => {
+    const store = filled('secret')
+    const cut = edited(store, (entries, writer) => (writer === WRITER ? entries.slice(1) : entries))
+    const verifier = verifierOf(cut, 'secret')
+    await verifier.scrub()
+    linkInto(store, 'n/2', 'secret', [answered('new')])
+    await verifier.follow()
+    expect(verifier.state().verifiedThrough).toEqual({ 'n/1': 0, 'n/2': 3 })
+  })
+
+  it('reads each entry once when following, and goes on where it was', async () => {
+    const store = filled('secret')
+    const asked: number[] = []
+    const counting = changed(store, {
+      chain: (writer, after, limit) => {
+        if (writer === WRITER) asked.push(after)
+        return store.chain(writer, after, limit)
+      },
+    })
+    const verifier = verifierOf(counting, 'secret')
+    await verifier.follow()
+    await verifier.follow()
+    linkInto(store, WRITER, 'secret', [answered('more')])
+    await verifier.follow()
+    expect(asked).toEqual([0, 6])
+  })
+
+  it('finds a flipped byte within one pass of its steps, wherever it is', async () => {
+    const store = memoryAudit()
+    linkInto(store, WRITER, 'secret', [
+      boot('b', true),
+      ...Array.from({ length: 2_000 }, (_, index) => answered(`r${index}`)),
+    ])
+    for (const seq of [1, 2, 256, 257, 1_000, 2_001]) {
+      let isTampered = false
+      const spoilt = changed(store, {
+        chain: async (writer, after, limit) =>
+          (await store.chain(writer, after, limit)).map((one) =>
+            isTampered && one.integrity!.seq === seq ? { ...one, body: one.body!.replace('info', 'inFo') } : one,
+          ),
+      })
+      const verifier = verifierOf(spoilt, 'secret')
+      await verifier.follow()
+      for (let step = 0; step < 3; step += 1) await verifier.step()
+      isTampered = true
+      for (let step = 0; step < 2 * 9; step += 1) await verifier.step()
+      expect(verifier.state().firstBad).toMatchObject({ seq })
+    }
+  })
+
+  it('says that the log is signed only where every chain is, and it has the key', async () => {
+    const store = filled('secret')
+    const verifier = verifierOf(store, 'secret')
+    linkInto(store, 'n/3', undefined, [boot('b3', false)])
+    await verifier.scrub()
+    expect(verifier.state()).toMatchObject({ valid: true, signed: false })
+    const keyless = verifierOf(filled('secret'))
+    await keyless.scrub()
+    expect(keyless.state()).toMatchObject({ valid: true, signed: false })
+  })
+
+  it('a store that fails is no damage: the call rejects and the next one goes on', async () => {
+    const store = filled('secret')
+    let fails = true
+    const failing = changed(store, {
+      chain: async (writer, after, limit) => {
+        if (fails) throw new Error('down')
+        return store.chain(writer, after, limit)
+      },
+    })
+    const verifier = verifierOf(failing, 'secret')
+    await expect(verifier.follow()).rejects.toThrow('down')
+    await expect(verifier.scrub()).rejects.toThrow('down')
+    fails = false
+    await verifier.step()
+    await verifier.scrub()
+    expect(verifier.state()).toMatchObject({ valid: true, verifiedThrough: { 'n/1': 6 } })
+  })
+})
+
+describe('no false alarm', () => {
+  it('100,000 entries verify', async () => {
+    const store = memoryAudit({ maxEntries: 200_000 })
+    linkInto(store, WRITER, 'secret', [
+      boot('b', true),
+      ...Array.from({ length: 100_000 }, (_, index) => answered(`r${index}`)),
+    ])
+    const verifier = verifierOf(store, 'secret')
+    await verifier.follow()
+    expect(verifier.state()).toMatchObject({ valid: true, verifiedThrough: { [WRITER]: 100_001 } })
+  })
+
+  it('a chain whose oldest entries were evicted verifies from its anchor', async () => {
+    const store = memoryAudit({ maxEntries: 100 })
+    const early = verifierOf(store, 'secret')
+    linkInto(store, WRITER, 'secret', [
+      boot('b', true),
+      ...Array.from({ length: 50 }, (_, index) => answered(`a${index}`)),
+    ])
+    await early.scrub()
+    linkInto(
+      store,
+      WRITER,
+      'secret',
+      Array.from({ length: 1_000 }, (_, index) => answered(`b${index}`)),
+    )
+    const late = verifierOf(store, 'secret')
+    for (const verifier of [early, late]) {
+      await verifier.scrub()
+      expect(verifier.state()).toMatchObject({ valid: true, verifiedThrough: { [WRITER]: 1_051 } })
+    }
+    expect(await store.heads()).toMatchObject([{ seq: 1_051, anchor: { seq: 951 } }])
+  })
+
+  it('while writers append, entries are evicted, and following, steps and scrubs run at once', async () => {
+    const action = fc.oneof(
+      fc.record({ writer: fc.constantFrom('n/1', 'n/2', 'n/3'), count: fc.integer({ min: 1, max: 40 }) }),
+      fc.constantFrom('follow', 'step', 'scrub'),
+    )
+    const runOf = async (actions: readonly (string | { writer: string; count: number })[], maxEntries: number) => {
+      const inner = memoryAudit({ maxEntries })
+      // Each read takes a turn, so that appends come between the reads of one look.
+      const slow = changed(inner, {
+        heads: async () => inner.heads(),
+        chain: async (...asked) => {
+          await Promise.resolve()
+          return inner.chain(...asked)
+        },
+      })
+      const verifier = verifierOf(slow, 'secret')
+      const running: Promise<void>[] = []
+      let made = 0
+      for (const one of actions) {
+        if (typeof one === 'object') {
+          linkInto(
+            inner,
+            one.writer,
+            'secret',
+            Array.from({ length: one.count }, () => answered(`r${made++}`)),
+          )
+          await Promise.resolve()
+        } else running.push(verifier[one as 'follow' | 'step' | 'scrub']())
+      }
+      await Promise.all(running)
+      await verifier.scrub()
+      expect(verifier.state().firstBad).toBeUndefined()
+    }
+    await fc.assert(fc.asyncProperty(fc.array(action, { maxLength: 25 }), fc.integer({ min: 1, max: 100 }), runOf), {
+      numRuns: 300,
+    })
+  })
+})
