@@ -3,7 +3,8 @@ import OpenAI, { APIUserAbortError, AuthenticationError, BadRequestError, NotFou
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MOUNTS, people, type Served, serve } from '../support/mounts.js'
 
-const PIXEL = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+const PIXEL =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 
 const weather = {
   type: 'function' as const,
@@ -13,7 +14,10 @@ const weather = {
     parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
   },
 }
-const time = { type: 'function' as const, function: { name: 'get_time', parameters: { type: 'object', properties: {} } } }
+const time = {
+  type: 'function' as const,
+  function: { name: 'get_time', parameters: { type: 'object', properties: {} } },
+}
 
 const newGateway = () =>
   createGateway({
@@ -44,7 +48,8 @@ const ways: { name: string; open(): Promise<{ openai: OpenAI; stranger: OpenAI; 
     async open() {
       const gateway: Gateway = newGateway()
       const { token: _token, ...alice } = people.alice
-      const client = (fetch: typeof globalThis.fetch) => new OpenAI({ baseURL: 'http://hoosh/v1', apiKey: 'x', maxRetries: 0, fetch })
+      const client = (fetch: typeof globalThis.fetch) =>
+        new OpenAI({ baseURL: 'http://hoosh/v1', apiKey: 'x', maxRetries: 0, fetch })
       return {
         openai: client(gateway.as(alice).fetch),
         stranger: client(gateway.context({ identify: async () => null }).fetch),
@@ -81,7 +86,11 @@ describe.each(ways)('the openai package on $name', ({ open }) => {
     }
     expect(text).toBe(whole)
     expect(usages).toBe(0)
-    const asked = await openai.chat.completions.create({ ...ask, stream: true, stream_options: { include_usage: true } })
+    const asked = await openai.chat.completions.create({
+      ...ask,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
     const seen = []
     for await (const chunk of asked) if (chunk.usage != null) seen.push(chunk.usage)
     expect(seen).toHaveLength(1)
@@ -110,16 +119,30 @@ describe.each(ways)('the openai package on $name', ({ open }) => {
   it('streams tool calls, several in parallel too', async () => {
     const single = await openai.chat.completions.stream({ ...ask, tools: [weather] }).finalChatCompletion()
     expect(single.choices[0]!.message.tool_calls).toHaveLength(1)
-    const both = { ...ask, tools: [weather, time], messages: [{ role: 'user' as const, content: 'Use get_weather and get_time.' }] }
+    const both = {
+      ...ask,
+      tools: [weather, time],
+      messages: [{ role: 'user' as const, content: 'Use get_weather and get_time.' }],
+    }
     const plain = await openai.chat.completions.create(both)
     const streamed = await openai.chat.completions.stream(both).finalChatCompletion()
     expect(plain.choices[0]!.message.tool_calls).toHaveLength(2)
-    expect(streamed.choices[0]!.message.tool_calls!.map((call) => call.type === 'function' && call.function.name)).toEqual(['get_weather', 'get_time'])
+    expect(
+      streamed.choices[0]!.message.tool_calls!.map((call) => call.type === 'function' && call.function.name),
+    ).toEqual(['get_weather', 'get_time'])
   })
 
   it('gets JSON of the shape it asked for', async () => {
-    const schema = { type: 'object', properties: { name: { type: 'string' }, age: { type: 'integer' } }, required: ['name', 'age'], additionalProperties: false }
-    const answer = await openai.chat.completions.create({ ...ask, response_format: { type: 'json_schema', json_schema: { name: 'person', strict: true, schema } } })
+    const schema = {
+      type: 'object',
+      properties: { name: { type: 'string' }, age: { type: 'integer' } },
+      required: ['name', 'age'],
+      additionalProperties: false,
+    }
+    const answer = await openai.chat.completions.create({
+      ...ask,
+      response_format: { type: 'json_schema', json_schema: { name: 'person', strict: true, schema } },
+    })
     const person = JSON.parse(answer.choices[0]!.message.content!)
     expect(typeof person.name).toBe('string')
     expect(Number.isInteger(person.age)).toBe(true)
@@ -133,16 +156,29 @@ describe.each(ways)('the openai package on $name', ({ open }) => {
       n: 2,
       seed: 7,
       logprobs: true,
-      messages: [{ role: 'user', content: [{ type: 'text', text: 'What is this?' }, { type: 'image_url', image_url: { url: PIXEL } }] }],
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'What is this?' },
+            { type: 'image_url', image_url: { url: PIXEL } },
+          ],
+        },
+      ],
     })
     expect(answer.choices).toHaveLength(2)
     const again = await openai.chat.completions.create({ ...ask, seed: 7 })
-    expect((await openai.chat.completions.create({ ...ask, seed: 7 })).choices[0]!.message.content).toBe(again.choices[0]!.message.content)
+    expect((await openai.chat.completions.create({ ...ask, seed: 7 })).choices[0]!.message.content).toBe(
+      again.choices[0]!.message.content,
+    )
   })
 
   it('can abort a stream', async () => {
     const controller = new AbortController()
-    const stream = await openai.chat.completions.create({ ...ask, model: 'demo-slow', stream: true }, { signal: controller.signal })
+    const stream = await openai.chat.completions.create(
+      { ...ask, model: 'demo-slow', stream: true },
+      { signal: controller.signal },
+    )
     let chunks = 0
     const read = async () => {
       for await (const _chunk of stream) {
@@ -156,10 +192,19 @@ describe.each(ways)('the openai package on $name', ({ open }) => {
 
   it('raises typed errors', async () => {
     await expect(stranger.chat.completions.create(ask)).rejects.toBeInstanceOf(AuthenticationError)
-    await expect(openai.chat.completions.create({ ...ask, temperature: 9 })).rejects.toMatchObject({ status: 400, param: 'temperature', type: 'invalid_request_error' })
+    await expect(openai.chat.completions.create({ ...ask, temperature: 9 })).rejects.toMatchObject({
+      status: 400,
+      param: 'temperature',
+      type: 'invalid_request_error',
+    })
     await expect(openai.chat.completions.create({ ...ask, temperature: 9 })).rejects.toBeInstanceOf(BadRequestError)
-    await expect(openai.chat.completions.create({ ...ask, model: 'demo-error-429' })).rejects.toBeInstanceOf(RateLimitError)
-    await expect(openai.chat.completions.create({ ...ask, model: 'demo-error-500' })).rejects.toMatchObject({ status: 502, code: 'provider_error' })
+    await expect(openai.chat.completions.create({ ...ask, model: 'demo-error-429' })).rejects.toBeInstanceOf(
+      RateLimitError,
+    )
+    await expect(openai.chat.completions.create({ ...ask, model: 'demo-error-500' })).rejects.toMatchObject({
+      status: 502,
+      code: 'provider_error',
+    })
     await expect(openai.models.retrieve('no-such-model')).rejects.toBeInstanceOf(NotFoundError)
   })
 
@@ -171,7 +216,10 @@ describe.each(ways)('the openai package on $name', ({ open }) => {
   })
 
   it('embeds: similar texts are nearer than others', async () => {
-    const { data, usage } = await openai.embeddings.create({ model: 'demo-embed', input: ['the cat sat on the mat', 'a cat sat on a mat', 'quarterly revenue grew'] })
+    const { data, usage } = await openai.embeddings.create({
+      model: 'demo-embed',
+      input: ['the cat sat on the mat', 'a cat sat on a mat', 'quarterly revenue grew'],
+    })
     const dot = (a: number[], b: number[]) => a.reduce((sum, value, index) => sum + value * b[index]!, 0)
     expect(data).toHaveLength(3)
     expect(dot(data[0]!.embedding, data[1]!.embedding)).toBeGreaterThan(dot(data[0]!.embedding, data[2]!.embedding))

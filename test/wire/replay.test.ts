@@ -27,73 +27,81 @@ const dataOf = (text: string): string[] =>
     .flatMap((event) => event.split(/\r\n|\n|\r/).filter((line) => line.startsWith('data:')))
     .map((line) => line.slice(5).trim())
 
-const asked = (request: Record<string, unknown>) => (request.stream_options as { include_usage?: boolean } | undefined)?.include_usage === true
-const onlyUsage = (chunk: { usage?: unknown; choices?: unknown[] }) => chunk.usage != null && (chunk.choices ?? []).length === 0
+const asked = (request: Record<string, unknown>) =>
+  (request.stream_options as { include_usage?: boolean } | undefined)?.include_usage === true
+const onlyUsage = (chunk: { usage?: unknown; choices?: unknown[] }) =>
+  chunk.usage != null && (chunk.choices ?? []).length === 0
 
-describe.skipIf(!hasFixtures)(`recorded exchanges come out equal (${hasFixtures ? exchanges.length : 'skipped: no recorded traffic beside the repository'})`, () => {
-  let current: Recorded
-  let cut = 1
-  let upstreamUrl: string
-  let served: Served
-  const upstream = createServer((req, res) => {
-    req.resume().on('end', async () => {
-      res.writeHead(current.status, { 'content-type': current.contentType })
-      const bytes = Buffer.from(current.body)
-      for (let at = 0; at < bytes.length; ) {
-        const size = Math.max(1, Math.min(cut, bytes.length - at))
-        res.write(bytes.subarray(at, at + size))
-        at += size
-        cut = ((cut * 7 + 3) % 61) + 1
-        if (bytes.length < 20_000 && current.contentType.startsWith('text/event-stream')) await new Promise(setImmediate)
+describe.skipIf(!hasFixtures)(
+  `recorded exchanges come out equal (${hasFixtures ? exchanges.length : 'skipped: no recorded traffic beside the repository'})`,
+  () => {
+    let current: Recorded
+    let cut = 1
+    let upstreamUrl: string
+    let served: Served
+    const upstream = createServer((req, res) => {
+      req.resume().on('end', async () => {
+        res.writeHead(current.status, { 'content-type': current.contentType })
+        const bytes = Buffer.from(current.body)
+        for (let at = 0; at < bytes.length; ) {
+          const size = Math.max(1, Math.min(cut, bytes.length - at))
+          res.write(bytes.subarray(at, at + size))
+          at += size
+          cut = ((cut * 7 + 3) % 61) + 1
+          if (bytes.length < 20_000 && current.contentType.startsWith('text/event-stream'))
+            await new Promise(setImmediate)
+        }
+        res.end()
+      })
+    })
+    const gateway = () =>
+      createGateway({
+        providers: [{ type: 'openai', baseUrl: upstreamUrl, local: true }],
+        pools: { 'user:*': { tokens: 2 ** 40 } },
+        logger: false,
+      })
+    let ai: ReturnType<typeof gateway>
+
+    beforeAll(async () => {
+      await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+      upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
+      ai = gateway()
+      served = await serve(toNodeHandler(ai, { identify }))
+    })
+    afterAll(async () => {
+      await served.close()
+      await ai.close()
+      upstream.closeAllConnections()
+      upstream.close()
+    })
+
+    it.each(exchanges.map((exchange) => [exchange.name, exchange] as const))('%s', async (_name, exchange) => {
+      current = exchange
+      const kind = exchange.dialect === 'openai-embeddings' ? 'embeddings' : 'chat/completions'
+      const reply = await fetch(`${served.url}/v1/${kind}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${people.alice.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(exchange.request),
+      })
+      const text = await reply.text()
+      expect(reply.status).toBe(exchange.status)
+      if (exchange.status !== 200) {
+        const theirs = JSON.parse(exchange.body).error
+        const ours = JSON.parse(text).error
+        if (exchange.status === 429) return expect(ours.type).toBe('rate_limit_error')
+        expect(ours).toMatchObject({ message: theirs.message, code: theirs.code, param: theirs.param ?? null })
+        return
       }
-      res.end()
+      if (!exchange.contentType.startsWith('text/event-stream')) {
+        expect(withoutCost(JSON.parse(text))).toEqual(withoutCost(JSON.parse(exchange.body)))
+        return
+      }
+      const keep = (chunk: object) => asked(exchange.request) || !onlyUsage(chunk)
+      const parse = (data: string) => (data === '[DONE]' ? data : withoutCost(JSON.parse(data)))
+      const sent = dataOf(exchange.body)
+        .map(parse)
+        .filter((chunk) => chunk === '[DONE]' || keep(chunk as object))
+      expect(dataOf(text).map(parse)).toEqual(sent)
     })
-  })
-  const gateway = () =>
-    createGateway({
-      providers: [{ type: 'openai', baseUrl: upstreamUrl, local: true }],
-      pools: { 'user:*': { tokens: 2 ** 40 } },
-      logger: false,
-    })
-  let ai: ReturnType<typeof gateway>
-
-  beforeAll(async () => {
-    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
-    upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
-    ai = gateway()
-    served = await serve(toNodeHandler(ai, { identify }))
-  })
-  afterAll(async () => {
-    await served.close()
-    await ai.close()
-    upstream.closeAllConnections()
-    upstream.close()
-  })
-
-  it.each(exchanges.map((exchange) => [exchange.name, exchange] as const))('%s', async (_name, exchange) => {
-    current = exchange
-    const kind = exchange.dialect === 'openai-embeddings' ? 'embeddings' : 'chat/completions'
-    const reply = await fetch(`${served.url}/v1/${kind}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${people.alice.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(exchange.request),
-    })
-    const text = await reply.text()
-    expect(reply.status).toBe(exchange.status)
-    if (exchange.status !== 200) {
-      const theirs = JSON.parse(exchange.body).error
-      const ours = JSON.parse(text).error
-      if (exchange.status === 429) return expect(ours.type).toBe('rate_limit_error')
-      expect(ours).toMatchObject({ message: theirs.message, code: theirs.code, param: theirs.param ?? null })
-      return
-    }
-    if (!exchange.contentType.startsWith('text/event-stream')) {
-      expect(withoutCost(JSON.parse(text))).toEqual(withoutCost(JSON.parse(exchange.body)))
-      return
-    }
-    const keep = (chunk: object) => asked(exchange.request) || !onlyUsage(chunk)
-    const parse = (data: string) => (data === '[DONE]' ? data : withoutCost(JSON.parse(data)))
-    const sent = dataOf(exchange.body).map(parse).filter((chunk) => chunk === '[DONE]' || keep(chunk as object))
-    expect(dataOf(text).map(parse)).toEqual(sent)
-  })
-})
+  },
+)

@@ -31,7 +31,11 @@ export const ERRORS = {
   origin_not_allowed: [403, 'permission_error', 'Call the gateway by a loopback name, from a loopback page.'],
   invalid_json: [400, 'invalid_request_error', 'Send one JSON object in UTF-8.'],
   invalid_request: [400, 'invalid_request_error', 'Mend the field that `param` names.'],
-  invalid_audit_details: [400, 'invalid_request_error', 'Record strings, safe integers, booleans, null, arrays, objects.'],
+  invalid_audit_details: [
+    400,
+    'invalid_request_error',
+    'Record strings, safe integers, booleans, null, arrays, objects.',
+  ],
   unsupported_media_type: [415, 'invalid_request_error', 'Send `content-type: application/json`, uncompressed.'],
   body_too_large: [413, 'invalid_request_error', 'Send less, or raise `maxBodyBytes`.'],
   client_closed: [499, 'invalid_request_error', 'The client closed the connection before the answer.'],

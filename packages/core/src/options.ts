@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { PoolSnapshot } from './budget/snapshot.js'
-import type { Storage } from './storage/storage.js'
 import type { Random } from './random.js'
+import type { Storage } from './storage/storage.js'
 import type { Awaitable, Clock } from './time.js'
 
 /**
@@ -229,7 +229,16 @@ export interface Hooks {
 }
 
 export type HooshEvent =
-  | { type: 'inference.completed'; requestId: string; provider: string; route: string; model: string; tokens: number; nanoUsd: number; latencyMs: number }
+  | {
+      type: 'inference.completed'
+      requestId: string
+      provider: string
+      route: string
+      model: string
+      tokens: number
+      nanoUsd: number
+      latencyMs: number
+    }
   | { type: 'inference.failed'; requestId: string; provider: string; route: string; model: string; code: string }
   | { type: 'inference.refused'; requestId: string; user: string; code: string }
   | { type: 'budget.warning'; threshold: 80 | 95; pool: PoolSnapshot }

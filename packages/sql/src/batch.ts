@@ -32,7 +32,7 @@ export interface BatchOptions<Step> {
 
 /** Begins a transaction with whatever has come up to the end of the event loop's turn: a lone step hardly waits. */
 export function batches<Step>(options: BatchOptions<Step>): Batches<Step> {
-  let waiting: Waiting<Step>[] = []
+  const waiting: Waiting<Step>[] = []
   let running: Promise<void> | undefined
   let closed = false
 

@@ -12,7 +12,6 @@ const NAMES = [
   'writers',
   'usage',
   'totals',
-  'rates',
 ] as const
 
 /** Our tables as statements name them. The prefix is checked, so they need no quotes. */
@@ -31,7 +30,7 @@ type Step = (dialect: Dialect, tables: Tables) => readonly string[]
 
 /** Steps of the schema, forward only: a database's version is how many of them it has been through. */
 export const steps: readonly Step[] = [
-  (dialect, tables) => [...ledger(tables), ...audit(dialect, tables), ...usage(tables), ...rates(tables)],
+  (dialect, tables) => [...ledger(tables), ...audit(dialect, tables), ...usage(tables)],
 ]
 
 /** Where the version stands: one row. */
@@ -87,7 +86,8 @@ function ledger({ pools, accounts, holds, corrections }: Tables): string[] {
  * as all the rest of storing it (measured on SQLite: 8 us against 16).
  */
 function audit(dialect: Dialect, { staged, audit, writers }: Tables): string[] {
-  const told = (name: string, type: 'text' | 'bigint', of: string) => `${name} ${type} generated always as (${of}) stored`
+  const told = (name: string, type: 'text' | 'bigint', of: string) =>
+    `${name} ${type} generated always as (${of}) stored`
   const at = told('at', 'bigint', dialect.field('text', 'timestamp', 'integer'))
   const id = told('id', 'text', dialect.field('text', 'id', 'text'))
   return [
@@ -121,9 +121,4 @@ function usage({ usage, totals }: Tables): string[] {
       primary key (day, provider, route, model, "user", pool)
     )`,
   ]
-}
-
-/** What happened under each key within its window, and when that is all over. */
-function rates({ rates }: Tables): string[] {
-  return [`create table ${rates} (key text not null primary key, log text not null, until bigint not null)`]
 }

@@ -52,7 +52,9 @@ describe.skipIf(files.length === 0)('bad input over a socket (skipped where ../s
       const messages = [{ role: 'user', content: naughty, name: naughty }]
       const { status, message } = await send(JSON.stringify({ model: naughty, user: naughty, pool: naughty, messages }))
       expect(status, `${naughty}: ${message}`).toBeLessThan(500)
-      const plain = await send(JSON.stringify({ model: 'demo', [naughty === 'model' ? 'x' : naughty]: naughty, messages }))
+      const plain = await send(
+        JSON.stringify({ model: 'demo', [naughty === 'model' ? 'x' : naughty]: naughty, messages }),
+      )
       expect(plain.status, `${naughty}: ${plain.message}`).toBeLessThan(500)
     }
   })

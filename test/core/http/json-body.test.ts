@@ -23,28 +23,36 @@ async function refusal(reading: Promise<unknown>): Promise<Pick<HooshError, 'cod
 }
 
 describe('the headers of a JSON body', () => {
-  it.each(['application/json', 'Application/JSON', 'application/json; charset=utf-8', 'application/json;charset="UTF-8"'])(
-    'accepts %s',
-    async (type) => {
-      expect(await readJson(request('{"a":1}', { 'content-type': type }), LIMIT)).toMatchObject({ value: { a: 1 } })
-    },
-  )
-
-  it.each(['text/plain', '', 'application/jsonp', 'application/json; charset=latin1', 'application/json; charset=utf-16'])(
-    'refuses the type "%s" with 415 and says which one to send',
-    async (type) => {
-      const { code, message } = await refusal(readJson(request('{}', { 'content-type': type }), LIMIT))
-      expect(ERRORS[code][0]).toBe(415)
-      expect(message).toContain('content-type: application/json')
-    },
-  )
-
-  it.each(['gzip', 'br', 'deflate', 'zstd', 'gzip, gzip'])('refuses the encoding %s, parsed or not', async (encoding) => {
-    const headers = { 'content-encoding': encoding }
-    expect(await refusal(readJson(request('{}', headers), LIMIT))).toMatchObject({ code: 'unsupported_media_type' })
-    const inflated = { ...request('', headers), body: parsedBody({}) }
-    expect(await refusal(readJson(inflated, LIMIT))).toMatchObject({ code: 'unsupported_media_type' })
+  it.each([
+    'application/json',
+    'Application/JSON',
+    'application/json; charset=utf-8',
+    'application/json;charset="UTF-8"',
+  ])('accepts %s', async (type) => {
+    expect(await readJson(request('{"a":1}', { 'content-type': type }), LIMIT)).toMatchObject({ value: { a: 1 } })
   })
+
+  it.each([
+    'text/plain',
+    '',
+    'application/jsonp',
+    'application/json; charset=latin1',
+    'application/json; charset=utf-16',
+  ])('refuses the type "%s" with 415 and says which one to send', async (type) => {
+    const { code, message } = await refusal(readJson(request('{}', { 'content-type': type }), LIMIT))
+    expect(ERRORS[code][0]).toBe(415)
+    expect(message).toContain('content-type: application/json')
+  })
+
+  it.each(['gzip', 'br', 'deflate', 'zstd', 'gzip, gzip'])(
+    'refuses the encoding %s, parsed or not',
+    async (encoding) => {
+      const headers = { 'content-encoding': encoding }
+      expect(await refusal(readJson(request('{}', headers), LIMIT))).toMatchObject({ code: 'unsupported_media_type' })
+      const inflated = { ...request('', headers), body: parsedBody({}) }
+      expect(await refusal(readJson(inflated, LIMIT))).toMatchObject({ code: 'unsupported_media_type' })
+    },
+  )
 })
 
 describe('the text of a JSON body', () => {
@@ -75,7 +83,11 @@ describe('the text of a JSON body', () => {
   })
 
   it('refuses what is not UTF-8 instead of replacing it', async () => {
-    for (const bytes of [[0x7b, 0xff, 0x7d], [0xfe, 0xff, 0, 0x7b], [0x22, 0xed, 0xa0, 0x80, 0x22]]) {
+    for (const bytes of [
+      [0x7b, 0xff, 0x7d],
+      [0xfe, 0xff, 0, 0x7b],
+      [0x22, 0xed, 0xa0, 0x80, 0x22],
+    ]) {
       expect(await refusal(readJson(request(Uint8Array.from(bytes)), LIMIT))).toMatchObject({ code: 'invalid_json' })
     }
   })

@@ -42,7 +42,16 @@ describe('a request', () => {
   it('has the path, the query and the headers that were sent', async () => {
     const url = await serving({
       '/v1/x': ({ method, query, header, mounted }) =>
-        text(JSON.stringify([method, query.get('a'), query.getAll('b'), header('x-one'), header('x-none') ?? null, mounted])),
+        text(
+          JSON.stringify([
+            method,
+            query.get('a'),
+            query.getAll('b'),
+            header('x-one'),
+            header('x-none') ?? null,
+            mounted,
+          ]),
+        ),
     })
     const response = await fetch(`${url}/v1/x?a=1%20&b=2&b=3?`, { method: 'PUT', headers: { 'X-One': 'A' } })
     expect(await response.json()).toEqual(['PUT', '1 ', ['2', '3?'], 'A', null, false])
@@ -326,7 +335,8 @@ describe('a client that does not read', () => {
     const url = await serving({
       '/v1/s': () =>
         text(async (sink) => {
-          for (let part = 0; part < 200; part++) await sink.write(`${String(part).padStart(3, '0')}${'.'.repeat(65_533)}`)
+          for (let part = 0; part < 200; part++)
+            await sink.write(`${String(part).padStart(3, '0')}${'.'.repeat(65_533)}`)
         }),
     })
     const parts: string[] = []

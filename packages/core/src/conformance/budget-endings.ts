@@ -33,7 +33,7 @@ export const budgetEndingCases: readonly BudgetCase[] = [
       const store = await harness.open()
       await reserve(harness, store, 'r', [ann, red], 300)
       const { outcome, overrun, pools } = await store.settle('r', { tokens: 120, nanoUsd: 7 })
-      assert.deepEqual([outcome, overrun], ['settled', none])
+      assert.deepEqual([outcome, overrun], ['settled', { tokens: 0, nanoUsd: 7 }])
       assert.deepEqual(
         pools.map(({ name, used, held }) => ({ name, used, held })),
         [ann, red].map(({ name }) => ({ name, used: { tokens: 120, nanoUsd: 7 }, held: none })),

@@ -1,2 +1,5 @@
 // The promises of every store as cases, bound to no test runner: `for (const { name, run } of auditCases) test(name, () => run(harness()))`.
 export { type AuditCase, type AuditHarness, auditCases } from './audit.js'
+export { budgetStoreCases } from './budget.js'
+export type { BudgetCase, BudgetHarness } from './budget-harness.js'
+export { type RateCase, type RateHarness, rateStoreCases } from './rates.js'

@@ -1,6 +1,6 @@
 import type { AuditStore } from '../audit/store.js'
-import type { BudgetStore } from '../budget/store.js'
 import type { RateStore } from '../budget/rates.js'
+import type { BudgetStore } from '../budget/store.js'
 import type { UsageStore } from '../cost/store.js'
 import type { Awaitable } from '../time.js'
 

@@ -177,7 +177,10 @@ export function nextNumber(books: Books, atLeast = 0): number {
 }
 
 /** Figures of now that nobody changes any more. */
-export function stateOf({ pool, windowStart, windowEnd, used, held }: Account, terms: PoolTerms | null = null): PoolState {
+export function stateOf(
+  { pool, windowStart, windowEnd, used, held }: Account,
+  terms: PoolTerms | null = null,
+): PoolState {
   const inForce = pool.override ?? terms ?? pool.template
   if (inForce === null) throw new HooshError('unknown_pool', { message: `There is no pool "${pool.name}".` })
   return {

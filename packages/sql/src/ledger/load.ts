@@ -73,7 +73,14 @@ export function ledgerLoader(dialect: Dialect, { pools, accounts, holds }: Table
       const rows =
         reservations.size === 0 && asked.size === 0 && overdue === 0
           ? []
-          : await findHolds(runner, JSON.stringify([...reservations]), books.at, JSON.stringify([...asked]), books.at, overdue)
+          : await findHolds(
+              runner,
+              JSON.stringify([...reservations]),
+              books.at,
+              JSON.stringify([...asked]),
+              books.at,
+              overdue,
+            )
       const names = new Set([...asked, ...needs.pools, ...rows.map(({ pool }) => String(pool))])
       if (names.size > 0) await loadPools(runner, books, names)
       const windows = windowsOf(books, needs.asks)
@@ -123,9 +130,16 @@ function accountOf(row: Row, pool: Pool): Account {
 
 /** Reservations from their rows, which come one a pool and in the order of the pools. */
 function enterHolds(books: Books, rows: readonly Row[]): void {
-  const byReservation = Map.groupBy(rows, ({ reservation }) => String(reservation))
+  const byReservation = new Map<string, Row[]>()
+  for (const row of rows) {
+    const parts = byReservation.get(String(row.reservation))
+    if (parts === undefined) byReservation.set(String(row.reservation), [row])
+    else parts.push(row)
+  }
   for (const [id, parts] of byReservation) {
-    const accounts = parts.map(({ pool, window_start }) => books.accounts.get(accountKey(String(pool), Number(window_start)))!)
+    const accounts = parts.map(
+      ({ pool, window_start }) => books.accounts.get(accountKey(String(pool), Number(window_start)))!,
+    )
     const held = heldOf(id, parts, accounts)
     books.reservations.set(id, held)
     if (held.state === 'held' && held.leaseUntil <= books.at) books.overdue.add(held)

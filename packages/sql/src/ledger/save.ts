@@ -131,7 +131,16 @@ function rowsOf(held: Held): unknown[][] {
 function bornRows(held: Held): unknown[][] {
   const { accounts, owner, phase, outputTokens, since, intent } = held
   return rowsOf(held).map((row, place) => {
-    row.push(place, accounts[place]!.windowStart, owner, phase, outputTokens, since, intent?.id ?? null, intent?.at ?? null)
+    row.push(
+      place,
+      accounts[place]!.windowStart,
+      owner,
+      phase,
+      outputTokens,
+      since,
+      intent?.id ?? null,
+      intent?.at ?? null,
+    )
     return row
   })
 }

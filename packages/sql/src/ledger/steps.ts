@@ -13,17 +13,29 @@ import {
   type Grant,
   type Granted,
   HooshError,
-  nothing,
   notHeld,
+  nothing,
   type PoolAsk,
   type PoolState,
   type PoolTerms,
   plus,
-
   type ReserveRequest,
   type Settlement,
 } from '@hoosh/core/storage'
-import { type Account, accountFor, type Books, close, enterAccount, expiredOf, type Held, hold, nextNumber, post, type SameTerms, stateOf } from './books.js'
+import {
+  type Account,
+  accountFor,
+  type Books,
+  close,
+  enterAccount,
+  expiredOf,
+  type Held,
+  hold,
+  nextNumber,
+  post,
+  type SameTerms,
+  stateOf,
+} from './books.js'
 
 /** What a step tells of a hold that it ended for its lease. */
 export type OnLost = (held: Held) => void

@@ -1,0 +1,169 @@
+import type {
+  BudgetStore,
+  Entry,
+  ExpiredReservation,
+  Grant,
+  PoolAsk,
+  PoolState,
+  Reservation,
+  Settlement,
+} from '@hoosh/core/storage'
+import type { Batches } from './batch.js'
+import { type Connection, type Runner, statement } from './connection.js'
+import { accountFor, type Books, emptyBooks, reservationOf, stateOf, termsFor } from './ledger/books.js'
+import { amountOf, type Loader, windowsOf } from './ledger/load.js'
+import type { TermsCodec } from './ledger/terms.js'
+import type { Tables } from './schema.js'
+import type { Step } from './work.js'
+
+type Row = Record<string, unknown>
+
+export interface BudgetParts {
+  readonly connection: Connection
+  readonly tables: Tables
+  readonly batches: Batches<Step>
+  readonly loader: Loader
+  readonly codec: TermsCodec
+}
+
+/** The ledger in the database. What writes shares its commits with the calls beside it; what reads sees whole commits. */
+export function sqlBudgets(parts: BudgetParts): BudgetStore {
+  const { connection, batches, codec, tables } = parts
+  const add = async <Result>(step: Step) => (await batches.add(step)) as Result
+  const findOverrides = statement<Row>(
+    `select name, override from ${tables.pools} where override is not null order by name`,
+  )
+  return {
+    persists: ['usage', 'audit'],
+    reserve: (request) => add<Grant>({ do: 'reserve', request }),
+    extend: (id, ask) => add<Grant>({ do: 'extend', id, ask }),
+    renew: (running, leaseMs) => add<string[]>({ do: 'renew', running, leaseMs }),
+    settle: (id, actual, records) => add<Settlement>({ do: 'settle', id, actual, records }),
+    release: (id, records) => add<Settlement>({ do: 'release', id, records }),
+    expire: (policy) => add<ExpiredReservation[]>({ do: 'expire', policy }),
+    define: (pool, terms, records) => add<void>({ do: 'define', pool, terms, records }),
+    read: (pools, now) => connection.read((runner) => states(parts, runner, pools, now)),
+    list: ({ limit, after, now }) => connection.read((runner) => list(parts, runner, limit, after, now)),
+    entries: (pool, page) => connection.read((runner) => entries(parts, runner, pool, page)),
+    find: (query) => connection.read((runner) => find(parts, runner, query)),
+    async overrides() {
+      const rows = await connection.read((runner) => findOverrides(runner))
+      return rows.map(({ name, override }) => ({ name: String(name), terms: codec.read(override)! }))
+    },
+  }
+}
+
+async function states(
+  { loader }: BudgetParts,
+  runner: Runner,
+  pools: readonly PoolAsk[],
+  now: number,
+): Promise<PoolState[]> {
+  const books = emptyBooks(now, 0)
+  await loader.loadPools(runner, books, new Set(pools.map(({ name }) => name)))
+  await loader.loadAccounts(
+    runner,
+    books,
+    windowsOf(
+      books,
+      pools.map((pool) => ({ pool, now })),
+    ),
+  )
+  return pools.map((pool) => stateOf(accountFor(books, pool, now), termsFor(books.pools.get(pool.name), pool)))
+}
+
+async function list(
+  parts: BudgetParts,
+  runner: Runner,
+  limit: number,
+  after: string | undefined,
+  now: number,
+): Promise<PoolState[]> {
+  const { tables, codec } = parts
+  const findNames = statement<Row>(
+    `select name, template from ${tables.pools} where name > ? and (template is not null or override is not null) order by name limit ?`,
+  )
+  const rows = await findNames(runner, after ?? '', limit)
+  return states(
+    parts,
+    runner,
+    rows.map(({ name, template }) => ({ name: String(name), terms: codec.read(template) })),
+    now,
+  )
+}
+
+async function entries(
+  { tables }: BudgetParts,
+  runner: Runner,
+  pool: string,
+  { limit, before }: { limit: number; before?: string },
+): Promise<Entry[]> {
+  const { holds, corrections } = tables
+  const findEntries = statement<Row>(
+    `select * from (
+      select entry, reservation, window_start, state as kind, charged_tokens as tokens, charged_nano_usd as nano_usd,
+        overrun_tokens, overrun_nano_usd, ended_at as at from ${holds} where pool = ? and entry is not null
+      union all
+      select entry, reservation, window_start, 'correction' as kind, tokens, nano_usd, overrun_tokens, overrun_nano_usd, at
+        from ${corrections} where pool = ?
+    ) as e where entry < ? order by entry desc limit ?`,
+  )
+  const rows = await findEntries(
+    runner,
+    pool,
+    pool,
+    before === undefined ? Number.MAX_SAFE_INTEGER : Number(before),
+    limit,
+  )
+  return rows.map((row) => ({
+    id: String(row.entry),
+    reservation: String(row.reservation),
+    pool,
+    windowStart: Number(row.window_start),
+    kind: row.kind as Entry['kind'],
+    amount: { tokens: Number(row.tokens), nanoUsd: Number(row.nano_usd) },
+    overrun: amountOf(row, 'overrun'),
+    at: Number(row.at),
+  }))
+}
+
+async function find(
+  parts: BudgetParts,
+  runner: Runner,
+  query: Parameters<BudgetStore['find']>[0],
+): Promise<Reservation | null> {
+  const id = 'id' in query ? query.id : await oldestOpen(parts, runner, query)
+  if (id === null) return null
+  const books: Books = emptyBooks(0, 0)
+  await parts.loader.load(runner, books, {
+    reservations: new Set([id]),
+    asks: [],
+    pools: new Set(),
+    owners: new Set(),
+    overdue: 0,
+  })
+  const held = books.reservations.get(id)
+  return held === undefined ? null : reservationOf(held)
+}
+
+async function oldestOpen(
+  { tables: { holds } }: BudgetParts,
+  runner: Runner,
+  { owner, pool, amount }: Exclude<Parameters<BudgetStore['find']>[0], { id: string }>,
+): Promise<string | null> {
+  const [row] = await statement<Row>(
+    `select reservation from ${holds} as h where owner = ? and pool = ? and state = 'held' and phase = 'reserved'
+      and (held_tokens = ? or ?) and (held_nano_usd = ? or ?)
+      and not exists (select 1 from ${holds} as o where o.reservation = h.reservation and o.pool <> h.pool)
+      order by since limit 1`,
+  )(
+    runner,
+    owner,
+    pool,
+    amount.tokens ?? 0,
+    amount.tokens === undefined ? 1 : 0,
+    amount.nanoUsd ?? 0,
+    amount.nanoUsd === undefined ? 1 : 0,
+  )
+  return row === undefined ? null : String(row.reservation)
+}

@@ -1,0 +1,56 @@
+import { completionTokens, promptTokens, type UsageRecord } from '@hoosh/core/storage'
+import { type Runner, statement } from './connection.js'
+import type { Columns, Dialect } from './dialect.js'
+import type { Tables } from './schema.js'
+
+export type UsageTables = ReturnType<typeof usageTables>
+
+const RECORD: Columns = { at: 'integer', id: 'text', record: 'text' }
+const KEY: Columns = { day: 'text', provider: 'text', route: 'text', model: 'text', user: 'text', pool: 'text' }
+const SUMS: Columns = {
+  requests: 'integer',
+  prompt_tokens: 'integer',
+  completion_tokens: 'integer',
+  nano_usd: 'integer',
+}
+const TOTAL: Columns = { ...KEY, local: 'integer', ...SUMS }
+
+/** The writes of usage: each record once, and what a transaction adds to a day in one row. */
+export function usageTables(dialect: Dialect, { usage, totals }: Tables) {
+  const insert = statement<{ id: unknown }>(
+    `insert into ${usage} (at, id, record) select at, id, record from ${dialect.rows(RECORD)} as r where true on conflict do nothing returning id`,
+  )
+  const names = Object.keys(TOTAL).map((name) => `"${name}"`)
+  const keys = Object.keys(KEY).map((name) => `"${name}"`)
+  const sums = Object.keys(SUMS).map((name) => `${name} = ${totals}.${name} + excluded.${name}`)
+  const add = statement<never>(
+    `insert into ${totals} (${names.join(', ')}) select ${names.join(', ')} from ${dialect.rows(TOTAL)} as r where true
+      on conflict (${keys.join(', ')}) do update set ${sums.join(', ')}`,
+  )
+  return {
+    async record(runner: Runner, records: readonly UsageRecord[]): Promise<void> {
+      if (records.length === 0) return
+      const inserted = await insert(
+        runner,
+        JSON.stringify(records.map((record) => [record.at, record.id, JSON.stringify(record)])),
+      )
+      const fresh = new Set(inserted.map(({ id }) => String(id)))
+      const rows = totalsOf(records.filter(({ id }) => fresh.delete(id)))
+      if (rows.length > 0) await add(runner, JSON.stringify(rows))
+    },
+  }
+}
+
+function totalsOf(records: readonly UsageRecord[]): unknown[][] {
+  const rows = new Map<string, [key: unknown[], sums: [number, number, number, number]]>()
+  for (const { at, provider, route, model, user, pool, local, usage, nanoUsd } of records) {
+    const key = [new Date(at).toISOString().slice(0, 10), provider, route, model, user, pool, local ? 1 : 0]
+    const name = JSON.stringify(key)
+    const [, sums] = rows.get(name) ?? [key, [0, 0, 0, 0]]
+    rows.set(name, [
+      key,
+      [sums[0] + 1, sums[1] + promptTokens(usage), sums[2] + completionTokens(usage), sums[3] + nanoUsd],
+    ])
+  }
+  return [...rows.values()].map(([key, sums]) => [...key, ...sums])
+}

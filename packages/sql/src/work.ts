@@ -1,0 +1,206 @@
+import {
+  type Amount,
+  type Ask,
+  type AuditRecord,
+  type CallRecords,
+  type ChainHead,
+  type Clock,
+  type Ending,
+  type ExpirePolicy,
+  HooshError,
+  type LinkedRecord,
+  type PoolTerms,
+  type ReserveRequest,
+  released,
+  settled,
+  type UsageRecord,
+} from '@hoosh/core/storage'
+import type { AuditTables } from './audit-tables.js'
+import type { Outcome, RunSteps } from './batch.js'
+import type { Connection, Runner } from './connection.js'
+import { type Books, emptyBooks, type Held } from './ledger/books.js'
+import type { LedgerNeeds, Loader } from './ledger/load.js'
+import * as ledger from './ledger/steps.js'
+import type { TermsCodec } from './ledger/terms.js'
+import type { UsageTables } from './usage-tables.js'
+
+/** One operation of a store that writes. */
+export type Step =
+  | { readonly do: 'reserve'; readonly request: ReserveRequest }
+  | { readonly do: 'extend'; readonly id: string; readonly ask: Ask }
+  | { readonly do: 'renew'; readonly running: readonly { id: string; counted: Amount }[]; readonly leaseMs: number }
+  | { readonly do: 'settle'; readonly id: string; readonly actual: Amount; readonly records?: CallRecords | undefined }
+  | { readonly do: 'release'; readonly id: string; readonly records?: CallRecords | undefined }
+  | { readonly do: 'expire'; readonly policy: ExpirePolicy & { readonly limit: number } }
+  | {
+      readonly do: 'define'
+      readonly pool: string
+      readonly terms: PoolTerms | null
+      readonly records?: CallRecords | undefined
+    }
+  | { readonly do: 'stage'; readonly writer: string; readonly records: readonly AuditRecord[] }
+  | {
+      readonly do: 'link'
+      readonly writer: string
+      readonly after: ChainHead
+      readonly entries: readonly LinkedRecord[]
+    }
+  | { readonly do: 'usage'; readonly records: readonly UsageRecord[] }
+
+export interface WorkParts {
+  readonly connection: Connection
+  readonly clock: Clock
+  readonly ids: () => string
+  readonly codec: TermsCodec
+  readonly load: Loader['load']
+  readonly save: (runner: Runner, books: Books) => Promise<void>
+  readonly audit: AuditTables
+  readonly usage: UsageTables
+}
+
+/** What a transaction leaves to be written beside the ledger. */
+interface Beside {
+  readonly staged: { writer: string; record: AuditRecord }[]
+  readonly usage: UsageRecord[]
+  readonly lost: Held[]
+}
+
+/** Records that the ledger stages know no writer; whoever is told of them, or starts after a crash, links them. */
+const NO_WRITER = ''
+
+/** Runs the steps of one transaction: reads what they need, decides them in turn, writes what has changed. */
+export function workOn(parts: WorkParts): RunSteps<Step> {
+  let lastEntry = 0
+  return (steps) =>
+    parts.connection.transaction(async (runner) => {
+      const books = emptyBooks(parts.clock(), lastEntry)
+      await parts.load(runner, books, needsOf(steps))
+      const beside: Beside = { staged: [], usage: [], lost: [] }
+      const outcomes: Outcome[] = []
+      for (const step of steps)
+        outcomes.push(step.do === 'link' ? await link(parts, runner, step) : decided(parts, books, step, beside))
+      await parts.save(runner, books)
+      await parts.audit.stage(runner, beside.staged)
+      await parts.usage.record(runner, beside.usage)
+      if (beside.lost.length > 0) await parts.audit.stage(runner, await lostRecords(parts, runner, beside.lost))
+      lastEntry = books.lastEntry
+      return outcomes
+    })
+}
+
+function needsOf(steps: readonly Step[]): LedgerNeeds {
+  const needs: LedgerNeeds = { reservations: new Set(), asks: [], pools: new Set(), owners: new Set(), overdue: 0 }
+  for (const step of steps) {
+    if (step.do === 'reserve') {
+      const { id, pools, now, owner, maxOpen } = step.request
+      needs.reservations.add(id)
+      for (const pool of pools) needs.asks.push({ pool, now })
+      if (maxOpen !== undefined) needs.owners.add(owner)
+    } else if (step.do === 'extend' || step.do === 'settle' || step.do === 'release') needs.reservations.add(step.id)
+    else if (step.do === 'renew') for (const { id } of step.running) needs.reservations.add(id)
+    else if (step.do === 'expire') needs.overdue = Math.max(needs.overdue, step.policy.limit)
+    else if (step.do === 'define') needs.pools.add(step.pool)
+  }
+  return needs
+}
+
+/** A refusal of one step is its own; anything else fails the transaction. */
+function decided(parts: WorkParts, books: Books, step: Exclude<Step, { do: 'link' }>, beside: Beside): Outcome {
+  try {
+    return { value: decide(parts, books, step, beside) }
+  } catch (error) {
+    if (error instanceof HooshError) return { error }
+    throw error
+  }
+}
+
+function decide({ codec }: WorkParts, books: Books, step: Exclude<Step, { do: 'link' }>, beside: Beside): unknown {
+  const onLost = (held: Held) => void (held.intent !== null && beside.lost.push(held))
+  switch (step.do) {
+    case 'reserve': {
+      const isNew = !books.reservations.has(step.request.id)
+      const grant = ledger.reserve(books, step.request, codec.same, onLost)
+      if (isNew && step.request.intent !== undefined)
+        beside.staged.push({ writer: NO_WRITER, record: step.request.intent })
+      return grant
+    }
+    case 'extend':
+      return ledger.extend(books, step.id, step.ask)
+    case 'renew':
+      return ledger.renew(books, step.running, step.leaseMs)
+    case 'settle':
+      return end(books, step.id, (held) => settled(held, step.actual), step.records, beside)
+    case 'release':
+      return end(books, step.id, released, step.records, beside)
+    case 'expire':
+      return ledger.expire(books, step.policy, onLost)
+    case 'define':
+      ledger.define(books, step.pool, step.terms)
+      keep(step.records, beside)
+      return undefined
+    case 'stage':
+      for (const record of step.records) beside.staged.push({ writer: step.writer, record })
+      return undefined
+    case 'usage':
+      beside.usage.push(...step.records)
+      return undefined
+  }
+}
+
+/** A repetition has left its records behind the first time. */
+function end(
+  books: Books,
+  id: string,
+  ending: (held: Held) => Ending,
+  records: CallRecords | undefined,
+  beside: Beside,
+) {
+  const held = ledger.known(books, id)
+  const decision = ending(held)
+  if (!decision.repeated) keep(records, beside)
+  return ledger.end(books, held, decision)
+}
+
+function keep(records: CallRecords | undefined, { staged, usage }: Beside): void {
+  if (records?.usage !== undefined) usage.push(records.usage)
+  for (const record of records?.audit ?? []) staged.push({ writer: NO_WRITER, record })
+}
+
+async function link({ audit }: WorkParts, runner: Runner, step: Extract<Step, { do: 'link' }>): Promise<Outcome> {
+  return { value: await audit.link(runner, step.writer, step.after, step.entries) }
+}
+
+/** What became of calls that were begun and never ended, in the words of their intents. */
+async function lostRecords(
+  { audit, ids, clock }: WorkParts,
+  runner: Runner,
+  lost: readonly Held[],
+): Promise<Beside['staged']> {
+  const records: Beside['staged'] = []
+  for (const { id, owner, intent, charged, accounts } of lost) {
+    const began = await audit.recordOf(runner, intent!.at, intent!.id)
+    const about = began === null ? { subject: owner, pool: accounts[0]?.pool.name ?? '' } : aboutOf(began)
+    const record: AuditRecord = {
+      ...about,
+      id: ids(),
+      timestamp: clock(),
+      event: 'inference.lost',
+      level: 'warn',
+      message: 'A call ended without an outcome; its hold was charged.',
+      reservation: id,
+      metadata: { charged_nano_usd: charged.nanoUsd, charged_tokens: charged.tokens },
+    }
+    records.push({ writer: NO_WRITER, record })
+  }
+  return records
+}
+
+function aboutOf({ provider, model, subject, pool, requestId }: AuditRecord): Partial<AuditRecord> {
+  return {
+    ...(provider !== undefined && { provider }),
+    ...(model !== undefined && { model }),
+    ...(subject !== undefined && { subject }),
+    ...(pool !== undefined && { pool }),
+    ...(requestId !== undefined && { requestId }),
+  }
+}
