@@ -8,11 +8,9 @@ export interface User {
   isAdmin: boolean
 }
 
-declare global {
-  namespace Express {
-    interface Request {
-      user?: User
-    }
+declare module 'express-serve-static-core' {
+  interface Request {
+    user?: User
   }
 }
 

@@ -68,7 +68,10 @@ describe('a request', () => {
     let asked = 0
     const gateway = fakeGateway({
       '/v1/open': () => text('open'),
-      '/v1/twice': async ({ identify }) => text(String((await identify()) === (await identify()))),
+      '/v1/twice': async ({ identify }) => {
+        const [first, second] = [await identify(), await identify()]
+        return text(String(first === second))
+      },
     })
     const served = await serve(
       toNodeHandler(gateway, {

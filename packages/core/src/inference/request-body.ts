@@ -36,7 +36,10 @@ export function upstreamBody(
     bytes[0] === OPENING_BRACE &&
     !('stream_options' in params)
   ) {
-    return { body: Buffer.concat([ASK_USAGE, bytes.subarray(1)]), params }
+    return {
+      body: Buffer.concat([ASK_USAGE, bytes.subarray(1)]),
+      params: { ...params, stream_options: { include_usage: true } },
+    }
   }
   const changed: Record<string, unknown> = { ...params, model: changes.model }
   for (const field of OWN_FIELDS) delete changed[field]
