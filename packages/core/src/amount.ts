@@ -10,10 +10,10 @@ export interface Capacity {
   nanoUsd?: number
 }
 
-export const NANO_USD_PER_USD = 1_000_000_000
-
+/** Zero in both units. */
 export const nothing: Readonly<Amount> = Object.freeze({ tokens: 0, nanoUsd: 0 })
 
+/** Per unit the sum. */
 export function plus(a: Amount, b: Amount): Amount {
   return { tokens: a.tokens + b.tokens, nanoUsd: a.nanoUsd + b.nanoUsd }
 }
@@ -25,10 +25,6 @@ export function minus(a: Amount, b: Amount): Amount {
 /** Per unit the larger. */
 export function larger(a: Amount, b: Amount): Amount {
   return { tokens: Math.max(a.tokens, b.tokens), nanoUsd: Math.max(a.nanoUsd, b.nanoUsd) }
-}
-
-export function times(a: Amount, factor: number): Amount {
-  return { tokens: a.tokens * factor, nanoUsd: a.nanoUsd * factor }
 }
 
 export function sameAmount(a: Amount, b: Amount): boolean {

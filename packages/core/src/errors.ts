@@ -67,6 +67,7 @@ export const ERRORS = {
   internal_error: [500, 'api_error', 'A fault of the gateway; report it with the request id.'],
 } as const satisfies Record<string, Row>
 
+/** A code of the table `ERRORS`. */
 export type ErrorCode = keyof typeof ERRORS
 
 /** The one error of hoosh: a code of the table, a sentence that says what to do, and the facts. */

@@ -20,6 +20,7 @@ export interface GatewayRequest {
   mounted?: boolean
 }
 
+/** Where a request's body comes from: the wire, or a parser of the host that was there before. */
 export interface BodySource {
   /** What the host's parser has already made of the body; absent where nobody has read it. */
   readonly parsed?: unknown
@@ -31,6 +32,7 @@ export interface BodySource {
   bytes(maxBytes: number): Promise<Uint8Array>
 }
 
+/** What the gateway answers; a mount writes it out as it is. */
 export interface GatewayReply {
   status: number
   /** Lower-case names, straight into `writeHead`. */
@@ -39,6 +41,7 @@ export interface GatewayReply {
   body: string | Uint8Array | ((sink: ByteSink) => Promise<void>)
 }
 
+/** Where the bytes of a streamed reply go. */
 export interface ByteSink {
   /** Returns a promise only when the client is slower than the provider; awaiting it is the back-pressure. */
   write(chunk: Uint8Array | string): void | Promise<void>

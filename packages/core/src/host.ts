@@ -23,6 +23,7 @@ export interface Gateway {
   close(options?: { timeoutMs?: number }): Promise<void>
 }
 
+/** Whose context is made. */
 export interface ContextCaller {
   identify(): Promise<Identity | null>
   requestId?: string
@@ -50,16 +51,19 @@ export interface HooshContext {
   fetch: typeof globalThis.fetch
 }
 
+/** A hold of the host's own; ends once, by either of its methods. */
 export interface HostReservation {
   readonly id: string
   settle(actual: Partial<Amount>): Promise<void>
   release(): Promise<void>
 }
 
+/** How one call in process is run. */
 export interface CallOptions {
   signal?: AbortSignal
 }
 
+/** One message of a conversation, in OpenAI's shape. */
 export interface ChatMessage {
   role: 'system' | 'developer' | 'user' | 'assistant' | 'tool' | 'function'
   content?: string | null | readonly Record<string, unknown>[]
@@ -79,12 +83,14 @@ export interface ChatParams {
   [field: string]: unknown
 }
 
+/** A tool that the model wants called; `arguments` is JSON text. */
 export interface ToolCall {
   id: string
   type: 'function'
   function: { name: string; arguments: string }
 }
 
+/** Tokens of a call on the wire, with what it cost. */
 export interface WireUsage {
   prompt_tokens: number
   completion_tokens?: number
@@ -96,6 +102,7 @@ export interface WireUsage {
   [field: string]: unknown
 }
 
+/** OpenAI's answer to a plain chat call. */
 export interface ChatCompletion {
   id: string
   object: 'chat.completion'
@@ -111,6 +118,7 @@ export interface ChatCompletion {
   [field: string]: unknown
 }
 
+/** One event of OpenAI's streamed answer. */
 export interface ChatCompletionChunk {
   id: string
   object: 'chat.completion.chunk'
@@ -126,6 +134,7 @@ export interface ChatCompletionChunk {
   [field: string]: unknown
 }
 
+/** OpenAI's embeddings request; fields that are not named here pass through. */
 export interface EmbeddingParams {
   model: string
   input: string | readonly string[] | readonly number[] | readonly (readonly number[])[]
@@ -133,6 +142,7 @@ export interface EmbeddingParams {
   [field: string]: unknown
 }
 
+/** OpenAI's answer to an embeddings call. */
 export interface EmbeddingResponse {
   object: 'list'
   data: { object: 'embedding'; index: number; embedding: number[] | string }[]

@@ -20,6 +20,7 @@ export interface MountSettings<Request> {
 /** Options of a gateway and of its only mount. */
 export type MountOptions<Request> = HooshOptions & MountSettings<Request>
 
+/** A gateway, and who calls it by way of this mount. */
 export interface Mount<Request> {
   readonly gateway: Gateway
   readonly identify: Identify<Request>

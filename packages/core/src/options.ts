@@ -68,6 +68,7 @@ export interface Identity {
 /** Decides who is calling from what the framework calls a request; null for nobody. */
 export type Identify<Request> = (request: Request) => Awaitable<Identity | null | undefined | false>
 
+/** Limits beside tokens and money, in a sliding minute. */
 export interface Limits {
   requestsPerMinute?: number
   tokensPerMinute?: number
@@ -78,6 +79,7 @@ export interface Limits {
 /** `null` is a lifetime; `{ everyMs }` counts from the epoch; weeks begin on Monday. */
 export type Window = 'hour' | 'day' | 'week' | 'month' | { everyMs: number } | null
 
+/** What a pool may spend in each window; it counts both units and is checked in those it caps. */
 export interface PoolSpec {
   /** Cap in tokens, up to 2^52; 0 blocks; absent is unlimited but counted. */
   tokens?: number
@@ -91,6 +93,7 @@ export interface PoolSpec {
   unpriced?: 'refuse' | 'allow'
 }
 
+/** How calls are held and settled. Times are in milliseconds, outputs in tokens. */
 export interface BudgetOptions {
   /** `hard` (default) never overspends where the provider honours its limit; `soft` never cuts and flags. */
   enforcement?: 'hard' | 'soft'
@@ -108,6 +111,7 @@ export interface BudgetOptions {
   minOutput?: number
 }
 
+/** The audit log: its keys and how strict it is. */
 export interface AuditOptions {
   /** Secret of the HMAC tags, `$NAME` for the environment; without it the log is unsigned. */
   key?: string
@@ -123,14 +127,17 @@ export interface AuditOptions {
   maxEntries?: number
 }
 
+/** USD per million tokens, as decimal strings. */
 export interface PriceSpec {
   input: string
   output: string
   cached?: string
 }
 
+/** In which order routes of one model are tried. */
 export type Strategy = 'priority' | 'round-robin' | 'lowest-latency' | 'direct'
 
+/** How a call finds its way. */
 export interface RoutingOptions {
   /** `priority` by default; snake_case is accepted. */
   strategy?: Strategy | 'round_robin' | 'lowest_latency'
@@ -140,6 +147,7 @@ export interface RoutingOptions {
   fallbacks?: Readonly<Record<string, readonly string[]>>
 }
 
+/** Providers that are known by name; any server of OpenAI's dialect is `openai` with a `baseUrl`. */
 export type ProviderType =
   | 'openai'
   | 'deepseek'
@@ -156,6 +164,7 @@ export type ProviderType =
   | 'synapse'
   | 'demo'
 
+/** One way to a provider. */
 export interface ProviderOptions {
   type: ProviderType
   /** Name of this route, its type by default; two of a name are refused. */
@@ -181,6 +190,7 @@ export interface ProviderOptions {
   fallbacks?: readonly string[]
 }
 
+/** How long is waited, in milliseconds; each has an error code of its own. */
 export interface Deadlines {
   /** 10_000 */
   connectMs?: number
@@ -194,6 +204,7 @@ export interface Deadlines {
   totalMs?: number
 }
 
+/** Where metrics are kept, and who may read them. */
 export interface MetricsOptions {
   /** The host's own registry (prom-client); a new one by default. */
   registry?: Registry
@@ -211,6 +222,7 @@ export interface CallInfo {
   readonly params: Readonly<Record<string, unknown>>
 }
 
+/** How a call ended, and what it was charged. */
 export interface CallResult {
   readonly provider: string
   readonly route: string
@@ -219,6 +231,7 @@ export interface CallResult {
   readonly outcome: 'ok' | 'error' | 'aborted' | 'cutoff'
 }
 
+/** Functions of the host, awaited unless said otherwise. */
 export interface Hooks {
   /** A throw refuses the call with that error. */
   beforeCall?(call: CallInfo): Awaitable<void>
@@ -228,6 +241,7 @@ export interface Hooks {
   onError?(call: CallInfo, error: Error): Awaitable<void>
 }
 
+/** What happens, told as it happens. Money is in nano-USD, time in milliseconds. */
 export type HooshEvent =
   | {
       type: 'inference.completed'

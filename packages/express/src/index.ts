@@ -11,6 +11,7 @@ declare global {
   }
 }
 
+/** The middleware, with the gateway it serves. */
 export interface HooshMiddleware extends RequestHandler {
   readonly gateway: Gateway
 }

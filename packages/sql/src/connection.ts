@@ -8,6 +8,7 @@ export interface SqlDatabase {
   prepare(source: string): SqlStatement
 }
 
+/** A prepared statement of better-sqlite3's interface. */
 export interface SqlStatement {
   readonly reader: boolean
   all(parameters: readonly unknown[]): unknown[]

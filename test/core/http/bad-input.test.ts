@@ -25,7 +25,7 @@ describe.skipIf(files.length === 0)('bad input over a socket (skipped where ../s
     const response = await fetch(`${served.url}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: body as BodyInit,
+      body: typeof body === 'string' ? body : new Blob([Buffer.from(body)]),
     })
     const answer = (await response.json()) as { error?: { code: string; message: string } }
     return { status: response.status, code: answer.error?.code, message: answer.error?.message }

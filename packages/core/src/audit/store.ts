@@ -38,6 +38,7 @@ export interface AuditStore {
   query(filter: AuditFilter): Awaitable<{ entries: StoredEntry[]; total: number }>
 }
 
+/** Which entries are wanted; every field given must match. */
 export interface AuditFilter {
   readonly event?: string
   readonly subject?: string
@@ -50,6 +51,7 @@ export interface AuditFilter {
   readonly cursor?: string
 }
 
+/** What an entry can keep without loss: numbers are safe integers. */
 export type AuditValue =
   | string
   | number
@@ -58,6 +60,7 @@ export type AuditValue =
   | readonly AuditValue[]
   | { readonly [key: string]: AuditValue }
 
+/** What a host may add to an entry: at most 32 levels and 64 KiB with the entry. */
 export type AuditDetails = { readonly [key: string]: AuditValue }
 
 /** What happened, before it has its place in a chain. */
@@ -102,6 +105,7 @@ export interface LinkedRecord {
   readonly integrity: AuditIntegrity
 }
 
+/** An entry as the store gives it back. */
 export interface StoredEntry {
   readonly record: AuditRecord
   /** Absent for a staged record, as is `integrity`. */
@@ -112,12 +116,14 @@ export interface StoredEntry {
   readonly cursor: string
 }
 
+/** The last entry of a chain; `seq` counts from 1, the hash is lower-case hex. */
 export interface ChainHead {
   readonly seq: number
   /** 64 zeros before the first. */
   readonly hash: string
 }
 
+/** A chain as it is stored: whose it is, where it begins, where it ends. */
 export interface WriterHead extends ChainHead {
   readonly writer: string
   /** The head before the first entry still stored: `{ seq: 0, hash: 64 zeros }` unless older ones were archived. */

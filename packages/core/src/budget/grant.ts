@@ -10,6 +10,7 @@ const SHARE = 8
 /** A retry is worth announcing only where the window opens within this time. */
 const SOON_MS = 60_000
 
+/** An ask that its pools can pay for. */
 export interface Granted {
   readonly granted: true
   readonly outputTokens: number
@@ -19,6 +20,7 @@ export interface Granted {
   readonly fixed: Amount
 }
 
+/** An ask that its tightest pool cannot pay for. */
 export interface Refused {
   readonly granted: false
   readonly tightest: PoolState

@@ -11,14 +11,18 @@ interface Log {
   sum: number
 }
 
+export interface MemoryRateOptions {
+  /** Keys that are remembered, 100,000 by default; of more the half that was longest not used is forgotten. */
+  maxKeys?: number
+}
+
 /**
  * Rates of one process, in exact sliding windows: an event counts for `windowMs`, and at that very moment no more.
  *
  * Windows longer than a minute are kept in 60,000 steps, each counted until its last event is over, so never too short.
- *
- * @param options.maxKeys keys remembered, 100,000 by default; of more than that the longest unused half is forgotten
+ * A key has at most 60,000 entries.
  */
-export function memoryRates({ maxKeys = 100_000 }: { maxKeys?: number } = {}): RateStore {
+export function memoryRates({ maxKeys = 100_000 }: MemoryRateOptions = {}): RateStore {
   // Two generations: when the younger is full it becomes the older, and what nobody has touched since is gone.
   let young = new Map<string, Log>()
   let old = new Map<string, Log>()

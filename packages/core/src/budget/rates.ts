@@ -13,6 +13,7 @@ export interface RateStore {
   add(key: string, cost: number, windowMs: number, now: number): Awaitable<void>
 }
 
+/** One window to take from. */
 export interface RateAsk {
   readonly key: string
   /** Most that a window may hold; 0 refuses all. */
@@ -21,6 +22,7 @@ export interface RateAsk {
   readonly cost: number
 }
 
+/** Whether all windows had room; else which one had not, and when it will. */
 export type RateAnswer =
   | { readonly ok: true }
   | { readonly ok: false; readonly key: string; readonly retryAfterMs: number }

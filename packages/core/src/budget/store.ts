@@ -106,10 +106,12 @@ export interface Ask {
   readonly plenty?: Amount
 }
 
+/** What an overdue hold is charged: all of it, or what was counted at the last heartbeat. */
 export interface ExpirePolicy {
   readonly onExpire: 'charge' | 'counted'
 }
 
+/** A hold to be taken. The lease is in milliseconds on the store's clock, 1_000 to 3_600_000. */
 export interface ReserveRequest extends ExpirePolicy {
   readonly id: string
   /** The identity's user. */
@@ -126,11 +128,13 @@ export interface ReserveRequest extends ExpirePolicy {
   readonly intent?: AuditRecord
 }
 
+/** What is kept in the same step as the end of a hold. */
 export interface CallRecords {
   readonly usage?: UsageRecord
   readonly audit?: readonly AuditRecord[]
 }
 
+/** What a reserve or an extension got. */
 export interface Grant {
   /** Output tokens granted by this step. */
   readonly outputTokens: number
@@ -143,6 +147,7 @@ export interface Grant {
   readonly expired: readonly ExpiredReservation[]
 }
 
+/** A pool in its present window. */
 export interface PoolState {
   readonly name: string
   readonly terms: PoolTerms
@@ -153,6 +158,7 @@ export interface PoolState {
   readonly held: Amount
 }
 
+/** How a reservation ended. */
 export interface Settlement {
   readonly outcome: 'settled' | 'released' | 'corrected'
   /** What was charged beyond the hold; after an expiry beyond what that charged, since the rest was given back. */
@@ -160,12 +166,14 @@ export interface Settlement {
   readonly pools: readonly PoolState[]
 }
 
+/** The part of a reservation that one pool holds. */
 export interface Hold {
   readonly pool: string
   readonly windowStart: number
   readonly amount: Amount
 }
 
+/** A reservation as it stands. */
 export interface Reservation {
   readonly id: string
   readonly owner: string
@@ -177,6 +185,7 @@ export interface Reservation {
   readonly leaseUntil: number
 }
 
+/** A reservation that outlived its lease, and what that cost each of its pools. */
 export interface ExpiredReservation {
   readonly id: string
   readonly owner: string

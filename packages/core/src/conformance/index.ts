@@ -1,4 +1,3 @@
-// The promises of every store as cases, bound to no test runner: `for (const { name, run } of auditCases) test(name, () => run(harness()))`.
 export { type AuditCase, type AuditHarness, auditCases } from './audit.js'
 export { budgetStoreCases } from './budget.js'
 export type { BudgetCase, BudgetHarness } from './budget-harness.js'

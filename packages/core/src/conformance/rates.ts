@@ -17,6 +17,7 @@ export interface RateCase {
 const T = 1_800_000_000_000
 const ask = (key: string, limit: number, cost = 1, windowMs = 60_000): RateAsk => ({ key, limit, windowMs, cost })
 
+/** Every promise of `RateStore`. Each case wants a harness of its own, with nothing counted. */
 export const rateStoreCases: readonly RateCase[] = [
   {
     name: 'a window takes as much as its limit, then says how long to wait',

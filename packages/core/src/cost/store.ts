@@ -13,6 +13,7 @@ export interface UsageStore {
   reset(): Awaitable<void>
 }
 
+/** Which totals are wanted; every field given must match. */
 export interface UsageFilter {
   readonly user?: string
   readonly pool?: string
@@ -49,6 +50,7 @@ export interface UsageRecord {
   readonly latencyMs: number
 }
 
+/** What a user's calls of one model on one route came to. Money is in nano-USD. */
 export interface UsageTotal {
   readonly provider: string
   readonly route: string

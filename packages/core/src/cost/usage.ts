@@ -11,6 +11,7 @@ export interface TokenUsage {
   audioOutput: number
 }
 
+/** No tokens in any class. */
 export const noUsage: Readonly<TokenUsage> = Object.freeze({
   input: 0,
   cachedInput: 0,
@@ -21,10 +22,12 @@ export const noUsage: Readonly<TokenUsage> = Object.freeze({
   audioOutput: 0,
 })
 
+/** All tokens that the model read, cached and audio included. */
 export function promptTokens(usage: TokenUsage): number {
   return usage.input + usage.cachedInput + usage.cacheWrite + usage.audioInput
 }
 
+/** All tokens that the model wrote, reasoning and audio included. */
 export function completionTokens(usage: TokenUsage): number {
   return usage.output + usage.reasoning + usage.audioOutput
 }

@@ -15,6 +15,8 @@ export {
   settled,
 } from '../budget/ending.js'
 export { budgetExceeded, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
+export { type MemoryRateOptions, memoryRates } from '../budget/memory-rates.js'
+export { type MemoryBudgetOptions, memoryBudgets } from '../budget/memory-store.js'
 export type { RateAnswer, RateAsk, RateStore } from '../budget/rates.js'
 export type * from '../budget/store.js'
 export type { PoolTerms } from '../budget/terms.js'

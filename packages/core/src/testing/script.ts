@@ -79,6 +79,7 @@ export type UsageClaim =
   | 'unasked'
   | { readonly prompt_tokens: number; readonly completion_tokens: number }
 
+/** Recorded bytes to answer with, cut where a test wants. */
 export interface Replay {
   readonly body: string | Uint8Array
   readonly contentType?: string

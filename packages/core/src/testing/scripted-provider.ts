@@ -46,6 +46,7 @@ export interface ScriptedProvider {
   close(): Promise<void>
 }
 
+/** How the provider behaves until a script says otherwise. */
 export interface ScriptedProviderOptions {
   /** What it does where nothing is queued, `{}` (a good answer). */
   readonly fallback?: Script
