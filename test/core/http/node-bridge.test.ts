@@ -321,17 +321,17 @@ describe('a client that does not read', () => {
   })
 
   it('is cut off too while the rest of a whole answer is queued', async () => {
-    const gone = deferred<string>()
+    const gone = deferred()
     const served = await serve((_req, res) => {
-      res.once('finish', () => gone.resolve('sent')).once('close', () => gone.resolve('cut off'))
+      res.once('close', gone.resolve)
       writeReply(res, text('x'.repeat(64 * MiB)), { stallMs: 100 })
     })
     servers.push(served)
     const socket = await rawClient(served.url)
     socket.pause()
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-    expect(await gone.promise).toBe('cut off')
-    socket.destroy()
+    await gone.promise
+    expect((await readAll(socket)).length).toBeLessThan(32 * MiB)
   })
 
   it('that reads slowly gets every byte in order', async () => {
