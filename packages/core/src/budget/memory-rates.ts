@@ -11,6 +11,7 @@ interface Log {
   sum: number
 }
 
+/** What the rate windows in memory remember. */
 export interface MemoryRateOptions {
   /** Keys that are remembered, 100,000 by default; of more the half that was longest not used is forgotten. */
   maxKeys?: number

@@ -8,6 +8,7 @@ import * as ledger from './memory-books.js'
 import type * as store from './store.js'
 import type { PoolTerms } from './terms.js'
 
+/** What the ledger in memory remembers. */
 export interface MemoryBudgetOptions {
   clock: Clock
   /** Ended reservations that are remembered, so that a repeated call finds its answer: 10,000. Expired ones apart, as many. */

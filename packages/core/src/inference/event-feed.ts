@@ -101,11 +101,11 @@ function isTelling(event: Buffer): boolean {
   return readEvent(event.toString('latin1')).kind !== 'other' || event.indexOf('data:') >= 0
 }
 
+/** Only an error that comes first: after a delta the answer has begun, and the caller gets both. */
 function errorIn(events: readonly Buffer[]): HooshError | null {
-  const isError = events.some((event) => readEvent(event.toString('latin1')).kind === 'error')
-  return isError
-    ? new HooshError('provider_error', { message: 'The provider answered with an error instead of a stream.' })
-    : null
+  const first = events.find(isTelling)
+  if (first === undefined || readEvent(first.toString('latin1')).kind !== 'error') return null
+  return new HooshError('provider_error', { message: 'The provider answered with an error instead of a stream.' })
 }
 
 function emptyAnswer(): HooshError {

@@ -172,7 +172,6 @@ async function drain(r: Relay, first: Promise<void>): Promise<void> {
     })
   }
   r.isBusy = false
-  if (r.ended) return
   if (r.upstreamEnd === null) r.feed.resume()
   else conclude(r)
 }
@@ -182,6 +181,7 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
   const read = readEvent(text)
   if (read.kind === 'done') {
     r.finished = true
+    // What follows is the end of the connection's answer: read, so that the connection can be used again.
     return end(r, { how: 'whole' })
   }
   if (read.kind === 'error') {
@@ -222,7 +222,7 @@ function forward(r: Relay, event: Buffer, read: StreamEvent): void {
 
 function end(r: Relay, how: RelayEnd): Promise<void> | undefined {
   const wait = flush(r)
-  r.feed.abort()
+  if (how.how !== 'whole') r.feed.abort()
   if (wait === undefined) {
     r.end(how)
     return undefined
