@@ -13,7 +13,7 @@ const RETRY_MS = { first: 100, longest: 10_000 }
 const ADOPT_MS = 30_000
 
 export interface AppenderOptions {
-  readonly store: AuditStore
+  readonly store: Pick<AuditStore, 'staged' | 'link' | 'heads'>
   readonly writer: string
   /** Null: unsigned. */
   readonly key: Buffer | null

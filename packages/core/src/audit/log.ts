@@ -97,8 +97,9 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const { store, key, clock, logger, maxQueue = 10_000 } = options
   const writer = writerName(options.node, options.ids())
   const signing = key === undefined ? null : writerKey(key, writer)
-  const appender = createAppender({ store, writer, key: signing, clock, maxQueue, ...(logger && { logger }) })
   const verifier = createVerifier({ store, clock, ...(key !== undefined && { key }), ...(logger && { logger }) })
+  const told = tellingOf(store, verifier)
+  const appender = createAppender({ store: told, writer, key: signing, clock, maxQueue, ...(logger && { logger }) })
   const parts: Parts = { ...options, writer, maxQueue, appender, verifier, closed: false }
   const emit = (fields: RecordFields) => keep(parts, fields)
   const [refused, failed] = [refusals({ clock, emit }), failedAuths({ clock, emit })]
@@ -128,6 +129,23 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     query: (filter) => query(store, filter),
     status: () => statusOf(verifier),
     scrub: () => verifier.scrub(),
+  }
+}
+
+/** The store, telling the verifier what was linked, so that it is not read back at once. */
+function tellingOf(store: AuditStore, verifier: Verifier): Pick<AuditStore, 'staged' | 'link' | 'heads'> {
+  return {
+    staged: (query) => store.staged(query),
+    heads: () => store.heads(),
+    link(writer, after, entries) {
+      const tell = (isLinked: boolean) => {
+        const last = entries.at(-1)
+        if (isLinked && last !== undefined) verifier.linked(writer, after, last.integrity)
+        return isLinked
+      }
+      const linking = store.link(writer, after, entries)
+      return linking instanceof Promise ? linking.then(tell) : tell(linking)
+    },
   }
 }
 

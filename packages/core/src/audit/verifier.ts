@@ -38,6 +38,8 @@ export interface VerifierState {
  * Chains of other processes are followed too. A chain that begins at an anchor is checked from there on.
  */
 export interface Verifier {
+  /** Tells of entries that were made here a moment ago: their hashes need no second look before the next pass. */
+  linked(writer: string, after: ChainHead, head: ChainHead): void
   /** Checks what no earlier call has: at first everything. Ends after a batch where the signal is aborted. */
   follow(signal?: AbortSignal): Promise<void>
   /** Checks the next few stored entries again; after the last it begins anew. */
@@ -75,6 +77,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     }
   }
   return {
+    linked(writer, after, head) {
+      const walk = state.walks.get(writer)
+      if (walk === undefined || walk.seq !== after.seq || walk.hash !== after.hash || state.broken.has(writer)) return
+      walk.seq = head.seq
+      walk.hash = head.hash
+    },
     follow: (signal) => inTurn(() => follow(state, signal)),
     step: () => inTurn(step),
     scrub: () => inTurn(() => scrub(state)),
