@@ -1,0 +1,155 @@
+import { createGateway } from '@hoosh/core'
+import { toNodeHandler } from '@hoosh/core/node'
+import { scriptedProvider } from '@hoosh/core/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ROUTES } from '../../packages/core/src/routes/all.js'
+import { identify, people, type Served, serve } from '../support/mounts.js'
+
+const CANARY = 'sk-canary-0123456789abcdef'
+const gateway = createGateway({
+  providers: [{ type: 'demo' }],
+  pools: { 'user:*': { tokens: 100_000 } },
+  rootRoutes: true,
+  logger: false,
+})
+let served: Served
+beforeAll(async () => {
+  served = await serve(toNodeHandler(gateway, { identify }))
+})
+afterAll(async () => {
+  await served.close()
+  await gateway.close()
+})
+
+const routes = ROUTES.map((route) => ({ ...route, url: route.path.replace(/[:*]\w+/, 'x') }))
+const send = (method: string, url: string, token?: string, body?: object) =>
+  fetch(`${served.url}${url}`, {
+    method,
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    ...(method === 'POST' || method === 'PUT' ? { body: JSON.stringify(body ?? {}) } : {}),
+  })
+
+describe('access, for every route there is', () => {
+  it.each(routes.filter(({ access }) => access !== 'anyone'))(
+    'nobody gets 401 on $method $path',
+    async ({ method, url }) => {
+      const reply = await send(method, url)
+      expect(reply.status).toBe(401)
+      expect(await reply.json()).toMatchObject({ error: { type: 'authentication_error', code: 'unauthenticated' } })
+    },
+  )
+
+  it.each(routes.filter(({ access }) => access === 'admin' || access === 'scraper'))(
+    'a user gets 403 on $method $path',
+    async ({ method, url }) => {
+      expect((await send(method, url, people.alice.token)).status).toBe(403)
+    },
+  )
+
+  it.each(routes.filter(({ access }) => access === 'anyone'))(
+    'anyone gets an answer on $method $path',
+    async ({ method, url }) => {
+      expect((await send(method, url)).status).toBe(200)
+    },
+  )
+})
+
+describe("one user and another's things", () => {
+  it.each(['/v1/tokens/check', '/v1/tokens/reserve', '/v1/tokens/report', '/v1/chat/completions', '/v1/embeddings'])(
+    'no foreign pool on %s, whether it exists or not',
+    async (url) => {
+      for (const pool of ['user:bob', 'no-such-pool']) {
+        const body = {
+          pool,
+          tokens: 1,
+          actual: 1,
+          reserved: 1,
+          model: 'demo',
+          input: 'x',
+          messages: [{ role: 'user', content: 'x' }],
+        }
+        const reply = await send('POST', url, people.alice.token, body)
+        expect(reply.status).toBe(403)
+        expect(await reply.json()).toMatchObject({ error: { code: 'pool_not_allowed' } })
+      }
+    },
+  )
+
+  it('no foreign reservation, no foreign costs, no foreign entries', async () => {
+    const reserved = await send('POST', '/v1/tokens/reserve', people.bob.token, { tokens: 10 })
+    const { reservation_id } = (await reserved.json()) as { reservation_id: string }
+    expect((await send('POST', '/v1/tokens/report', people.alice.token, { reservation_id, actual: 1 })).status).toBe(
+      404,
+    )
+    await (
+      await send('POST', '/v1/chat/completions', people.bob.token, {
+        model: 'demo',
+        messages: [{ role: 'user', content: 'x' }],
+      })
+    ).text()
+    for (const url of ['/v1/costs', '/v1/costs?user=bob', '/v1/audit', '/v1/audit?subject=bob', '/v1/tokens/pools']) {
+      expect(await (await send('GET', url, people.alice.token)).text()).not.toContain('bob')
+    }
+    expect((await send('POST', '/v1/tokens/report', people.bob.token, { reservation_id, actual: 4 })).status).toBe(200)
+  })
+})
+
+it("the provider's key is in no body, header, log line, metric, event or entry of any failure", async () => {
+  const seen: string[] = []
+  const note = (...parts: unknown[]) =>
+    void seen.push(
+      JSON.stringify(parts, (_key, value) =>
+        value instanceof Error ? { ...value, message: value.message, stack: value.stack, cause: value.cause } : value,
+      ),
+    )
+  const provider = await scriptedProvider()
+  const leaky = createGateway({
+    providers: [{ type: 'openai', baseUrl: provider.url, apiKey: CANARY }],
+    pools: { 'user:*': {} },
+    logger: { debug: note, info: note, warn: note, error: note },
+    onEvent: note,
+  })
+  const door = await serve(toNodeHandler(leaky, { identify }))
+  const echo = {
+    error: {
+      message: `Incorrect key ${CANARY}; ${encodeURIComponent(CANARY)}; ${Buffer.from(CANARY).toString('base64')}`,
+      type: 'x',
+      code: CANARY,
+    },
+  }
+  const get = async (method: string, path: string, body?: object) => {
+    const reply = await fetch(`${door.url}${path}`, {
+      method,
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${people.admin.token}` },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    seen.push(JSON.stringify([...reply.headers]), await reply.text())
+  }
+  for (const stream of [false, true]) {
+    for (const status of [400, 401, 403, 404, 413, 422, 429, 500, 503, 200]) {
+      provider.script({ status, body: echo })
+      await get('POST', '/v1/chat/completions', { model: 'gpt-4o', stream, messages: [{ role: 'user', content: 'x' }] })
+    }
+    for (const fault of [
+      'reset',
+      'reset-before-head',
+      'garbage',
+      'html',
+      'error-event',
+      'half-event',
+      'eof',
+    ] as const) {
+      provider.script({ fault })
+      await get('POST', '/v1/chat/completions', { model: 'gpt-4o', stream, messages: [{ role: 'user', content: 'x' }] })
+    }
+  }
+  for (const path of ['/v1/audit', '/v1/metrics', '/v1/health/providers', '/v1/costs', '/v1/models'])
+    await get('GET', path)
+  const all = seen.join('\n')
+  for (const spelling of [CANARY, encodeURIComponent(CANARY), Buffer.from(CANARY).toString('base64').slice(0, 20)])
+    expect(all).not.toContain(spelling)
+  expect(provider.requests.some(({ headers }) => headers.authorization === `Bearer ${CANARY}`)).toBe(true)
+  await door.close()
+  await leaky.close()
+  await provider.close()
+})

@@ -1,0 +1,30 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+/** A script in a process of its own; resolves with the first line it prints. */
+export async function child(
+  script: URL,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ process: ChildProcess; line: string; output(): string }> {
+  const running = spawn(process.execPath, [fileURLToPath(script), ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  running.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  while (!output.includes('\n')) {
+    const [what] = await Promise.race([once(running.stdout!, 'data'), once(running, 'exit')])
+    if (typeof what === 'number' || what === null) throw new TypeError(`the child ended: ${output}`)
+  }
+  return { process: running, line: output.split('\n')[0]!, output: () => output }
+}
+
+export async function killed(running: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  if (running.exitCode !== null || running.signalCode !== null) return
+  running.kill(signal)
+  await once(running, 'exit')
+}
