@@ -28,7 +28,6 @@ export const ERRORS = {
   identify_failed: [500, 'api_error', "The host's `identify` threw; its cause is in the log."],
   model_not_allowed: [403, 'permission_error', 'Use a model that your identity may use.'],
   pool_not_allowed: [403, 'permission_error', 'Name a pool of your own identity, or none.'],
-  origin_not_allowed: [403, 'permission_error', 'Call the gateway by a loopback name, from a loopback page.'],
   invalid_json: [400, 'invalid_request_error', 'Send one JSON object in UTF-8.'],
   invalid_request: [400, 'invalid_request_error', 'Mend the field that `param` names.'],
   invalid_audit_details: [

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { PoolSnapshot } from './budget/snapshot.js'
 import type { Random } from './random.js'
@@ -115,12 +114,8 @@ export interface BudgetOptions {
 export interface AuditOptions {
   /** Secret of the HMAC tags, `$NAME` for the environment; without it the log is unsigned. */
   key?: string
-  /** Ed25519 private key (PEM or KeyObject) of the checkpoints. */
-  signingKey?: KeyObject | string
   /** Whether a call may run whose intent could not be stored: `strict` refuses it. */
   mode?: 'strict' | 'buffered'
-  /** One chain a process (default), or one for all processes. */
-  chain?: 'process' | 'shared'
   /** Name of this node in writers' names; the host name by default. */
   node?: string
   /** Entries kept where the store is memory, 10_000. */

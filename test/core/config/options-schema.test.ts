@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
 import { checkOptions } from '../../../packages/core/src/config/settings.js'
@@ -45,9 +44,7 @@ const everything: Required<HooshOptions> = {
   },
   audit: {
     key: '$K',
-    signingKey: generateKeyPairSync('ed25519').privateKey,
     mode: 'strict',
-    chain: 'shared',
     node: 'n',
     maxEntries: 5,
   },

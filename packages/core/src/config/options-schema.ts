@@ -175,14 +175,7 @@ const budget = fields({
 
 const audit = fields({
   key: text.optional(),
-  signingKey: z
-    .custom(
-      (value) => (typeof value === 'string' ? value !== '' : typeof value === 'object' && value !== null),
-      'has to be a private key, as PEM or KeyObject',
-    )
-    .optional(),
   mode: oneOf('strict', 'buffered').optional(),
-  chain: oneOf('process', 'shared').optional(),
   node: text.optional(),
   maxEntries: whole(1, 100_000_000).optional(),
 })
