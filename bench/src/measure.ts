@@ -6,6 +6,7 @@ import type { Peer } from './peers.js'
 /** How long and how much; see `run.ts` for the two sizes of a run. */
 export interface Size {
   readonly rounds: number
+  /** For each server, in which all are called. */
   readonly warmUpMs: number
   readonly sliceMs: number
   /** Streams at the same time while events are measured. */
@@ -55,14 +56,21 @@ const lastSteps: readonly Step[] = [
   async (subject, size, samples) => void samples.stream.push(await memoryPerStream(subject, size.openStreams)),
 ]
 
-/** Starts the server of a peer and calls it until its code is compiled. */
-export async function prepare(peer: Peer, upstreamUrl: string, size: Size): Promise<Subject> {
-  const server = await start(peer.module, upstreamUrl)
-  const client = clientOf(server.url)
-  await client.plain(small, { ms: size.warmUpMs, concurrency: CONCURRENCY })
-  await client.plain(large, { ms: size.warmUpMs / 2, concurrency: CONCURRENCY })
-  await client.streams(steady, size.streams)
-  return { peer, server, client }
+/** Starts the servers of all peers and calls them, all at once, until their code is compiled. */
+export async function prepare(peers: readonly Peer[], upstreamUrl: string, size: Size): Promise<Subject[]> {
+  const ms = size.warmUpMs * peers.length
+  return Promise.all(
+    peers.map(async (peer) => {
+      const server = await start(peer.module, upstreamUrl)
+      const client = clientOf(server.url)
+      await client.plain(small, { ms, concurrency: CONCURRENCY })
+      await Promise.all([
+        client.plain(large, { ms: ms / 2, concurrency: CONCURRENCY }),
+        client.streams(steady, size.streams),
+      ])
+      return { peer, server, client }
+    }),
+  )
 }
 
 /** Every figure of every server in turn (A B C A B C ...), so that what else the machine does meets them alike. */

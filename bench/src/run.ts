@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
-import { type Server, start } from './child.js'
+import { start } from './child.js'
 import { compare } from './compare.js'
-import { measure, prepare, type Size, type Subject } from './measure.js'
+import { measure, prepare, type Size } from './measure.js'
 import { BASELINE, PEERS, type Peer } from './peers.js'
 import { record, table } from './report.js'
 
@@ -10,7 +10,7 @@ const USAGE = `npm run bench -- [--short] [--rounds N] [--only ${PEERS.map(({ na
 const FULL: Size = { rounds: 7, warmUpMs: 2_500, sliceMs: 300, streams: 20, openStreams: 50 }
 
 /** Says that everything runs, and little more: for CI. */
-const SHORT: Size = { rounds: 1, warmUpMs: 400, sliceMs: 200, streams: 4, openStreams: 20 }
+const SHORT: Size = { rounds: 1, warmUpMs: 300, sliceMs: 200, streams: 4, openStreams: 20 }
 
 const { values } = parseArgs({
   options: {
@@ -26,12 +26,9 @@ else await run(sizeOf(values), peersOf(values.only))
 
 async function run(size: Size, peers: readonly Peer[]): Promise<void> {
   const upstream = await start('upstream')
-  const subjects: Subject[] = []
+  progress('warming up')
+  const subjects = await prepare(peers, upstream.url, size)
   try {
-    for (const peer of peers) {
-      progress(`warming up: ${peer.title}`)
-      subjects.push(await prepare(peer, upstream.url, size))
-    }
     const samples = await measure(subjects, size, progress)
     const findings = compare(peers, samples)
     progress('')
@@ -39,7 +36,7 @@ async function run(size: Size, peers: readonly Peer[]): Promise<void> {
     console.log(`Written to ${record(size, findings, samples)}`)
   } finally {
     await Promise.all(subjects.map(({ client }) => client.close()))
-    for (const server of [upstream, ...subjects.map(({ server }) => server)] satisfies Server[]) server.stop()
+    for (const server of [upstream, ...subjects.map(({ server }) => server)]) server.stop()
   }
 }
 
