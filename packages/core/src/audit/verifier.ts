@@ -143,9 +143,11 @@ async function* scrubbing(state: State): AsyncGenerator<void> {
 
 /** Checks at most a batch of the entries after a walk. */
 async function advance(state: State, walk: Walk, through: number): Promise<void> {
-  const entries = await state.store.chain(walk.writer, walk.seq, Math.min(BATCH, through - walk.seq))
-  if (entries[0]?.integrity?.seq !== walk.seq + 1 && entries[0]?.damaged === undefined && (await skipped(state, walk)))
+  const from = walk.seq
+  const entries = await state.store.chain(walk.writer, from, Math.min(BATCH, through - from))
+  if (entries[0]?.integrity?.seq !== from + 1 && entries[0]?.damaged === undefined && (await skipped(state, walk)))
     return
+  if (walk.seq !== from) return // what was being read has been told of in the meantime
   if (entries.length === 0) fault(state, walk, walk.seq + 1, 'the entry is missing')
   for (const entry of entries) {
     const wrong = check(walk, entry)
