@@ -8,16 +8,19 @@ function replyTo(code: ErrorCode, details: ErrorDetails = {}, more: { message?: 
 }
 
 describe('the answer to a request that failed', () => {
-  it.each(Object.keys(ERRORS) as ErrorCode[])("%s has the table's status and type, and OpenAI's four fields", (code) => {
-    const { status, headers, error } = replyTo(code)
-    expect(status).toBe(ERRORS[code][0])
-    expect(error).toEqual({ message: ERRORS[code][2], type: ERRORS[code][1], code, param: null })
-    expect(headers).toMatchObject({
-      'content-type': 'application/json; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-request-id': 'req-1',
-    })
-  })
+  it.each(Object.keys(ERRORS) as ErrorCode[])(
+    "%s has the table's status and type, and OpenAI's four fields",
+    (code) => {
+      const { status, headers, error } = replyTo(code)
+      expect(status).toBe(ERRORS[code][0])
+      expect(error).toEqual({ message: ERRORS[code][2], type: ERRORS[code][1], code, param: null })
+      expect(headers).toMatchObject({
+        'content-type': 'application/json; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-request-id': 'req-1',
+      })
+    },
+  )
 
   it('names the pool that is empty, what it has left, and when it opens', () => {
     const details = { pool: 'team:red', available: 12, availableUsd: '0.5', resetsAt: null, retryAfterMs: 1_001 }

@@ -134,24 +134,27 @@ describe('the signal of fetch in process', () => {
     expect(called).toBe(false)
   })
 
-  it.each(['init', 'Request', 'caller'])('from the %s rejects the call, which the gateway then settles', async (where) => {
-    const controller = new AbortController()
-    const { signal } = controller
-    const reason = new RangeError('my reason')
-    const seen = deferred<unknown>()
-    const settled = deferred<boolean>()
-    const handle = async (request: GatewayRequest) => {
-      await new Promise((resolve) => request.signal.addEventListener('abort', resolve))
-      seen.resolve(request.signal.reason)
-      return text(async (sink) => settled.resolve(sink.closed))
-    }
-    const fetch = inProcessFetch(handle, where === 'caller' ? { ...alice, signal } : alice)
-    const input = where === 'Request' ? new Request('http://hoosh/v1/x', { signal }) : '/v1/x'
-    const answer = fetch(input, where === 'init' ? { signal } : undefined)
-    await turn()
-    controller.abort(reason)
-    await expect(answer).rejects.toBe(reason)
-    expect(await seen.promise).toBe(reason)
-    expect(await settled.promise).toBe(true)
-  })
+  it.each(['init', 'Request', 'caller'])(
+    'from the %s rejects the call, which the gateway then settles',
+    async (where) => {
+      const controller = new AbortController()
+      const { signal } = controller
+      const reason = new RangeError('my reason')
+      const seen = deferred<unknown>()
+      const settled = deferred<boolean>()
+      const handle = async (request: GatewayRequest) => {
+        await new Promise((resolve) => request.signal.addEventListener('abort', resolve))
+        seen.resolve(request.signal.reason)
+        return text(async (sink) => settled.resolve(sink.closed))
+      }
+      const fetch = inProcessFetch(handle, where === 'caller' ? { ...alice, signal } : alice)
+      const input = where === 'Request' ? new Request('http://hoosh/v1/x', { signal }) : '/v1/x'
+      const answer = fetch(input, where === 'init' ? { signal } : undefined)
+      await turn()
+      controller.abort(reason)
+      await expect(answer).rejects.toBe(reason)
+      expect(await seen.promise).toBe(reason)
+      expect(await settled.promise).toBe(true)
+    },
+  )
 })
