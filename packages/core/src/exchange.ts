@@ -1,3 +1,4 @@
+import type { CancelSignal } from './cancel.js'
 import type { Identity } from './options.js'
 
 /** What a mount hands to the gateway: a plain object, since web streams cost more on Node than all our own work. */
@@ -10,8 +11,8 @@ export interface GatewayRequest {
   /** One header by its lower-case name; several of a name are joined with a comma. */
   header(name: string): string | undefined
   body: BodySource
-  /** Aborted when the client goes away. */
-  signal: AbortSignal
+  /** Aborted when the client goes away. An AbortSignal will do. */
+  signal: CancelSignal
   /** The host's decision, asked once and only for a request that needs it. */
   identify(): Promise<Identity | null>
   /** Chosen by the mount's context, so that the host's own entries carry the same one. */

@@ -2,6 +2,7 @@ import type { Amount } from './amount.js'
 import type { AuditDetails } from './audit/store.js'
 import { tightestLeft } from './budget/pool-book.js'
 import { snapshotOf } from './budget/snapshot.js'
+import { type CancelSignal, cancel } from './cancel.js'
 import { HooshError } from './errors.js'
 import type {
   ChatCompletion,
@@ -27,8 +28,6 @@ export interface ContextParts {
   ids(): string
 }
 
-const NEVER = new AbortController().signal
-
 /** The request's caller, in process. Costs next to nothing until one of its methods is called. */
 export function hostContext(parts: ContextParts, source: ContextCaller): HooshContext {
   let caller: Promise<Caller> | undefined
@@ -39,7 +38,7 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
     const who = await known()
     return { engine: await parts.engine(), caller: who, requestId: id() }
   }
-  const signalOf = (signal: AbortSignal | undefined) => signal ?? NEVER
+  const signalOf = (signal: AbortSignal | undefined): CancelSignal => signal ?? cancel()
   return {
     identity: async () => (await known()).identity,
     get requestId() {

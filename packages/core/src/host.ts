@@ -1,6 +1,7 @@
 import type { Amount, Capacity } from './amount.js'
 import type { AuditDetails, AuditEntry } from './audit/store.js'
 import type { PoolSnapshot } from './budget/snapshot.js'
+import type { CancelSignal } from './cancel.js'
 import type { GatewayReply, GatewayRequest } from './exchange.js'
 import type { Identity } from './options.js'
 
@@ -27,7 +28,7 @@ export interface Gateway {
 export interface ContextCaller {
   identify(): Promise<Identity | null>
   requestId?: string
-  signal?: AbortSignal
+  signal?: CancelSignal
 }
 
 /** The request's caller, in process: the same pools, the same log as over HTTP. */

@@ -143,7 +143,7 @@ describe('the signal of fetch in process', () => {
       const seen = deferred<unknown>()
       const settled = deferred<boolean>()
       const handle = async (request: GatewayRequest) => {
-        await new Promise((resolve) => request.signal.addEventListener('abort', resolve))
+        await new Promise<void>((resolve) => request.signal.addEventListener('abort', resolve))
         seen.resolve(request.signal.reason)
         return text(async (sink) => settled.resolve(sink.closed))
       }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import type { ByteSink, GatewayRequest } from '@hoosh/core'
+import type { ByteSink, CancelSignal, GatewayRequest, HooshError } from '@hoosh/core'
 import { fromNode, toNodeHandler, writeReply } from '@hoosh/core/node'
 import { afterEach, describe, expect, it } from 'vitest'
 import { deferred } from '../../support/deferred.js'
@@ -235,8 +235,8 @@ describe('a stream', () => {
       '/v1/s': ({ signal }) =>
         text(async (sink) => {
           sink.write('first')
-          await once(signal, 'abort')
-          seen.resolve({ code: signal.reason.code, closed: sink.closed })
+          await new Promise<void>((resolve) => signal.addEventListener('abort', resolve))
+          seen.resolve({ code: (signal.reason as HooshError).code, closed: sink.closed })
           sink.write('into the void')
         }),
     })
@@ -248,7 +248,7 @@ describe('a stream', () => {
   })
 
   it('does not abort because a body has been read, nor after a whole answer', async () => {
-    const signals: AbortSignal[] = []
+    const signals: CancelSignal[] = []
     const url = await serving({
       '/v1/s': async ({ body, signal }) => {
         signals.push(signal)

@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../cancel.js'
 import type { BodySource, ByteSink, GatewayReply, GatewayRequest } from '../exchange.js'
 import type { ContextCaller, Gateway } from '../host.js'
 import { bodyGone, bodyTooLarge } from './body.js'
@@ -134,7 +135,7 @@ async function drop(reply: Promise<GatewayReply>): Promise<void> {
  * Aborts `controller` as soon as one of the sources' signals does, until the function that comes back is called. It holds
  * the sources themselves: undici's Request lets go of the signal it was made with once it is collected.
  */
-function follow(controller: AbortController, sources: readonly { signal?: AbortSignal }[]): () => void {
+function follow(controller: AbortController, sources: readonly { signal?: CancelSignal }[]): () => void {
   const leave = () => controller.abort(sources.find(({ signal }) => signal?.aborted)?.signal?.reason)
   for (const { signal } of sources) signal?.addEventListener('abort', leave)
   if (sources.some(({ signal }) => signal?.aborted)) leave()

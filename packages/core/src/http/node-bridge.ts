@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type CancelSignal, cancel } from '../cancel.js'
 import type { BodySource, GatewayRequest } from '../exchange.js'
 import { type Answer, ask } from '../identity/ask.js'
 import type { Identity } from '../options.js'
@@ -23,7 +24,7 @@ export function fromNode(req: IncomingMessage, res: ServerResponse, facts: NodeR
   const mark = target.indexOf('?')
   let query: URLSearchParams | undefined
   let body: BodySource | undefined
-  let signal: AbortSignal | undefined
+  let signal: CancelSignal | undefined
   let identity: Promise<Identity | null> | undefined
   return {
     method: req.method ?? 'GET',
@@ -63,14 +64,14 @@ function originForm(target: string): string {
  * Aborts when the client goes before it has its answer. That is `close` of the response: a request closes as soon as
  * its body has been read, long before the client leaves.
  */
-function signalOf(res: ServerResponse): AbortSignal {
-  const controller = new AbortController()
+function signalOf(res: ServerResponse): CancelSignal {
+  const gone = cancel()
   const leave = () => {
-    if (!res.writableFinished) controller.abort(clientClosed())
+    if (!res.writableFinished) gone.abort(clientClosed())
   }
   if (res.closed) leave()
-  else res.once('close', leave)
-  return controller.signal
+  else res.on('close', leave)
+  return gone
 }
 
 /**

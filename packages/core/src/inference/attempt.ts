@@ -1,4 +1,5 @@
 import { plus } from '../amount.js'
+import type { CancelSignal } from '../cancel.js'
 import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply, UpstreamRequest } from '../providers/provider.js'
@@ -35,10 +36,10 @@ export async function attempt<Received>(
   steps: {
     candidates: readonly Candidate[]
     prepare(candidate: Candidate): Try | null
-    receive(reply: UpstreamReply, tried: Try, signal: AbortSignal): Promise<Received | UpstreamFailure>
+    receive(reply: UpstreamReply, tried: Try, signal: CancelSignal): Promise<Received | UpstreamFailure>
   },
 ): Promise<{ tried: Try; received: Received }> {
-  const { signal } = held.cut
+  const signal = held.cut
   const failures: HooshError[] = []
   let waitMs = Infinity
   for (const candidate of steps.candidates) {
@@ -55,7 +56,7 @@ export async function attempt<Received>(
       return { tried, received: result as Received }
     }
     noteFailure(engine, call, held, tried, result)
-    if (held.cut.signal.aborted) throw held.cut.signal.reason
+    if (held.cut.aborted) throw held.cut.reason
     if (!result.retryable) throw result.error
     failures.push(result.error)
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
@@ -67,8 +68,8 @@ async function sendAndReceive<Received>(
   engine: Engine,
   call: Call,
   tried: Try,
-  signal: AbortSignal,
-  receive: (reply: UpstreamReply, tried: Try, signal: AbortSignal) => Promise<Received | UpstreamFailure>,
+  signal: CancelSignal,
+  receive: (reply: UpstreamReply, tried: Try, signal: CancelSignal) => Promise<Received | UpstreamFailure>,
 ): Promise<Received | UpstreamFailure> {
   const { deadlines } = engine.settings
   const { route, model } = tried.candidate
@@ -95,7 +96,7 @@ function withinTotal(engine: Engine, call: Call, ms: number): number {
 }
 
 function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
-  if (held.cut.signal.aborted) throw held.cut.signal.reason
+  if (held.cut.aborted) throw held.cut.reason
   const { totalMs } = engine.settings.deadlines
   if (totalMs !== undefined && engine.clock() - call.startedAt >= totalMs) throw new HooshError('total_timeout')
 }

@@ -74,7 +74,7 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
   engine.running.add(running)
   const forwardAbort = () => held.cut.abort(new HooshError('client_closed'))
   if (call.signal.aborted) forwardAbort()
-  else call.signal.addEventListener('abort', forwardAbort, { once: true })
+  else call.signal.addEventListener('abort', forwardAbort)
   return { call, admitted, held, range, running, forwardAbort }
 }
 

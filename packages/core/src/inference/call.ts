@@ -1,4 +1,5 @@
 import type { Amount } from '../amount.js'
+import type { Cancel, CancelSignal } from '../cancel.js'
 import type { Quote } from '../cost/prices.js'
 import type { Caller } from '../identity/caller.js'
 import type { CallInfo } from '../options.js'
@@ -22,7 +23,7 @@ export interface Call {
   /** Models to try after everything else. */
   readonly fallbacks: readonly string[] | undefined
   /** Aborted when whoever waits for the answer has gone. */
-  readonly signal: AbortSignal
+  readonly signal: CancelSignal
   /** On the gateway's clock. */
   readonly startedAt: number
 }
@@ -47,7 +48,7 @@ export interface CallHold {
   /** Most that all choices together may still get: granted plus what the pools had left. Infinite where none caps. */
   couldGive: number
   /** Ends the call with a reason: the client has gone, the lease was lost, the gateway stops. */
-  readonly cut: AbortController
+  readonly cut: Cancel
 }
 
 export function infoOf(call: Call): CallInfo {

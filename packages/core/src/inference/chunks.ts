@@ -1,3 +1,4 @@
+import { type CancelSignal, cancel } from '../cancel.js'
 import { asHooshError, HooshError } from '../errors.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
 import type { ChatCompletionChunk } from '../host.js'
@@ -10,16 +11,16 @@ import { parseData } from './stream-event.js'
  * early ends the call, and a slow loop slows the provider.
  */
 export async function* chunksOf(
-  start: (signal: AbortSignal) => Promise<GatewayReply>,
+  start: (signal: CancelSignal) => Promise<GatewayReply>,
   outer: AbortSignal | undefined,
 ): AsyncGenerator<ChatCompletionChunk> {
-  const gone = new AbortController()
+  const gone = cancel()
   const leave = () => gone.abort(new HooshError('client_closed'))
   if (outer?.aborted === true) leave()
   else outer?.addEventListener('abort', leave, { once: true })
   const queue = eventQueue()
   try {
-    const { body } = await start(gone.signal)
+    const { body } = await start(gone)
     if (typeof body !== 'function') throw new HooshError('internal_error')
     const writing = body(queue.sink).then(
       () => queue.close(),
@@ -37,7 +38,7 @@ export async function* chunksOf(
       yield json
     }
     await writing
-    if (gone.signal.aborted) throw gone.signal.reason
+    if (gone.aborted) throw gone.reason
   } finally {
     outer?.removeEventListener('abort', leave)
     queue.abandon()

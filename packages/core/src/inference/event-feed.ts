@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
 import { eventScanner } from './event-scanner.js'
@@ -24,7 +25,7 @@ export interface EventReader {
  *
  * An error event that comes first, and a stream that ends without any, are failures of the attempt.
  */
-export function openFeed(reply: UpstreamReply, signal: AbortSignal): Promise<EventFeed | UpstreamFailure> {
+export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<EventFeed | UpstreamFailure> {
   return new Promise((resolve) => {
     const { body } = reply
     const scanner = eventScanner()
@@ -76,7 +77,7 @@ export function openFeed(reply: UpstreamReply, signal: AbortSignal): Promise<Eve
       settleOn(feed)
     }
     if (signal.aborted) return aborted()
-    signal.addEventListener('abort', aborted, { once: true })
+    signal.addEventListener('abort', aborted)
     body.start({
       data(chunk) {
         try {

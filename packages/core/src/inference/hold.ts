@@ -2,6 +2,7 @@ import { type Amount, nothing, plus } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
 import type { Ask, Grant, PoolAsk } from '../budget/store.js'
+import { cancel } from '../cancel.js'
 import type { PromptBound } from '../context/estimate.js'
 import { eachOutput, promptCost } from '../cost/price.js'
 import { costFree, type Quote } from '../cost/prices.js'
@@ -73,7 +74,7 @@ export async function hold(
     spent: nothing,
     attempts: 0,
     couldGive: grant.outputTokens + affordable(grant, quote),
-    cut: new AbortController(),
+    cut: cancel(),
   }
 }
 

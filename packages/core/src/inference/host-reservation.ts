@@ -1,4 +1,5 @@
 import { type Amount, nothing } from '../amount.js'
+import { cancel } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { HostReservation } from '../host.js'
 import type { Caller } from '../identity/caller.js'
@@ -38,7 +39,7 @@ export async function hostReservation(
     onExpire,
   })
   await reportExpired(engine, grant.expired)
-  const running: RunningCall = { id, counted: () => fixed, cut: new AbortController(), renewedAt: startedAt }
+  const running: RunningCall = { id, counted: () => fixed, cut: cancel(), renewedAt: startedAt }
   engine.running.addReservation(running, startedAt + LONGEST_MS)
   return {
     id,

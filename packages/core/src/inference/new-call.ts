@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
 import type { Call } from './call.js'
@@ -10,7 +11,7 @@ export interface CallSource {
   readonly bytes: Uint8Array | null
   readonly caller: Caller
   readonly requestId: string
-  readonly signal: AbortSignal
+  readonly signal: CancelSignal
   readonly provider?: string | undefined
 }
 

@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
 
@@ -5,7 +6,7 @@ import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 /** All bytes of a plain answer, or why they did not all come. Nothing has reached the caller yet. */
-export function receiveWhole(reply: UpstreamReply, signal: AbortSignal): Promise<Buffer | UpstreamFailure> {
+export function receiveWhole(reply: UpstreamReply, signal: CancelSignal): Promise<Buffer | UpstreamFailure> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = []
     let bytes = 0
@@ -18,7 +19,7 @@ export function receiveWhole(reply: UpstreamReply, signal: AbortSignal): Promise
       end(brokenOff(new HooshError('client_closed'), { blameless: true, retryable: false }))
     }
     if (signal.aborted) return aborted()
-    signal.addEventListener('abort', aborted, { once: true })
+    signal.addEventListener('abort', aborted)
     reply.body.start({
       data(chunk) {
         bytes += chunk.length

@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../cancel.js'
 import { completionTokens, promptTokens } from '../cost/usage.js'
 import type { ReportedUsage } from '../cost/wire-usage.js'
 import { HooshError } from '../errors.js'
@@ -37,7 +38,11 @@ export async function answerPlain(engine: Engine, call: Call): Promise<GatewayRe
   }
 }
 
-async function receive(reply: UpstreamReply, _tried: Try, signal: AbortSignal): Promise<PlainAnswer | UpstreamFailure> {
+async function receive(
+  reply: UpstreamReply,
+  _tried: Try,
+  signal: CancelSignal,
+): Promise<PlainAnswer | UpstreamFailure> {
   const bytes = await receiveWhole(reply, signal)
   if (isFailure(bytes)) return bytes
   const found = findUsage(bytes)

@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../cancel.js'
 import { costOf } from '../cost/price.js'
 import { larger as largerUsage, type ReportedUsage } from '../cost/wire-usage.js'
 import { HooshError } from '../errors.js'
@@ -87,7 +88,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
       end(end) {
         if (r.ended) return
         r.ended = true
-        held.cut.signal.removeEventListener('abort', aborted)
+        held.cut.removeEventListener('abort', aborted)
         begun.running.ping = undefined
         held.counted = r.tally.atMost
         resolve({ end, reported: r.reported, tally: r.tally, sample: r.sample })
@@ -95,10 +96,10 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
     }
     const aborted = () => {
       feed.abort()
-      r.end({ how: 'broken', error: reasonOf(held.cut.signal) })
+      r.end({ how: 'broken', error: reasonOf(held.cut) })
     }
-    if (held.cut.signal.aborted) return aborted()
-    held.cut.signal.addEventListener('abort', aborted, { once: true })
+    if (held.cut.aborted) return aborted()
+    held.cut.addEventListener('abort', aborted)
     begun.running.ping = (now) => ping(r, now)
     feed.attach({
       events: (events) => take(r, events),
@@ -108,7 +109,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
   })
 }
 
-export function reasonOf(signal: AbortSignal): HooshError {
+export function reasonOf(signal: CancelSignal): HooshError {
   return signal.reason instanceof HooshError ? signal.reason : new HooshError('client_closed')
 }
 

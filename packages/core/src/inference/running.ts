@@ -1,4 +1,5 @@
 import type { Amount } from '../amount.js'
+import type { Cancel } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { CallHold } from './call.js'
 
@@ -23,7 +24,7 @@ export interface RunningCall {
   readonly id: string
   /** What was used so far, by our own count. */
   counted(): Amount
-  readonly cut: AbortController
+  readonly cut: Cancel
   ping?(now: number): void
   /** Told of each heartbeat that reached the store, on the gateway's clock. */
   renewedAt: number

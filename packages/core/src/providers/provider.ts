@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../cancel.js'
 import type { HooshError } from '../errors.js'
 
 /**
@@ -26,7 +27,7 @@ export interface UpstreamRequest {
   readonly params: Readonly<Record<string, unknown>>
   readonly requestId: string
   /** Aborts the attempt: the socket is closed at once, and once the head has come nothing more is delivered. */
-  readonly signal: AbortSignal
+  readonly signal: CancelSignal
   readonly firstByteMs: number
   readonly idleMs: number
 }

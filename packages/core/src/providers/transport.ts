@@ -1,4 +1,5 @@
 import { type Dispatcher, Pool } from 'undici'
+import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
 import { deadlineOf } from './deadline.js'
@@ -26,7 +27,7 @@ export interface HttpRequest {
   readonly headers: string[]
   readonly body: Uint8Array | string | null
   readonly stream: boolean
-  readonly signal: AbortSignal
+  readonly signal: CancelSignal
   readonly firstByteMs: number
   readonly idleMs: number
 }

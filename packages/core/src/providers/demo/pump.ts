@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../../cancel.js'
 import { HooshError } from '../../errors.js'
 import { createInflow } from '../inflow.js'
 import type { UpstreamBody } from '../provider.js'
@@ -11,7 +12,7 @@ import type { UpstreamBody } from '../provider.js'
  */
 export function pump(
   pieces: Iterator<string>,
-  { signal, everyMs, breaksAfter }: { signal: AbortSignal; everyMs: number; breaksAfter: number },
+  { signal, everyMs, breaksAfter }: { signal: CancelSignal; everyMs: number; breaksAfter: number },
 ): UpstreamBody {
   let cancel: (() => void) | null = null
   let sent = 0
