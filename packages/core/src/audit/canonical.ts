@@ -90,7 +90,25 @@ export function checkRecord(record: AuditRecord, writer: string): AuditRecord {
   return Object.freeze(copy)
 }
 
-type Writable<T> = { -readonly [field in keyof T]: T[field] }
+/** Characters of a message of our own, which may quote a provider at length. */
+const MAX_OWN_MESSAGE = 2_000
+
+/**
+ * A record of the gateway's own making, as it stands: nobody else holds it, its metadata is flat and whole, and of its
+ * texts only two can come from outside. The message is made well-formed, so that no provider's words keep a call from
+ * being settled; the model's name is the caller's and is refused.
+ *
+ * @throws HooshError `invalid_audit_details` for a lone surrogate in the model's name
+ */
+export function ownRecord(record: Writable<AuditRecord>): AuditRecord {
+  const { message, model } = record
+  if (message.length > MAX_OWN_MESSAGE || !message.isWellFormed())
+    record.message = message.slice(0, MAX_OWN_MESSAGE).toWellFormed()
+  if (model !== undefined && !model.isWellFormed()) throw refusal('model', 'holds a lone surrogate')
+  return record
+}
+
+export type Writable<T> = { -readonly [field in keyof T]: T[field] }
 type Meter = { left: number }
 
 const LEVELS: ReadonlySet<string> = new Set(['info', 'warn', 'error'])

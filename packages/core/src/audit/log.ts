@@ -3,7 +3,7 @@ import type { Logger } from '../options.js'
 import type { Awaitable, Clock } from '../time.js'
 import { type Appender, createAppender } from './appender.js'
 import { predecessors, writerName } from './boot.js'
-import { checkRecord } from './canonical.js'
+import { checkRecord, ownRecord, type Writable } from './canonical.js'
 import { writerKey } from './chain.js'
 import { type FailedAuth, failedAuths, type RecordFields, type RefusalFields, refusals } from './refusals.js'
 import type { AuditEntry, AuditFilter, AuditRecord, AuditStore, StoredEntry } from './store.js'
@@ -55,6 +55,12 @@ export interface AuditLog {
    * @throws HooshError `invalid_audit_details` for what cannot be written without loss
    */
   record(fields: RecordFields): AuditRecord
+  /**
+   * The same for fields that nobody else holds, flat in their metadata: the object itself becomes the record.
+   *
+   * @throws HooshError `invalid_audit_details` for a model's name that is no well-formed text
+   */
+  own(fields: RecordFields): AuditRecord
   /**
    * Keeps a record, to be linked within milliseconds. Returns no promise where the store answers at once. A record
    * staged twice is one entry.
@@ -110,6 +116,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   return {
     writer,
     record: (fields) => recordOf(parts, fields),
+    own: (fields) => own(parts, fields),
     stage: (record) => stage(parts, record),
     staged: (record) => appender.note(record),
     refused: (fields) => refused.note(fields.subject ?? '', fields),
@@ -151,6 +158,13 @@ function tellingOf(store: AuditStore, verifier: Verifier): Pick<AuditStore, 'sta
 
 function recordOf({ ids, clock, writer }: Parts, fields: RecordFields): AuditRecord {
   return checkRecord({ ...fields, id: ids(), timestamp: clock() }, writer)
+}
+
+function own({ ids, clock }: Parts, fields: RecordFields): AuditRecord {
+  const record = fields as Writable<AuditRecord>
+  record.id = ids()
+  record.timestamp = clock()
+  return ownRecord(record)
 }
 
 function stage(parts: Parts, record: AuditRecord): Awaitable<void> {

@@ -30,9 +30,14 @@ interface Item {
 interface ChainShelf {
   anchor: ChainHead
   head: ChainHead
-  /** By sequence number, from `anchor.seq + 1` to `head.seq`. */
-  readonly entries: Map<number, Item>
+  /** Up to `head.seq`, in order; those up to `anchor.seq` are gaps that go by the thousand. */
+  entries: (Item | undefined)[]
+  /** Sequence number of the first place. */
+  first: number
 }
+
+/** Gaps that a chain's array may begin with: to close each would move all that follows. */
+const MAX_GAPS = 1_024
 
 /**
  * The log of one process, in memory: it answers at once and is gone with the process.
@@ -74,7 +79,7 @@ function link(shelf: Shelf, writer: string, after: ChainHead, entries: readonly 
   const head = home?.head ?? GENESIS
   if (head.seq !== after.seq || head.hash !== after.hash) return false
   if (entries.some(({ record }) => shelf.items.get(record.id)?.integrity !== undefined)) return false
-  const target = home ?? { anchor: GENESIS, head: GENESIS, entries: new Map<number, Item>() }
+  const target = home ?? { anchor: GENESIS, head: GENESIS, entries: [], first: 1 }
   shelf.chains.set(writer, target)
   for (const { record, body, integrity } of entries) {
     const item: Item = shelf.items.get(record.id) ?? { order: shelf.arrivals++, writer, record }
@@ -82,7 +87,7 @@ function link(shelf: Shelf, writer: string, after: ChainHead, entries: readonly 
     item.body = body
     item.integrity = integrity
     shelf.items.set(record.id, item)
-    target.entries.set(integrity.seq, item)
+    target.entries.push(item)
   }
   target.head = headOf(entries, head)
   shelf.linked += entries.length
@@ -94,14 +99,18 @@ function link(shelf: Shelf, writer: string, after: ChainHead, entries: readonly 
 function evict(shelf: Shelf): void {
   let chosen: { chain: ChainShelf; item: Item } | undefined
   for (const chain of shelf.chains.values()) {
-    const item = chain.entries.get(chain.anchor.seq + 1)
+    const item = chain.entries[chain.anchor.seq + 1 - chain.first]
     if (item !== undefined && (chosen === undefined || item.order < chosen.item.order)) chosen = { chain, item }
   }
   if (chosen === undefined) return
   const { chain, item } = chosen
   const { seq, hash } = item.integrity!
   chain.anchor = { seq, hash }
-  chain.entries.delete(seq)
+  chain.entries[seq - chain.first] = undefined
+  if (seq - chain.first >= MAX_GAPS) {
+    chain.entries = chain.entries.slice(seq + 1 - chain.first)
+    chain.first = seq + 1
+  }
   shelf.items.delete(item.record.id)
   shelf.linked -= 1
 }
@@ -111,7 +120,7 @@ function chain(shelf: Shelf, writer: string, after: number, limit: number): Stor
   if (home === undefined) return []
   const found: StoredEntry[] = []
   for (let seq = Math.max(after, home.anchor.seq) + 1; seq <= home.head.seq && found.length < limit; seq += 1) {
-    const item = home.entries.get(seq)
+    const item = home.entries[seq - home.first]
     if (item !== undefined) found.push(shown(item))
   }
   return found

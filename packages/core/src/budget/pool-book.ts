@@ -77,14 +77,15 @@ async function restLater(
 
 /** What the tightest of the pools has left, by unit; a unit that none caps is absent. Never below 0. */
 export function tightestLeft(pools: readonly PoolState[]): { tokens?: number; nanoUsd?: number } {
-  const left: { tokens?: number; nanoUsd?: number } = {}
+  let tokens = Infinity
+  let nanoUsd = Infinity
   for (const { terms, used, held } of pools) {
-    for (const unit of ['tokens', 'nanoUsd'] as const) {
-      const cap = terms.capacity[unit]
-      if (cap === undefined) continue
-      const rest = Math.max(0, cap - used[unit] - held[unit])
-      if (left[unit] === undefined || rest < left[unit]) left[unit] = rest
-    }
+    const { capacity } = terms
+    if (capacity.tokens !== undefined) tokens = Math.min(tokens, capacity.tokens - used.tokens - held.tokens)
+    if (capacity.nanoUsd !== undefined) nanoUsd = Math.min(nanoUsd, capacity.nanoUsd - used.nanoUsd - held.nanoUsd)
   }
+  const left: { tokens?: number; nanoUsd?: number } = {}
+  if (tokens !== Infinity) left.tokens = Math.max(0, tokens)
+  if (nanoUsd !== Infinity) left.nanoUsd = Math.max(0, nanoUsd)
   return left
 }

@@ -12,8 +12,14 @@ export type Answer = Awaitable<Identity | null | undefined | false>
  */
 export async function ask(identify: () => Answer): Promise<Identity | null> {
   try {
-    return (await identify()) || null
+    const answer = identify()
+    return (isThenable(answer) ? await answer : answer) || null
   } catch (thrown) {
     throw thrown instanceof HooshError ? thrown : new HooshError('identify_failed', { cause: thrown })
   }
+}
+
+/** A host's ORM may hand out promises of its own making. */
+function isThenable(answer: Answer): answer is Exclude<Answer, Identity | null | undefined | false> {
+  return typeof answer === 'object' && answer !== null && 'then' in answer
 }

@@ -41,7 +41,7 @@ export function normalise(identity: Identity): Caller {
   return {
     identity,
     user,
-    pools: named.length === 0 ? [DEFAULT_POOL] : [...new Set(named)],
+    pools: named.length === 0 ? [DEFAULT_POOL] : named.length === 1 ? named : [...new Set(named)],
     admin: roles.includes('admin'),
     mayUse: (model) => models === undefined || models.some((pattern) => compileGlob(pattern).test(model)),
   }

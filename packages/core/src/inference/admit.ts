@@ -3,6 +3,7 @@ import type { PoolAsk } from '../budget/store.js'
 import { HooshError } from '../errors.js'
 import type { Limits } from '../options.js'
 import type { Candidate } from '../routing/route.js'
+import type { Awaitable } from '../time.js'
 import type { Call } from './call.js'
 import type { Engine } from './engine.js'
 
@@ -24,7 +25,7 @@ export interface Admitted {
  * @throws HooshError `model_not_allowed`, `model_not_found`, `providers_unavailable`, `rate_limit_exceeded`,
  *   `concurrency_exceeded`
  */
-export async function admit(engine: Engine, call: Call): Promise<Admitted> {
+export function admit(engine: Engine, call: Call): Awaitable<Admitted> {
   if (!call.caller.mayUse(call.model)) {
     throw new HooshError('model_not_allowed', {
       message: `You may not use the model "${call.model}".`,
@@ -36,9 +37,31 @@ export async function admit(engine: Engine, call: Call): Promise<Admitted> {
     extra: allowedOf(call),
     now: engine.clock(),
   })
-  const asks = await engine.pools.asksFor(call.pools, call.caller.identity)
+  const asks = engine.pools.asksFor(call.pools, call.caller.identity)
+  return asks instanceof Promise
+    ? asks.then((found) => withinLimits(engine, call, candidates, found))
+    : withinLimits(engine, call, candidates, asks)
+}
+
+const NONE: readonly never[] = []
+
+function withinLimits(
+  engine: Engine,
+  call: Call,
+  candidates: readonly Candidate[],
+  asks: readonly PoolAsk[],
+): Awaitable<Admitted> {
   const limited = limitsOf(engine, call, asks)
-  if (limited.length === 0) return { candidates, asks, places: [], tokenWindows: [] }
+  if (limited.length === 0) return { candidates, asks, places: NONE, tokenWindows: NONE }
+  return enter(engine, limited, candidates, asks)
+}
+
+async function enter(
+  engine: Engine,
+  limited: readonly Limited[],
+  candidates: readonly Candidate[],
+  asks: readonly PoolAsk[],
+): Promise<Admitted> {
   const { rates, tokenWindows, places } = asksOf(limited)
   if (rates.length > 0) await takeRates(engine, rates)
   const full = engine.concurrency.enter(places)

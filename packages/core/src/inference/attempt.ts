@@ -5,6 +5,7 @@ import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply, UpstreamRequest } from '../providers/provider.js'
 import { beginTrial, isPassable, recordFailure, recordNeither, recordSuccess } from '../routing/circuit.js'
 import { type Candidate, observeLatency } from '../routing/route.js'
+import type { Awaitable } from '../time.js'
 import { takeRates } from './admit.js'
 import type { Call, CallHold } from './call.js'
 import type { Engine } from './engine.js'
@@ -45,7 +46,9 @@ export async function attempt<Received>(
   for (const candidate of steps.candidates) {
     throwIfEnded(engine, call, held)
     const tried = steps.prepare(candidate)
-    if (tried === null || !(await mayTry(engine, held, tried, failures))) continue
+    if (tried === null) continue
+    const may = mayTry(engine, held, tried, failures)
+    if (!(typeof may === 'boolean' ? may : await may)) continue
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
     held.attempts += 1
@@ -78,7 +81,8 @@ async function sendAndReceive<Received>(
     kind: call.kind,
     stream: call.stream,
     model,
-    ...tried.request,
+    body: tried.request.body,
+    params: tried.request.params,
     requestId: call.requestId,
     signal,
     firstByteMs: withinTotal(engine, call, call.stream ? deadlines.firstByteMs : deadlines.plainMs),
@@ -102,19 +106,34 @@ function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
 }
 
 /** Whether the route takes one more call this minute, its circuit lets it pass, and the pools pay for the attempt. */
-async function mayTry(engine: Engine, held: CallHold, tried: Try, failures: HooshError[]): Promise<boolean> {
+function mayTry(engine: Engine, held: CallHold, tried: Try, failures: HooshError[]): Awaitable<boolean> {
   const { route } = tried.candidate
   if (!isPassable(route.circuit, engine.clock())) return false
-  if (route.rpm !== undefined) {
-    try {
-      await takeRates(engine, [{ key: `route ${route.name}`, limit: route.rpm, windowMs: MINUTE_MS, cost: 1 }])
-    } catch (error) {
-      if (!(error instanceof HooshError) || error.code !== 'rate_limit_exceeded') throw error
-      failures.push(error)
-      return false
-    }
+  if (route.rpm !== undefined) return mayTryThisMinute(engine, held, tried, failures, route.rpm)
+  return isHeldFor(held, tried) || holdForAttempt(engine, held, tried.quote)
+}
+
+async function mayTryThisMinute(
+  engine: Engine,
+  held: CallHold,
+  tried: Try,
+  failures: HooshError[],
+  limit: number,
+): Promise<boolean> {
+  try {
+    const key = `route ${tried.candidate.route.name}`
+    await takeRates(engine, [{ key, limit, windowMs: MINUTE_MS, cost: 1 }])
+  } catch (error) {
+    if (!(error instanceof HooshError) || error.code !== 'rate_limit_exceeded') throw error
+    failures.push(error)
+    return false
   }
-  return held.attempts === 0 && tried.quote === held.quote ? true : holdForAttempt(engine, held, tried.quote)
+  return isHeldFor(held, tried) || holdForAttempt(engine, held, tried.quote)
+}
+
+/** The first candidate is what the hold was made for. */
+function isHeldFor(held: CallHold, tried: Try): boolean {
+  return held.attempts === 0 && tried.quote === held.quote
 }
 
 function noteFailure(engine: Engine, call: Call, held: CallHold, tried: Try, failure: UpstreamFailure): void {

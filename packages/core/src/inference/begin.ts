@@ -5,6 +5,7 @@ import { tokenFacts } from '../context/token-facts.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
+import type { Awaitable } from '../time.js'
 import { type Admitted, admit } from './admit.js'
 import type { Try } from './attempt.js'
 import { type Call, type CallHold, infoOf } from './call.js'
@@ -35,8 +36,10 @@ export interface Begun {
 export async function begin(engine: Engine, call: Call): Promise<Begun> {
   let admitted: Admitted | undefined
   try {
-    admitted = await admit(engine, call)
-    await engine.settings.hooks?.beforeCall?.(infoOf(call))
+    const admitting = admit(engine, call)
+    admitted = admitting instanceof Promise ? await admitting : admitting
+    const before = engine.settings.hooks?.beforeCall?.(infoOf(call))
+    if (before !== undefined) await before
     return await reserveFor(engine, call, admitted)
   } catch (thrown) {
     if (admitted !== undefined) engine.concurrency.leave(admitted.places)
@@ -58,14 +61,16 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
   const facts = factsOn(first.route, first.model)
   const range = call.kind === 'chat' ? outputRange(call.params, first.route, facts, engine.settings.budget) : NO_OUTPUT
   const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first)
-  const held = await hold(engine, call, {
+  const holding = hold(engine, call, {
     asks,
     quote: quoteFor(engine, asks, first)!,
     range,
     bound: promptBound(call.params, tokenFacts(first.route, first.model)),
     intent,
   })
-  if (intent !== undefined) await stageIntent(engine, call, intent)
+  const held = holding instanceof Promise ? await holding : holding
+  const staging = intent === undefined ? undefined : stageIntent(engine, call, intent)
+  if (staging !== undefined) await staging
   const running = runningCall(
     held,
     () => ({ tokens: held.promptTokens + held.counted, nanoUsd: held.held.nanoUsd }),
@@ -91,7 +96,7 @@ const NO_OUTPUT: OutputRange = {
 }
 
 function intentOf(audit: AuditLog, call: Call, first: Candidate): AuditRecord {
-  return audit.record({
+  return audit.own({
     event: 'inference.request',
     level: 'info',
     message: `A call of ${call.kind} begins.`,
@@ -106,14 +111,16 @@ function intentOf(audit: AuditLog, call: Call, first: Candidate): AuditRecord {
 }
 
 /** The intent is durable before the provider hears of the call; where it cannot be, there is no call. */
-async function stageIntent(engine: Engine, call: Call, intent: AuditRecord): Promise<void> {
+function stageIntent(engine: Engine, call: Call, intent: AuditRecord): Awaitable<void> {
   if (engine.storage.budgets.persists?.includes('audit') === true) return engine.audit!.staged(intent)
-  try {
-    const staged = engine.audit!.stage(intent)
-    if (staged !== undefined) await staged
-  } catch (error) {
+  const giveBack = async (error: unknown) => {
     await engine.storage.budgets.release(call.id)
     throw error
+  }
+  try {
+    return engine.audit!.stage(intent)?.catch(giveBack)
+  } catch (error) {
+    return giveBack(error)
   }
 }
 

@@ -2,6 +2,7 @@ import { type Amount, plus } from '../amount.js'
 import { costOf } from '../cost/price.js'
 import { completionTokens, noUsage, promptTokens, type TokenUsage, totalTokens } from '../cost/usage.js'
 import type { ReportedUsage } from '../cost/wire-usage.js'
+import type { Awaitable } from '../time.js'
 import type { CallHold } from './call.js'
 
 /** What a call is charged, and why. */
@@ -28,7 +29,14 @@ export interface Answered {
  * least what was delivered, and without figures the prompt's bound and the counted output. A claim above
  * `max(held, 2 x counted + prompt bound)` is charged as that bound, money in proportion.
  */
-export async function chargeOf(held: CallHold, answered: Answered): Promise<Charge> {
+export function chargeOf(held: CallHold, answered: Answered): Awaitable<Charge> {
+  const { reported, whole } = answered
+  if (whole && reported !== null && totalTokens(reported.usage) <= held.held.tokens)
+    return charge(held, reported.usage, 'reported')
+  return chargeInDoubt(held, answered)
+}
+
+async function chargeInDoubt(held: CallHold, answered: Answered): Promise<Charge> {
   const { reported } = answered
   if (reported === null) {
     const usage = { ...noUsage, input: await held.countPrompt(), output: await answered.countOutput() }

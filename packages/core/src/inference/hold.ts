@@ -1,13 +1,14 @@
 import { type Amount, nothing, plus } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
-import type { Ask, Grant, PoolAsk } from '../budget/store.js'
+import type { Ask, Grant, PoolAsk, ReserveRequest } from '../budget/store.js'
 import { cancel } from '../cancel.js'
 import type { PromptBound } from '../context/estimate.js'
 import { eachOutput, promptCost } from '../cost/price.js'
 import { costFree, type Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { Candidate } from '../routing/route.js'
+import type { Awaitable } from '../time.js'
 import type { Call, CallHold } from './call.js'
 import type { Engine } from './engine.js'
 import { reportExpired } from './expired.js'
@@ -38,31 +39,44 @@ export function quoteFor(engine: Engine, asks: readonly PoolAsk[], candidate: Ca
  *
  * @throws HooshError `budget_exceeded`, `unknown_pool`, `store_unavailable`
  */
-export async function hold(
-  engine: Engine,
-  call: Call,
-  plan: {
-    asks: readonly PoolAsk[]
-    quote: Quote
-    range: OutputRange
-    bound: PromptBound
-    intent: AuditRecord | undefined
-  },
-): Promise<CallHold> {
-  const { quote, range, bound } = plan
-  const plenty = promptAmount(bound.plenty, quote)
-  const scarce = engine.pools.wasScarce(call.pools)
-  let grant: Grant | null = null
-  let promptTokens = bound.plenty
-  if (!scarce) grant = await generous(engine, call, plan, plenty)
-  if (grant === null) {
-    promptTokens = await bound.exact()
-    const ask = askOf(engine, range, promptAmount(promptTokens, quote), quote, plenty)
-    grant = await reserve(engine, call, plan, ask)
-    const isGenerous = grant.held.tokens === plenty.tokens + grant.outputTokens
-    if (isGenerous) promptTokens = bound.plenty
-    engine.pools.noteScarce(call.pools, !isGenerous)
+export function hold(engine: Engine, call: Call, plan: HoldPlan): Awaitable<CallHold> {
+  const plenty = promptAmount(plan.bound.plenty, plan.quote)
+  if (engine.pools.wasScarce(call.pools)) return exact(engine, call, plan, plenty)
+  const unaffordable = { tokens: MORE_THAN_ANY, nanoUsd: plenty.nanoUsd === 0 ? 0 : MORE_THAN_ANY }
+  const orExact = (error: unknown): Promise<CallHold> => {
+    if (error instanceof HooshError && error.code === 'budget_exceeded') return exact(engine, call, plan, plenty)
+    throw error
   }
+  const heldFor = (grant: Grant) => callHold(call, plan, grant, plan.bound.plenty)
+  try {
+    const granting = reserve(engine, call, plan, askOf(engine, plan.range, unaffordable, plan.quote, plenty))
+    return granting instanceof Promise ? granting.then(heldFor).catch(orExact) : heldFor(granting)
+  } catch (error) {
+    return orExact(error)
+  }
+}
+
+/** What a hold is made from. */
+interface HoldPlan {
+  readonly asks: readonly PoolAsk[]
+  readonly quote: Quote
+  readonly range: OutputRange
+  readonly bound: PromptBound
+  readonly intent: AuditRecord | undefined
+}
+
+/** With the prompt counted, where room is scarce. */
+async function exact(engine: Engine, call: Call, plan: HoldPlan, plenty: Amount): Promise<CallHold> {
+  const { quote, range, bound } = plan
+  const promptTokens = await bound.exact()
+  const ask = askOf(engine, range, promptAmount(promptTokens, quote), quote, plenty)
+  const grant = await reserve(engine, call, plan, ask)
+  const isGenerous = grant.held.tokens === plenty.tokens + grant.outputTokens
+  engine.pools.noteScarce(call.pools, !isGenerous)
+  return callHold(call, plan, grant, isGenerous ? bound.plenty : promptTokens)
+}
+
+function callHold(call: Call, { quote, bound }: HoldPlan, grant: Grant, promptTokens: number): CallHold {
   return {
     id: call.id,
     granted: grant.outputTokens,
@@ -78,36 +92,27 @@ export async function hold(
   }
 }
 
-async function generous(
-  engine: Engine,
-  call: Call,
-  plan: Parameters<typeof hold>[2],
-  plenty: Amount,
-): Promise<Grant | null> {
-  const unaffordable = { tokens: MORE_THAN_ANY, nanoUsd: plenty.nanoUsd === 0 ? 0 : MORE_THAN_ANY }
-  try {
-    return await reserve(engine, call, plan, askOf(engine, plan.range, unaffordable, plan.quote, plenty))
-  } catch (error) {
-    if (error instanceof HooshError && error.code === 'budget_exceeded') return null
-    throw error
-  }
-}
-
-async function reserve(engine: Engine, call: Call, plan: Parameters<typeof hold>[2], ask: Ask): Promise<Grant> {
-  const { budget } = engine.settings
-  const grant = await engine.storage.budgets.reserve({
+function reserve(engine: Engine, call: Call, plan: HoldPlan, ask: Ask): Awaitable<Grant> {
+  const { leaseMs, onExpire } = engine.settings.budget
+  const request: Writable<ReserveRequest> = {
     id: call.id,
     owner: call.caller.user,
     phase: 'sent',
     pools: plan.asks,
     ask,
-    leaseMs: budget.leaseMs,
+    leaseMs,
     now: engine.clock(),
-    onExpire: budget.onExpire,
-    ...(plan.intent === undefined ? {} : { intent: plan.intent }),
-  })
-  if (grant.expired.length > 0) await reportExpired(engine, grant.expired)
-  return grant
+    onExpire,
+  }
+  if (plan.intent !== undefined) request.intent = plan.intent
+  const granting = engine.storage.budgets.reserve(request)
+  return granting instanceof Promise ? granting.then((grant) => reported(engine, grant)) : reported(engine, granting)
+}
+
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] }
+
+function reported(engine: Engine, grant: Grant): Awaitable<Grant> {
+  return grant.expired.length === 0 ? grant : reportExpired(engine, grant.expired).then(() => grant)
 }
 
 /** Soft pools refuse only when nothing is left; hard ones hold all that the call may cost. */

@@ -69,11 +69,12 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   const { candidate } = tried
   const countOutput = () => engine.outputCounter(candidate.model, candidate.route)(answerText(answer.bytes))
   const reported = believable(answer, call)
-  const charge = await chargeOf(held, {
+  const charging = chargeOf(held, {
     reported,
     whole: true,
     countOutput: call.kind === 'chat' ? countOutput : () => 0,
   })
+  const charge = charging instanceof Promise ? await charging : charging
   const settled = await finish(engine, begun, { outcome: 'ok', candidate, charge })
   const headers = callHeaders(call, candidate)
   headers['content-type'] = 'application/json'

@@ -1,4 +1,5 @@
-import type { AuditRecord } from '../audit/store.js'
+import type { AuditLog } from '../audit/log.js'
+import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
 import { snapshotOf } from '../budget/snapshot.js'
 import type { CallRecords, PoolState, Settlement } from '../budget/store.js'
@@ -7,6 +8,7 @@ import { completionTokens, promptTokens } from '../cost/usage.js'
 import type { HooshError } from '../errors.js'
 import type { CallResult } from '../options.js'
 import type { Candidate } from '../routing/route.js'
+import type { Awaitable } from '../time.js'
 import type { Admitted } from './admit.js'
 import { type Call, type CallHold, infoOf } from './call.js'
 import type { Charge } from './charge.js'
@@ -29,6 +31,8 @@ export interface Settled {
 }
 
 const MINUTE_MS = 60_000
+const UNITS = ['tokens', 'nanoUsd'] as const
+/** Percent of a cap. */
 const WARNING_THRESHOLDS = [80, 95] as const
 
 /**
@@ -46,7 +50,8 @@ export async function settle(
   const records = recordsOf(engine, call, held, ending)
   let left: Settled['left'] = null
   try {
-    const settlement = await write(engine, held, charge, records)
+    const writing = write(engine, held, charge, records)
+    const settlement = writing instanceof Promise ? await writing : writing
     left = tightestLeft(settlement.pools)
     warn(engine, settlement.pools, charge)
     if (settlement.overrun.tokens > 0 || settlement.overrun.nanoUsd > 0) {
@@ -63,31 +68,46 @@ export async function settle(
   for (const key of admitted.tokenWindows) {
     if (charge.amount.tokens > 0) await engine.storage.rates.add(key, charge.amount.tokens, MINUTE_MS, engine.clock())
   }
-  await tell(engine, call, ending)
+  tell(engine, call, ending)
+  if (engine.settings.hooks !== undefined) await tellHooks(engine, call, ending)
   return { charge, left }
 }
 
-async function write(engine: Engine, held: CallHold, charge: Charge, records: CallRecords): Promise<Settlement> {
-  const { budgets, usage } = engine.storage
-  const isFree = charge.amount.tokens === 0 && charge.amount.nanoUsd === 0
-  const settlement = await (isFree
-    ? budgets.release(held.id, records)
-    : budgets.settle(held.id, charge.amount, records))
-  if (records.usage !== undefined && budgets.persists?.includes('usage') !== true) await usage.record([records.usage])
-  if (records.audit !== undefined && engine.audit !== null) {
-    const persisted = budgets.persists?.includes('audit') === true
-    for (const record of records.audit) await (persisted ? engine.audit.staged(record) : engine.audit.stage(record))
+function write(engine: Engine, held: CallHold, charge: Charge, records: CallRecords): Awaitable<Settlement> {
+  const { budgets } = engine.storage
+  const ended = isFree(charge) ? budgets.release(held.id, records) : budgets.settle(held.id, charge.amount, records)
+  const kept = (settlement: Settlement) => {
+    const keeping = keepBeside(engine, records)
+    return keeping === undefined ? settlement : keeping.then(() => settlement)
   }
-  return settlement
+  return ended instanceof Promise ? ended.then(kept) : kept(ended)
+}
+
+/** Keeps what the budget store has not kept in its own step; no promise where every store answers at once. */
+function keepBeside(engine: Engine, { usage, audit }: CallRecords): Promise<void> | undefined {
+  const { persists = [] } = engine.storage.budgets
+  let last: Promise<void> | undefined
+  const inOrder = (step: () => Awaitable<void>) => {
+    if (last === undefined) last = step() ?? undefined
+    else last = last.then(step)
+  }
+  if (usage !== undefined && !persists.includes('usage')) inOrder(() => engine.storage.usage.record([usage]))
+  if (audit === undefined || engine.audit === null) return last
+  const log = engine.audit
+  const isStaged = persists.includes('audit')
+  for (const record of audit) inOrder(() => (isStaged ? log.staged(record) : log.stage(record)))
+  return last
+}
+
+function isFree({ amount }: Charge): boolean {
+  return amount.tokens === 0 && amount.nanoUsd === 0
 }
 
 function recordsOf(engine: Engine, call: Call, held: CallHold, ending: Ending): CallRecords {
-  const { charge } = ending
-  const isFree = charge.amount.tokens === 0 && charge.amount.nanoUsd === 0
-  return {
-    ...(isFree && ending.outcome !== 'ok' ? {} : { usage: usageRecord(engine, call, held, ending) }),
-    ...(engine.audit === null ? {} : { audit: outcomeRecords(engine, call, held, ending) }),
-  }
+  const records: { usage?: UsageRecord; audit?: AuditRecord[] } = {}
+  if (!isFree(ending.charge) || ending.outcome === 'ok') records.usage = usageRecord(engine, call, held, ending)
+  if (engine.audit !== null) records.audit = outcomeRecords(engine.audit, call, held, ending)
+  return records
 }
 
 function usageRecord(engine: Engine, call: Call, held: CallHold, { candidate, charge, outcome }: Ending): UsageRecord {
@@ -114,65 +134,58 @@ function usageRecord(engine: Engine, call: Call, held: CallHold, { candidate, ch
   }
 }
 
-function outcomeRecords(engine: Engine, call: Call, held: CallHold, ending: Ending): AuditRecord[] {
+/** Metadata stands in the order of its keys, as the log writes it. */
+function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: Ending): AuditRecord[] {
   const { candidate, charge, outcome, error } = ending
-  const audit = engine.audit!
-  const about = {
-    provider: candidate.route.type,
-    model: candidate.model,
-    subject: call.caller.user,
-    pool: call.pools[0]!,
-    reservation: call.id,
-    requestId: call.requestId,
-  }
+  const isAnswered = outcome === 'ok' || outcome === 'cutoff'
+  const about = (event: string, level: AuditRecord['level'], message: string, metadata: AuditDetails) =>
+    audit.own({
+      event,
+      level,
+      message,
+      provider: candidate.route.type,
+      model: candidate.model,
+      subject: call.caller.user,
+      pool: call.pools[0]!,
+      reservation: call.id,
+      requestId: call.requestId,
+      metadata,
+    })
   const prompt = promptTokens(charge.usage)
   const completion = completionTokens(charge.usage)
-  const records = [
-    audit.record({
-      ...about,
-      event: outcome === 'ok' || outcome === 'cutoff' ? 'inference.response' : 'inference.error',
-      level: outcome === 'ok' || outcome === 'cutoff' ? 'info' : 'error',
-      message: error === undefined ? `The call ended: ${outcome}.` : error.message,
-      metadata: {
-        outcome,
-        route: candidate.route.name,
-        prompt_tokens: prompt,
-        completion_tokens: completion,
-        total_tokens: prompt + completion,
-        charged_tokens: charge.amount.tokens,
-        charged_nano_usd: charge.amount.nanoUsd,
-        usage: charge.source,
-        attempts: held.attempts,
-        ...(error === undefined ? {} : { code: error.code }),
-      },
-    }),
-  ]
-  if (outcome === 'cutoff') {
-    records.push(
-      audit.record({
-        ...about,
-        event: 'budget.cutoff',
-        level: 'warn',
-        message: 'The pools could not pay for more of this answer.',
-      }),
-    )
+  const figures = {
+    attempts: held.attempts,
+    charged_nano_usd: charge.amount.nanoUsd,
+    charged_tokens: charge.amount.tokens,
+    completion_tokens: completion,
+    outcome,
+    prompt_tokens: prompt,
+    route: candidate.route.name,
+    total_tokens: prompt + completion,
+    usage: charge.source,
   }
-  if (charge.claimed !== undefined) {
-    const metadata = { claimed_tokens: charge.claimed, charged_tokens: charge.amount.tokens }
+  const records = [
+    about(
+      isAnswered ? 'inference.response' : 'inference.error',
+      isAnswered ? 'info' : 'error',
+      error?.message ?? `The call ended: ${outcome}.`,
+      error === undefined ? figures : { ...figures, code: error.code },
+    ),
+  ]
+  if (outcome === 'cutoff')
     records.push(
-      audit.record({
-        ...about,
-        event: 'usage.implausible',
-        level: 'warn',
-        message: 'The provider claimed more tokens than can be true.',
-        metadata,
+      about('budget.cutoff', 'warn', 'The pools could not pay for more of this answer.', {
+        completion_tokens: completion,
       }),
     )
+  if (charge.claimed !== undefined) {
+    const claim = { charged_tokens: charge.amount.tokens, claimed_tokens: charge.claimed }
+    records.push(about('usage.implausible', 'warn', 'The provider claimed more tokens than can be true.', claim))
   }
   return records
 }
 
-async function tell(engine: Engine, call: Call, { candidate, charge, outcome, error }: Ending): Promise<void> {
+function tell(engine: Engine, call: Call, { candidate, charge, outcome, error }: Ending): void {
   const { requestId } = call
   const { type: provider, name: route } = candidate.route
   const latencyMs = engine.clock() - call.startedAt
@@ -211,23 +224,29 @@ async function tell(engine: Engine, call: Call, { candidate, charge, outcome, er
   if (charge.claimed !== undefined) {
     engine.events.emit({ type: 'usage.implausible', requestId, claimedTokens: charge.claimed, chargedTokens: tokens })
   }
+}
+
+async function tellHooks(engine: Engine, call: Call, { candidate, charge, outcome, error }: Ending): Promise<void> {
   const { hooks } = engine.settings
-  if (hooks === undefined) return
+  const { type: provider, name: route } = candidate.route
+  const { tokens, nanoUsd } = charge.amount
   try {
-    if (error !== undefined) await hooks.onError?.(infoOf(call), error)
-    await hooks.afterCall?.(infoOf(call), { provider, route, tokens, nanoUsd, outcome })
+    if (error !== undefined) await hooks?.onError?.(infoOf(call), error)
+    await hooks?.afterCall?.(infoOf(call), { provider, route, tokens, nanoUsd, outcome })
   } catch (thrown) {
-    engine.logger.error({ requestId, err: thrown }, 'a hook of the host threw')
+    engine.logger.error({ requestId: call.requestId, err: thrown }, 'a hook of the host threw')
   }
 }
 
+/** Tells once a pool passes a threshold: this charge is what carried it over. */
 function warn(engine: Engine, pools: readonly PoolState[], { amount }: Charge): void {
   for (const pool of pools) {
-    for (const unit of ['tokens', 'nanoUsd'] as const) {
+    for (const unit of UNITS) {
       const cap = pool.terms.capacity[unit]
       if (cap === undefined || cap === 0) continue
-      const before = ((pool.used[unit] - amount[unit]) / cap) * 100
       const now = (pool.used[unit] / cap) * 100
+      if (now < WARNING_THRESHOLDS[0]) continue
+      const before = ((pool.used[unit] - amount[unit]) / cap) * 100
       const crossed = WARNING_THRESHOLDS.filter((threshold) => before < threshold && now >= threshold).pop()
       if (crossed !== undefined)
         engine.events.emit({ type: 'budget.warning', threshold: crossed, pool: snapshotOf(pool) })
