@@ -22,35 +22,51 @@ export interface NodeRequestFacts {
 export function fromNode(req: IncomingMessage, res: ServerResponse, facts: NodeRequestFacts): GatewayRequest {
   const target = originForm(req.url ?? '/')
   const mark = target.indexOf('?')
-  let query: URLSearchParams | undefined
-  let body: BodySource | undefined
-  let signal: CancelSignal | undefined
-  let identity: Promise<Identity | null> | undefined
-  return {
-    method: req.method ?? 'GET',
-    path: mark === -1 ? target : target.slice(0, mark),
-    mounted: facts.mounted ?? false,
-    header: (name) => {
-      const value = req.headers[name]
-      return Array.isArray(value) ? value.join(', ') : value
-    },
-    identify: () => {
-      identity ??= ask(facts.identify)
-      return identity
-    },
-    get query() {
-      query ??= new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1))
-      return query
-    },
-    get body() {
-      body ??= bodyOf(req, facts.body)
-      return body
-    },
-    get signal() {
-      signal ??= signalOf(res)
-      return signal
-    },
-  }
+  const request: NodeRequest = Object.create(LAZY)
+  request.req = req
+  request.res = res
+  request.facts = facts
+  request.search = mark === -1 ? '' : target.slice(mark + 1)
+  request.method = req.method ?? 'GET'
+  request.path = mark === -1 ? target : target.slice(0, mark)
+  request.mounted = facts.mounted ?? false
+  return request
+}
+
+interface NodeRequest extends GatewayRequest {
+  req: IncomingMessage
+  res: ServerResponse
+  facts: NodeRequestFacts
+  search: string
+  mounted: boolean
+  madeQuery?: URLSearchParams
+  madeBody?: BodySource
+  madeSignal?: CancelSignal
+  madeIdentity?: Promise<Identity | null>
+}
+
+/** What all requests share: accessors written into each request's own literal would cost 2 us each. */
+const LAZY: ThisType<NodeRequest> = {
+  header(name: string) {
+    const value = this.req.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  },
+  identify() {
+    this.madeIdentity ??= ask(this.facts.identify)
+    return this.madeIdentity
+  },
+  get query() {
+    this.madeQuery ??= new URLSearchParams(this.search)
+    return this.madeQuery
+  },
+  get body() {
+    this.madeBody ??= bodyOf(this.req, this.facts.body)
+    return this.madeBody
+  },
+  get signal() {
+    this.madeSignal ??= signalOf(this.res)
+    return this.madeSignal
+  },
 }
 
 /** A request target without scheme and authority, which proxies may send (RFC 9112, 3.2.2). */

@@ -13,6 +13,21 @@ export interface Caller {
   mayUse(model: string): boolean
 }
 
+/** Stands for the caller on routes for anyone. Whoever asks it for more is told that nobody is known. */
+export const NOBODY: Caller = {
+  get identity(): never {
+    throw new HooshError('unauthenticated')
+  },
+  get user(): never {
+    throw new HooshError('unauthenticated')
+  },
+  get pools(): never {
+    throw new HooshError('unauthenticated')
+  },
+  admin: false,
+  mayUse: () => false,
+}
+
 /** The pool of an identity that names none. */
 const DEFAULT_POOL = 'default'
 /** Characters of a user, a pool, a role. */

@@ -26,7 +26,7 @@ export interface Exchange {
   readonly requestId: string
   /** The body, one JSON object, and its bytes where nobody had read it before; errors as they are answered. */
   readJson(): Promise<{ value: Record<string, unknown>; bytes: Uint8Array | null }>
-  /** Throws `unauthenticated` on a route for anyone that nobody is known to. */
+  /** `NOBODY` on a route that may be called without an identity. */
   readonly caller: Caller
   /** Null where nobody is known; only routes for anyone ask. */
   whoever(): Promise<Caller | null>
