@@ -38,8 +38,11 @@ export interface GatewayReply {
   status: number
   /** Lower-case names, straight into `writeHead`. */
   headers: Record<string, string>
-  /** A function streams: it is called once, after the headers went out, and resolves when all is written. */
-  body: string | Uint8Array | ((sink: ByteSink) => Promise<void>)
+  /**
+   * Pieces stand for what they are together: to join a large answer would cost more than all that was done with it.
+   * A function streams: it is called once, after the headers went out, and resolves when all is written.
+   */
+  body: string | Uint8Array | readonly Uint8Array[] | ((sink: ByteSink) => Promise<void>)
 }
 
 /** Where the bytes of a streamed reply go. */

