@@ -125,7 +125,7 @@ describe('the log', () => {
     await settled()
     expect(log.status()).toMatchObject({ chain_valid: true, verified_through: { [log.writer]: 2 } })
     isTampered = true
-    for (let round = 0; round < 4; round += 1) {
+    for (let round = 0; round < 16; round += 1) {
       await vi.advanceTimersByTimeAsync(250)
       await settled()
     }

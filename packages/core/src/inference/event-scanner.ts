@@ -74,8 +74,11 @@ function splitAtLineFeeds(buffer: Buffer, events: Buffer[]): number {
   for (;;) {
     const end = buffer.indexOf('\n\n', start, 'latin1')
     if (end < 0) return start
-    if (end > start || buffer[start] !== LF) events.push(buffer.subarray(start, end + 2))
-    start = end + 2
+    const next = end + 2
+    // Most chunks are one whole event: another view of it is saved.
+    const isWhole = start === 0 && next === buffer.length
+    if (end > start || buffer[start] !== LF) events.push(isWhole ? buffer : buffer.subarray(start, next))
+    start = next
   }
 }
 

@@ -8,7 +8,7 @@ export interface OutputTally {
   /** Tokens of one more event: by bytes, or once counting by count; at least 1 where it has a delta. */
   weigh(event: StreamEvent, text: string): number
   /** Adds an event that weighs this much. */
-  add(tokens: number, text: string): void
+  add(tokens: number, event: StreamEvent, text: string): void
   /** Tokens so far: never fewer than the provider's, exact as far as the counter is. */
   readonly atMost: number
   readonly isCounting: boolean
@@ -16,7 +16,6 @@ export interface OutputTally {
   startCounting(count: (text: string) => number): void
 }
 
-const CONTENT = '"delta":{"content":"'
 const FIRST_ROOM = 1_024
 
 export function outputTally(): OutputTally {
@@ -39,11 +38,11 @@ export function outputTally(): OutputTally {
       if (event.atMostTokens === 0) return 0
       return count === null ? event.atMostTokens : Math.max(1, count(deltaText(text)))
     },
-    add(tokens, text) {
+    add(tokens, event, text) {
       if (tokens === 0) return
       bound += tokens
       events += 1
-      if (count === null) keep(escapedText(text))
+      if (count === null) keep(escapedText(event, text))
     },
     get atMost() {
       return bound
@@ -61,13 +60,8 @@ export function outputTally(): OutputTally {
 }
 
 /** The delta's text as it stands escaped in the event, one character a byte. */
-function escapedText(text: string): string {
-  const content = text.indexOf(CONTENT)
-  if (content >= 0) {
-    const start = content + CONTENT.length
-    const end = text.indexOf('"}', start)
-    if (end >= 0 && text.indexOf('"', start) === end) return text.slice(start, end)
-  }
+function escapedText({ textFrom, textTo }: StreamEvent, text: string): string {
+  if (textFrom >= 0) return text.slice(textFrom, textTo)
   return Buffer.from(JSON.stringify(deltaText(text)).slice(1, -1)).toString('latin1')
 }
 

@@ -198,14 +198,14 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
     r.sample ??= text
     const weight = r.tally.weigh(read, text)
     if (r.watches && r.tally.atMost + weight > r.begun.held.granted) return makeRoom(r, event, read, text)
-    deliverDelta(r, weight, text)
+    deliverDelta(r, weight, read, text)
   }
   forward(r, event, read)
   return undefined
 }
 
-function deliverDelta(r: Relay, weight: number, text: string): void {
-  r.tally.add(weight, text)
+function deliverDelta(r: Relay, weight: number, read: StreamEvent, text: string): void {
+  r.tally.add(weight, read, text)
   r.begun.held.counted = r.tally.atMost
   r.engine.settings.hooks?.onChunk?.(infoOf(r.begun.call), Buffer.from(text, 'latin1').toString('utf8'))
 }
@@ -284,6 +284,6 @@ async function extend(r: Relay, weight: number): Promise<boolean> {
 
 function deliverWaiting(r: Relay, event: Buffer, read: StreamEvent, text: string): void {
   if (r.ended) return
-  deliverDelta(r, r.tally.weigh(read, text), text)
+  deliverDelta(r, r.tally.weigh(read, text), read, text)
   forward(r, event, read)
 }

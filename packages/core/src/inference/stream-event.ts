@@ -12,6 +12,9 @@ export interface StreamEvent {
   readonly usageAt: number
   /** At most this many tokens: bytes of the delta's text, at least 1 where there is a delta. */
   readonly atMostTokens: number
+  /** Where the delta's text stands, escaped, if it is all that the delta has; -1 where only parsing can tell. */
+  readonly textFrom: number
+  readonly textTo: number
 }
 
 const OTHER: StreamEvent = {
@@ -21,11 +24,15 @@ const OTHER: StreamEvent = {
   onlyUsage: false,
   usageAt: -1,
   atMostTokens: 0,
+  textFrom: -1,
+  textTo: -1,
 }
 const DONE: StreamEvent = { ...OTHER, kind: 'done' }
 const ERROR: StreamEvent = { ...OTHER, kind: 'error' }
 
-const CONTENT = '"delta":{"content":"'
+const DELTA = '"delta":{'
+const CONTENT = '"content":"'
+const ROLE = '"role":"assistant"'
 
 /**
  * @param text the event's bytes, one character each (latin1), so that positions are byte positions
@@ -42,13 +49,18 @@ export function readEvent(text: string): StreamEvent {
   }
   const choices = text.indexOf('"choices"', data)
   if (choices < 0) return isError(text, data) ? ERROR : OTHER
+  const textFrom = textStart(text, choices)
+  const textTo = textFrom < 0 ? -1 : textEnd(text, textFrom)
+  const isPlain = textTo >= 0
   return {
     kind: 'delta',
     finishes,
     reported: null,
     onlyUsage: false,
     usageAt: -1,
-    atMostTokens: deltaBytes(text, choices),
+    atMostTokens: isPlain ? Math.max(1, textTo - textFrom) : deltaBytes(text, choices),
+    textFrom: isPlain ? textFrom : -1,
+    textTo,
   }
 }
 
@@ -109,6 +121,8 @@ function usageEvent(text: string, data: number, usage: number, finishes: boolean
     onlyUsage,
     usageAt: json.usage == null ? -1 : brace + 1,
     atMostTokens: onlyUsage || choices < 0 ? 0 : deltaBytes(text, choices),
+    textFrom: -1,
+    textTo: -1,
   }
 }
 
@@ -119,15 +133,24 @@ function isError(text: string, data: number): boolean {
   return json !== null && typeof json === 'object' && json.error != null
 }
 
-/** Bytes of a delta's text, cheaply and never too few; at least 1 where there is a delta that is not empty. */
+/** Where the text of the usual delta begins: content, and perhaps a role before it. -1 where it is another. */
+function textStart(text: string, choices: number): number {
+  const delta = text.indexOf(DELTA, choices)
+  if (delta < 0) return -1
+  let at = delta + DELTA.length
+  if (text.startsWith(ROLE, at)) at += ROLE.length + 1
+  return text.startsWith(CONTENT, at) ? at + CONTENT.length : -1
+}
+
+/** Where it ends; -1 where the delta has more than that (a tool call, reasoning), or the event another choice. */
+function textEnd(text: string, from: number): number {
+  const end = closingQuote(text, from)
+  const isAll = text.charCodeAt(end + 1) === 0x7d || text.startsWith(`,${ROLE}}`, end + 1)
+  return isAll && text.indexOf(DELTA, end) < 0 ? end : -1
+}
+
+/** All bytes from the delta on: never too few for its text, and 0 where it is empty. */
 function deltaBytes(text: string, from: number): number {
-  const content = text.indexOf(CONTENT, from)
-  if (content >= 0) {
-    const start = content + CONTENT.length
-    const end = closingQuote(text, start)
-    // Anything beside the content (a tool call, reasoning) is measured whole.
-    if (text.charCodeAt(end + 1) === 0x7d) return Math.max(1, end - start)
-  }
   const delta = text.indexOf('"delta"', from)
   if (delta < 0 || text.startsWith('"delta":{}', delta)) return 0
   return text.length - delta

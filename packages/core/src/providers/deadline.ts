@@ -12,36 +12,44 @@ export interface Deadline {
   stop(): void
 }
 
-/** @param expire called once, when `firstByteMs` passed without a byte of the body, or `idleMs` after one */
+/**
+ * A timer is not moved with every chunk, which would cost more than the chunk: it looks, when it fires, how long ago
+ * the last one came.
+ *
+ * @param expire called once, when `firstByteMs` passed without a byte of the body, or `idleMs` after one
+ */
 export function deadlineOf(limits: { firstByteMs: number; idleMs: number }, expire: () => void): Deadline {
   let timer: NodeJS.Timeout | null = null
-  let limitMs = Math.min(limits.firstByteMs, LONGEST_TIMER_MS)
+  let hasBytes = false
   let isPaused = false
-  const arm = () => {
-    timer = setTimeout(fire, limitMs)
+  /** Milliseconds of the process, which no step of the clock moves. */
+  let since = 0
+  const limitMs = () => Math.min(hasBytes ? limits.idleMs : limits.firstByteMs, LONGEST_TIMER_MS)
+  const arm = (ms: number) => {
+    timer = setTimeout(fire, ms)
     timer.unref()
   }
   const fire = () => {
-    if (!isPaused) expire()
+    // Timers may fire a little early: rounded up, the next one does not.
+    const leftMs = isPaused ? limitMs() : Math.ceil(since + limitMs() - performance.now())
+    if (leftMs > 0) arm(leftMs)
+    else expire()
   }
   return {
-    start: arm,
+    start() {
+      since = performance.now()
+      arm(Math.min(limits.firstByteMs, limits.idleMs, LONGEST_TIMER_MS))
+    },
     progress() {
-      const idleMs = Math.min(limits.idleMs, LONGEST_TIMER_MS)
-      if (limitMs === idleMs) {
-        timer?.refresh()
-        return
-      }
-      limitMs = idleMs
-      if (timer !== null) clearTimeout(timer)
-      arm()
+      since = performance.now()
+      hasBytes = true
     },
     pause() {
       isPaused = true
     },
     resume() {
       isPaused = false
-      timer?.refresh()
+      since = performance.now()
     },
     stop() {
       if (timer !== null) clearTimeout(timer)
