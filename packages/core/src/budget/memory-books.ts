@@ -59,7 +59,7 @@ export interface Books {
   postingCount: number
 }
 
-/** Windows of a pool that are remembered although nothing is held in them: a clock may step back. */
+/** Windows of a pool that are remembered although they are over and nothing is held in them: a clock may step back. */
 const PAST_WINDOWS = 4
 
 export function emptyBooks(maxEnded: number, maxEntries: number): Books {
@@ -107,7 +107,11 @@ export function enterAccount(books: Books, account: Account, template: PoolTerms
   }
   books.pools.set(pool.name, pool)
   const past = pool.accounts.length - PAST_WINDOWS + 1
-  const kept = pool.accounts.filter((other, at) => at >= past || other.held.tokens > 0 || other.held.nanoUsd > 0)
+  // One that is not over yet counts again as soon as the pool's terms ask for it.
+  const isOver = ({ windowEnd: end }: Account) => end !== null && end <= windowStart
+  const kept = pool.accounts.filter(
+    (other, at) => at >= past || !isOver(other) || other.held.tokens > 0 || other.held.nanoUsd > 0,
+  )
   pool.accounts = [...kept, account]
   return account
 }

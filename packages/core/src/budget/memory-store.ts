@@ -20,7 +20,7 @@ export interface MemoryBudgetOptions {
 /**
  * Budgets of one process, gone with it. Every operation answers at once, so two calls cannot meet inside of one.
  *
- * Pools are never forgotten (about 0.6 KB each); of a pool with windows the last four are known.
+ * Pools are never forgotten (about 0.6 KB each); of a pool with windows the last four are known, and those that still run.
  */
 export function memoryBudgets({ clock, maxEnded = 10_000, maxEntries = 10_000 }: MemoryBudgetOptions) {
   const books = ledger.emptyBooks(maxEnded, maxEntries)
