@@ -15,7 +15,7 @@ export interface Account extends Mutable<PoolState> {
 
 export interface Pool {
   readonly name: string
-  /** What the host's template said when the pool was last held in. */
+  /** What the host's template said when the pool was last held in, or the override that stood in for one. */
   template: PoolTerms | null
   /** Newest last; windows that are long over are dropped. */
   accounts: Account[]
@@ -97,7 +97,7 @@ export function accountFor(books: Books, ask: PoolAsk, now: number): Account {
 /** Enters an account that `accountFor` has made; from here on it is the one account of its pool and window. */
 export function enterAccount(books: Books, account: Account, template: PoolTerms | null): Account {
   const { pool, terms, windowStart, windowEnd } = account
-  pool.template = template
+  pool.template = template ?? terms
   const known = pool.accounts.findLast((other) => other.windowStart === windowStart)
   if (known === account) return account
   for (const other of pool.accounts) other.terms = terms
