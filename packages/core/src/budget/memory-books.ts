@@ -1,4 +1,5 @@
 import type { Amount } from '../amount.js'
+import type { CallFacts, UsageRecord } from '../cost/store.js'
 import { HooshError } from '../errors.js'
 import type { Ending, Standing } from './ending.js'
 import { type Ring, ring } from './ring.js'
@@ -32,6 +33,9 @@ export interface Held extends Mutable<Standing> {
   /** Output tokens of the first grant. */
   readonly outputTokens: number
   leaseUntil: number
+  readonly call: CallFacts | undefined
+  /** The usage record of a call that has expired. */
+  lost: UsageRecord | undefined
 }
 
 /** One step that ended or mended a reservation: an entry in each of its pools, made when somebody reads them. */
@@ -214,6 +218,7 @@ export function reservationOf(held: Held): Reservation {
   return { id, owner, phase, state, holds, counted, leaseUntil }
 }
 
-export function expiredOf({ id, owner, phase, accounts, charged }: Held): ExpiredReservation {
-  return { id, owner, phase, pools: accounts.map(({ name }) => name), charged }
+export function expiredOf({ id, owner, phase, accounts, charged, lost }: Held): ExpiredReservation {
+  const pools = accounts.map(({ name }) => name)
+  return { id, owner, phase, pools, charged, ...(lost !== undefined && { usage: lost }) }
 }

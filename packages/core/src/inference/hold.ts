@@ -5,6 +5,7 @@ import type { Ask, Grant, PoolAsk } from '../budget/store.js'
 import type { PromptBound } from '../context/estimate.js'
 import { eachOutput, promptCost } from '../cost/price.js'
 import { costFree, type Quote } from '../cost/prices.js'
+import type { CallFacts } from '../cost/store.js'
 import { HooshError } from '../errors.js'
 import type { Candidate } from '../routing/route.js'
 import type { Call, CallHold } from './call.js'
@@ -42,6 +43,7 @@ export async function hold(
   call: Call,
   plan: {
     asks: readonly PoolAsk[]
+    candidate: Candidate
     quote: Quote
     range: OutputRange
     bound: PromptBound
@@ -99,6 +101,7 @@ async function reserve(engine: Engine, call: Call, plan: Parameters<typeof hold>
     owner: call.caller.user,
     phase: 'sent',
     pools: plan.asks,
+    call: factsOf(call, plan),
     ask,
     leaseMs: budget.leaseMs,
     now: engine.clock(),
@@ -107,6 +110,15 @@ async function reserve(engine: Engine, call: Call, plan: Parameters<typeof hold>
   })
   if (grant.expired.length > 0) await reportExpired(engine, grant.expired)
   return grant
+}
+
+/** What its usage record says should nobody settle it. */
+function factsOf(
+  { requestId, kind, stream }: Call,
+  { candidate: { route, model }, quote }: { candidate: Candidate; quote: Quote },
+): CallFacts {
+  const { type: provider, name, local } = route
+  return { requestId, provider, route: name, local, model, kind, stream, price: quote.source }
 }
 
 /** Soft pools refuse only when nothing is left; hard ones hold all that the call may cost. */

@@ -11,6 +11,7 @@ import type { Admitted } from './admit.js'
 import { type Call, type CallHold, infoOf } from './call.js'
 import type { Charge } from './charge.js'
 import type { Engine } from './engine.js'
+import { reportFound } from './expired.js'
 
 /** How a call ended. */
 export interface Ending {
@@ -73,6 +74,7 @@ async function write(engine: Engine, held: CallHold, charge: Charge, records: Ca
   const settlement = await (isFree
     ? budgets.release(held.id, records)
     : budgets.settle(held.id, charge.amount, records))
+  if (settlement.reversal !== undefined) await reportFound(engine, settlement)
   if (records.usage !== undefined && budgets.persists?.includes('usage') !== true) await usage.record([records.usage])
   if (records.audit !== undefined && engine.audit !== null) {
     const persisted = budgets.persists?.includes('audit') === true
