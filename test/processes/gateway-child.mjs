@@ -1,16 +1,17 @@
-// A gateway on SQLite in a process of its own, from the built packages: node gateway-child.mjs FILE
+// A gateway on SQLite in a process of its own, from the built packages: node gateway-child.mjs FILE [TOKENS] [PROVIDER]
 import { createServer } from 'node:http'
 import { createGateway } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
 import { sqlStorage } from '@hoosh/sql'
 import Database from 'libsql'
 
+const [, , file, tokens = '1000000', baseUrl] = process.argv
 const gateway = createGateway({
-  providers: [{ type: 'demo' }],
-  pools: { 'user:*': { tokens: Number(process.argv[3] ?? 1_000_000) } },
+  providers: [baseUrl === undefined ? { type: 'demo' } : { type: 'openai', baseUrl }],
+  pools: { 'user:*': { tokens: Number(tokens) } },
   budget: { leaseMs: 1_000, renewMs: 300, sweepMs: 200 },
   audit: { key: 'a key of this test alone' },
-  storage: sqlStorage(new Database(process.argv[2])),
+  storage: sqlStorage(new Database(file)),
   migrate: true,
   logger: false,
 })

@@ -7,13 +7,13 @@ import { sqliteFile } from './sqlite.js'
 /** Where money is kept, for suites that run on each. */
 export const STORES: readonly {
   name: string
-  open(): Promise<{ storage: Partial<Storage>; remove(): Promise<void> }>
+  open(clock?: () => number): Promise<{ storage: Partial<Storage>; remove(): Promise<void> }>
 }[] = [
   { name: 'memory', open: async () => ({ storage: {}, remove: async () => {} }) },
   {
     name: 'SQLite',
-    async open() {
-      const sqlite = sqliteFile()
+    async open(clock = Date.now) {
+      const sqlite = sqliteFile({ clock })
       return { storage: await sqlite.open(), remove: () => sqlite.remove() }
     },
   },
@@ -33,7 +33,7 @@ export interface Till {
 
 export async function till(store: (typeof STORES)[number], options: HooshOptions = {}): Promise<Till> {
   const provider = await scriptedProvider()
-  const { storage, remove } = await store.open()
+  const { storage, remove } = await store.open(options.clock)
   const events: { type: string }[] = []
   const gateway = createGateway({
     providers: [{ type: 'openai', baseUrl: provider.url }],

@@ -153,17 +153,9 @@ async function oldestOpen(
 ): Promise<string | null> {
   const [row] = await statement<Row>(
     `select reservation from ${holds} as h where owner = ? and pool = ? and state = 'held' and phase = 'reserved'
-      and (held_tokens = ? or ?) and (held_nano_usd = ? or ?)
+      and held_tokens = ? and held_nano_usd = ?
       and not exists (select 1 from ${holds} as o where o.reservation = h.reservation and o.pool <> h.pool)
       order by since limit 1`,
-  )(
-    runner,
-    owner,
-    pool,
-    amount.tokens ?? 0,
-    amount.tokens === undefined ? 1 : 0,
-    amount.nanoUsd ?? 0,
-    amount.nanoUsd === undefined ? 1 : 0,
-  )
+  )(runner, owner, pool, amount.tokens ?? 0, amount.nanoUsd ?? 0)
   return row === undefined ? null : String(row.reservation)
 }

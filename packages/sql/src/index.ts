@@ -64,7 +64,8 @@ export function sqlStorage(
   })
   const queue = batches<Step>({
     run,
-    alone: () => false,
+    // It may move a pool to another window, whose account the steps beside it would not have read.
+    alone: ({ do: what }) => what === 'define',
     isGeneral: (error) =>
       error instanceof HooshError && error.code === 'store_unavailable' && dialect.isBusy(error.cause),
   })

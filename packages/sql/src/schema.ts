@@ -40,7 +40,8 @@ export function versionTable({ schema }: Tables): string {
 
 /**
  * A pool is what was last said of it, an account what it used and holds in one window. A row of `holds` is a reservation
- * in one pool and, once `entry` numbers it, its terminal entry too; what mends it later stands in `corrections`.
+ * in one pool and, once `entry` numbers it, its terminal entry too; what mends it later stands in `corrections`. Its first row
+ * says in `call` what its usage record will, should nobody settle it.
  */
 function ledger({ pools, accounts, holds, corrections }: Tables): string[] {
   return [
@@ -62,7 +63,7 @@ function ledger({ pools, accounts, holds, corrections }: Tables): string[] {
       corrected_tokens bigint, corrected_nano_usd bigint,
       output_tokens bigint not null, since bigint not null, lease_until bigint not null,
       entry bigint, ended_at bigint,
-      intent_id text, intent_at bigint
+      intent_id text, intent_at bigint, call text
     )`,
     `create unique index ${holds}_reservation on ${holds} (reservation, pool)`,
     `create index ${holds}_lease on ${holds} (lease_until, pool) where state = 'held'`,

@@ -43,13 +43,19 @@ export function usageTables(dialect: Dialect, { usage, totals }: Tables) {
 
 function totalsOf(records: readonly UsageRecord[]): unknown[][] {
   const rows = new Map<string, [key: unknown[], sums: [number, number, number, number]]>()
-  for (const { at, provider, route, model, user, pool, local, usage, nanoUsd } of records) {
+  for (const { at, provider, route, model, user, pool, local, usage, nanoUsd, reverses } of records) {
+    const sign = reverses === true ? -1 : 1
     const key = [new Date(at).toISOString().slice(0, 10), provider, route, model, user, pool, local ? 1 : 0]
     const name = JSON.stringify(key)
     const [, sums] = rows.get(name) ?? [key, [0, 0, 0, 0]]
     rows.set(name, [
       key,
-      [sums[0] + 1, sums[1] + promptTokens(usage), sums[2] + completionTokens(usage), sums[3] + nanoUsd],
+      [
+        sums[0] + sign,
+        sums[1] + sign * promptTokens(usage),
+        sums[2] + sign * completionTokens(usage),
+        sums[3] + sign * nanoUsd,
+      ],
     ])
   }
   return [...rows.values()].map(([key, sums]) => [...key, ...sums])

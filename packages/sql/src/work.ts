@@ -18,7 +18,7 @@ import {
 import type { AuditTables } from './audit-tables.js'
 import type { Outcome, RunSteps } from './batch.js'
 import type { Connection, Runner } from './connection.js'
-import { type Books, emptyBooks, type Held } from './ledger/books.js'
+import { type Books, emptyBooks, type Held, usageOf } from './ledger/books.js'
 import type { LedgerNeeds, Loader } from './ledger/load.js'
 import * as ledger from './ledger/steps.js'
 import type { TermsCodec } from './ledger/terms.js'
@@ -115,7 +115,11 @@ function decided(parts: WorkParts, books: Books, step: Exclude<Step, { do: 'link
 }
 
 function decide({ codec }: WorkParts, books: Books, step: Exclude<Step, { do: 'link' }>, beside: Beside): unknown {
-  const onLost = (held: Held) => void (held.intent !== null && beside.lost.push(held))
+  const onLost = (held: Held) => {
+    if (held.intent !== null) beside.lost.push(held)
+    const usage = usageOf(held)
+    if (usage !== null) beside.usage.push(usage)
+  }
   switch (step.do) {
     case 'reserve': {
       const isNew = !books.reservations.has(step.request.id)
@@ -157,8 +161,11 @@ function end(
 ) {
   const held = ledger.known(books, id)
   const decision = ending(held)
-  if (!decision.repeated) keep(records, beside)
-  return ledger.end(books, held, decision)
+  const settlement = ledger.end(books, held, decision)
+  if (decision.repeated) return settlement
+  if (settlement.reversal !== undefined) beside.usage.push(settlement.reversal)
+  keep(records, beside)
+  return settlement
 }
 
 function keep(records: CallRecords | undefined, { staged, usage }: Beside): void {

@@ -1,8 +1,7 @@
 import { budgetStoreCases, rateStoreCases } from '@hoosh/core/conformance'
+import { memoryBudgets, memoryRates } from '@hoosh/core/storage'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, it } from 'vitest'
-import { memoryRates } from '../../../packages/core/src/budget/memory-rates.js'
-import { memoryBudgets } from '../../../packages/core/src/budget/memory-store.js'
 
 describe('the ledger in memory', () => {
   it.each(budgetStoreCases)('$name', async ({ run }) => {

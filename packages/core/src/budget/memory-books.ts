@@ -1,4 +1,5 @@
 import type { Amount } from '../amount.js'
+import type { CallFacts, UsageRecord } from '../cost/store.js'
 import { HooshError } from '../errors.js'
 import type { Ending, Standing } from './ending.js'
 import { type Ring, ring } from './ring.js'
@@ -15,7 +16,7 @@ export interface Account extends Mutable<PoolState> {
 
 export interface Pool {
   readonly name: string
-  /** What the host's template said when the pool was last held in. */
+  /** What the host's template said when the pool was last held in, or the override that stood in for one. */
   template: PoolTerms | null
   /** Newest last; windows that are long over are dropped. */
   accounts: Account[]
@@ -32,6 +33,9 @@ export interface Held extends Mutable<Standing> {
   /** Output tokens of the first grant. */
   readonly outputTokens: number
   leaseUntil: number
+  readonly call: CallFacts | undefined
+  /** The usage record of a call that has expired. */
+  lost: UsageRecord | undefined
 }
 
 /** One step that ended or mended a reservation: an entry in each of its pools, made when somebody reads them. */
@@ -59,7 +63,7 @@ export interface Books {
   postingCount: number
 }
 
-/** Windows of a pool that are remembered although nothing is held in them: a clock may step back. */
+/** Windows of a pool that are remembered although they are over and nothing is held in them: a clock may step back. */
 const PAST_WINDOWS = 4
 
 export function emptyBooks(maxEnded: number, maxEntries: number): Books {
@@ -97,7 +101,7 @@ export function accountFor(books: Books, ask: PoolAsk, now: number): Account {
 /** Enters an account that `accountFor` has made; from here on it is the one account of its pool and window. */
 export function enterAccount(books: Books, account: Account, template: PoolTerms | null): Account {
   const { pool, terms, windowStart, windowEnd } = account
-  pool.template = template
+  pool.template = template ?? terms
   const known = pool.accounts.findLast((other) => other.windowStart === windowStart)
   if (known === account) return account
   for (const other of pool.accounts) other.terms = terms
@@ -107,7 +111,11 @@ export function enterAccount(books: Books, account: Account, template: PoolTerms
   }
   books.pools.set(pool.name, pool)
   const past = pool.accounts.length - PAST_WINDOWS + 1
-  const kept = pool.accounts.filter((other, at) => at >= past || other.held.tokens > 0 || other.held.nanoUsd > 0)
+  // One that is not over yet counts again as soon as the pool's terms ask for it.
+  const isOver = ({ windowEnd: end }: Account) => end !== null && end <= windowStart
+  const kept = pool.accounts.filter(
+    (other, at) => at >= past || !isOver(other) || other.held.tokens > 0 || other.held.nanoUsd > 0,
+  )
   pool.accounts = [...kept, account]
   return account
 }
@@ -210,6 +218,7 @@ export function reservationOf(held: Held): Reservation {
   return { id, owner, phase, state, holds, counted, leaseUntil }
 }
 
-export function expiredOf({ id, owner, phase, accounts, charged }: Held): ExpiredReservation {
-  return { id, owner, phase, pools: accounts.map(({ name }) => name), charged }
+export function expiredOf({ id, owner, phase, accounts, charged, lost }: Held): ExpiredReservation {
+  const pools = accounts.map(({ name }) => name)
+  return { id, owner, phase, pools, charged, ...(lost !== undefined && { usage: lost }) }
 }

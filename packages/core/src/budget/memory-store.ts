@@ -3,6 +3,7 @@ import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
 import { checkRepeated, countedBy, type Ending, expiryCharge, extended, notHeld, released, settled } from './ending.js'
 import { budgetExceeded, decide, type Granted } from './grant.js'
+import { lostUsage, reversalOf } from './lost.js'
 import type { Account, Books, Held } from './memory-books.js'
 import * as ledger from './memory-books.js'
 import type * as store from './store.js'
@@ -20,7 +21,7 @@ export interface MemoryBudgetOptions {
 /**
  * Budgets of one process, gone with it. Every operation answers at once, so two calls cannot meet inside of one.
  *
- * Pools are never forgotten (about 0.6 KB each); of a pool with windows the last four are known.
+ * Pools are never forgotten (about 0.6 KB each); of a pool with windows the last four are known, and those that still run.
  */
 export function memoryBudgets({ clock, maxEnded = 10_000, maxEntries = 10_000 }: MemoryBudgetOptions) {
   const books = ledger.emptyBooks(maxEnded, maxEntries)
@@ -90,6 +91,8 @@ function born(request: store.ReserveRequest, granted: Granted, accounts: readonl
     accounts,
     outputTokens: granted.outputTokens,
     leaseUntil,
+    call: request.call,
+    lost: undefined,
   }
 }
 
@@ -179,13 +182,16 @@ function end(books: Books, held: Held, ending: Ending, at: number): store.Settle
     if (ending.outcome === 'corrected') held.corrected = plus(held.charged, ending.charged)
     else ledger.close(books, held, ending.outcome, ending.charged)
   }
-  return { outcome: ending.outcome, overrun: ending.overrun, pools: held.accounts.map(ledger.stateOf) }
+  const settlement = { outcome: ending.outcome, overrun: ending.overrun, pools: held.accounts.map(ledger.stateOf) }
+  return held.lost === undefined ? settlement : { ...settlement, reversal: reversalOf(held.lost) }
 }
 
 function expireOne(books: Books, held: Held, onExpire: store.ExpirePolicy['onExpire'], at: number): void {
   const charged = expiryCharge(held, onExpire)
   ledger.post(books, held, { kind: 'expired', freed: held.held, charged, overrun: nothing }, at)
   ledger.close(books, held, 'expired', charged)
+  const { call, accounts } = held
+  if (call !== undefined) held.lost = lostUsage({ ...held, call, pools: accounts.map(({ name }) => name), at })
 }
 
 function expire(

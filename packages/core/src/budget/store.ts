@@ -1,6 +1,6 @@
 import type { Amount } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
-import type { UsageRecord } from '../cost/store.js'
+import type { CallFacts, UsageRecord } from '../cost/store.js'
 import type { Awaitable } from '../time.js'
 import type { PoolTerms } from './terms.js'
 
@@ -126,6 +126,8 @@ export interface ReserveRequest extends ExpirePolicy {
   /** Refuse if the owner has as many open reservations in phase `reserved`. */
   readonly maxOpen?: number
   readonly intent?: AuditRecord
+  /** What the usage record of the call says should nobody settle it; absent where it is no call. */
+  readonly call?: CallFacts
 }
 
 /** What is kept in the same step as the end of a hold. */
@@ -164,6 +166,8 @@ export interface Settlement {
   /** What was charged beyond the hold; after an expiry beyond what that charged, since the rest was given back. */
   readonly overrun: Amount
   readonly pools: readonly PoolState[]
+  /** Of a call that was told of as lost: the usage record that takes that one back, kept already by a store of usage. */
+  readonly reversal?: UsageRecord
 }
 
 /** The part of a reservation that one pool holds. */
@@ -192,6 +196,8 @@ export interface ExpiredReservation {
   readonly phase: 'reserved' | 'sent'
   readonly pools: readonly string[]
   readonly charged: Amount
+  /** The usage record of a call, kept already by a store of usage; absent where it was no call. */
+  readonly usage?: UsageRecord
 }
 
 /** What ended a reservation in one pool, or mended it. `amount` is what `used` changed by. */

@@ -272,4 +272,17 @@ export const budgetHoldCases: readonly BudgetCase[] = [
       await assertRefused('budget_exceeded', () => reserve(harness, store, 's', [unknown], 1))
     },
   },
+  {
+    name: 'where neither is left, what runs is judged by the terms it was held with',
+    async run(harness) {
+      const store = await harness.open()
+      await store.define('made', termsOf({ tokens: 10 }))
+      await reserve(harness, store, 'r', [{ name: 'made', terms: null }], 8)
+      await store.define('made', termsOf({ tokens: 20 }))
+      await store.define('made', null)
+      await assertRefused('budget_exceeded', () => store.extend('r', exactly(tokens(3))))
+      await store.extend('r', exactly(tokens(2)))
+      await assertRefused('unknown_pool', () => reserve(harness, store, 's', [{ name: 'made', terms: null }], 1))
+    },
+  },
 ]

@@ -12,6 +12,7 @@ import {
   race,
   refusal,
   reserve,
+  termsOf,
   tokens,
 } from './budget-harness.js'
 
@@ -188,6 +189,23 @@ export const budgetRaceCases: readonly BudgetCase[] = [
         lost,
         told.map(({ id }) => id),
       )
+    },
+  },
+  {
+    name: 'an override that goes at the moment of a reserve takes nothing from the window that counts again',
+    async run(harness) {
+      const store = await harness.open()
+      const hourly = pool('hourly', { tokens: 100 }, 'hour')
+      await reserve(harness, store, 'a', [hourly], 40)
+      await store.settle('a', tokens(40))
+      await store.define('hourly', termsOf({ tokens: 100 }, 'day'))
+      const outcomes = await race([
+        () => store.define('hourly', null),
+        () => reserve(harness, store, 'b', [hourly], 30),
+        () => reserve(harness, store, 'c', [hourly], 31),
+      ])
+      assert.deepEqual(outcomes, ['budget_exceeded', 'ok', 'ok'])
+      await assertTokens(harness, store, hourly, { used: 40, held: 30 })
     },
   },
 ]

@@ -76,7 +76,7 @@ export const budgetReadCases: readonly BudgetCase[] = [
     },
   },
   {
-    name: 'the oldest open reservation of an owner is found by its pool and exact amount',
+    name: 'the oldest open reservation of an owner is found by its pool and exact amount in both units',
     async run(harness) {
       const store = await harness.open()
       const wire = { phase: 'reserved' } as const
@@ -85,7 +85,10 @@ export const budgetReadCases: readonly BudgetCase[] = [
       await reserve(harness, store, 'bob', [ann], 10, { ...wire, owner: 'bob' })
       await reserve(harness, store, 'more', [ann], 11, wire)
       const sought = { owner: 'ann', pool: 'user:ann', amount: { tokens: 10 } }
+      const inBoth = { fixed: { tokens: 10, nanoUsd: 5 }, each: none, floor: 0, wish: 0, atMost: 0 }
+      await reserve(harness, store, 'both', [ann], 0, { ...wire, ask: inBoth })
       assert.equal(await store.find(sought), null)
+      assert.equal((await store.find({ ...sought, amount: { tokens: 10, nanoUsd: 5 } }))?.id, 'both')
       await reserve(harness, store, 'z-first', [ann], 10, wire)
       await harness.advance(1)
       await reserve(harness, store, 'a-second', [ann], 10, wire)

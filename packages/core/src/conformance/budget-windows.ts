@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { windowAt } from '../budget/window.js'
-import { assertTokens, type BudgetCase, pool, refusal, reserve, stateOf, tokens } from './budget-harness.js'
+import { assertTokens, type BudgetCase, pool, refusal, reserve, stateOf, termsOf, tokens } from './budget-harness.js'
 
 const everyHour = pool('hourly', { tokens: 100 }, { everyMs: 3_600_000 })
 
@@ -78,6 +78,23 @@ export const budgetWindowCases: readonly BudgetCase[] = [
       await reserve(harness, store, 's', [ann], 10, { now: years })
       await assertTokens(harness, store, ann, { used: 0, held: 20 })
       assert.equal((await stateOf(harness, store, ann)).windowEnd, null)
+    },
+  },
+  {
+    name: 'what a lifetime has used is not forgotten while an override divides it into hours',
+    async run(harness) {
+      const store = await harness.open()
+      const ann = pool('user:ann', { tokens: 100 })
+      await reserve(harness, store, 'r', [ann], 60)
+      await store.settle('r', tokens(60))
+      await store.define('user:ann', termsOf({ tokens: 10 }, 'hour'))
+      for (let hour = 0; hour < 10; hour += 1) {
+        await reserve(harness, store, `r${hour}`, [ann], 10)
+        await store.settle(`r${hour}`, tokens(10))
+        await harness.advance(3_600_000)
+      }
+      await store.define('user:ann', null)
+      await assertTokens(harness, store, ann, { used: 60, held: 0 })
     },
   },
 ]

@@ -1,6 +1,7 @@
 import { budgetEndingCases } from './budget-endings.js'
 import type { BudgetCase } from './budget-harness.js'
 import { budgetHoldCases } from './budget-holds.js'
+import { budgetLostCases } from './budget-lost.js'
 import { budgetRaceCases } from './budget-races.js'
 import { budgetReadCases } from './budget-reads.js'
 import { budgetWindowCases } from './budget-windows.js'
@@ -10,6 +11,7 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetHoldCases,
   ...budgetWindowCases,
   ...budgetEndingCases,
+  ...budgetLostCases,
   ...budgetRaceCases,
   ...budgetReadCases,
 ]

@@ -49,12 +49,14 @@ function recentIds(most: number): { isNew(id: string): boolean } {
 function add(rows: Map<string, Row>, record: UsageRecord): void {
   const day = Math.floor(record.at / DAY_MS)
   const key = `${day} ${groupOf(record)}`
-  const row = rows.get(key) ?? { ...emptyTotal(record), day }
-  if (row.requests === 0) rows.set(key, row)
-  row.requests += 1
-  row.promptTokens += promptTokens(record.usage)
-  row.completionTokens += completionTokens(record.usage)
-  row.nanoUsd += record.nanoUsd
+  const known = rows.get(key)
+  const row = known ?? { ...emptyTotal(record), day }
+  if (known === undefined) rows.set(key, row)
+  const sign = record.reverses === true ? -1 : 1
+  row.requests += sign
+  row.promptTokens += sign * promptTokens(record.usage)
+  row.completionTokens += sign * completionTokens(record.usage)
+  row.nanoUsd += sign * record.nanoUsd
 }
 
 function summed(rows: Iterable<Row>, filter: UsageFilter): UsageTotal[] {
@@ -66,8 +68,9 @@ function summed(rows: Iterable<Row>, filter: UsageFilter): UsageTotal[] {
     if (filter.user !== undefined && row.user !== filter.user) continue
     if (filter.pool !== undefined && row.pool !== filter.pool) continue
     const key = groupOf(row)
-    const total = totals.get(key) ?? emptyTotal(row)
-    if (total.requests === 0) totals.set(key, total)
+    const known = totals.get(key)
+    const total = known ?? emptyTotal(row)
+    if (known === undefined) totals.set(key, total)
     total.requests += row.requests
     total.promptTokens += row.promptTokens
     total.completionTokens += row.completionTokens

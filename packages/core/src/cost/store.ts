@@ -46,9 +46,19 @@ export interface UsageRecord {
   readonly nanoUsd: number
   /** Which table, version and rule priced it. */
   readonly price: string
-  readonly outcome: 'ok' | 'error' | 'aborted' | 'cutoff'
+  /** `lost`: nobody settled it in time, so it was charged what it held (see `reverses`). */
+  readonly outcome: 'ok' | 'error' | 'aborted' | 'cutoff' | 'lost'
+  /** 0 where it was lost. */
   readonly latencyMs: number
+  /** It takes back what the record of a lost call added, since the call was settled after all: totals go down by it. */
+  readonly reverses?: true
 }
+
+/** What is known of a call before it is sent. */
+export type CallFacts = Pick<
+  UsageRecord,
+  'requestId' | 'provider' | 'route' | 'local' | 'model' | 'kind' | 'stream' | 'price'
+>
 
 /** What a user's calls of one model on one route came to. Money is in nano-USD. */
 export interface UsageTotal {

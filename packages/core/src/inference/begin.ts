@@ -63,6 +63,7 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
   const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first)
   const holding = hold(engine, call, {
     asks,
+    candidate: first,
     quote: quoteFor(engine, asks, first)!,
     range,
     bound: promptBound(call.params, tokenFacts(first.route, first.model)),

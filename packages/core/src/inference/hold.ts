@@ -6,6 +6,7 @@ import { cancel } from '../cancel.js'
 import type { PromptBound } from '../context/estimate.js'
 import { eachOutput, promptCost } from '../cost/price.js'
 import { costFree, type Quote } from '../cost/prices.js'
+import type { CallFacts } from '../cost/store.js'
 import { HooshError } from '../errors.js'
 import type { Candidate } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
@@ -32,6 +33,16 @@ export function quoteFor(engine: Engine, asks: readonly PoolAsk[], candidate: Ca
   return refused ? null : costFree
 }
 
+/** What a hold is made from. */
+interface HoldPlan {
+  readonly asks: readonly PoolAsk[]
+  readonly candidate: Candidate
+  readonly quote: Quote
+  readonly range: OutputRange
+  readonly bound: PromptBound
+  readonly intent: AuditRecord | undefined
+}
+
 /**
  * Step 5: holds the prompt's upper bound and a granted range of output in every pool of the chain, atomically.
  *
@@ -54,15 +65,6 @@ export function hold(engine: Engine, call: Call, plan: HoldPlan): Awaitable<Call
   } catch (error) {
     return orExact(error)
   }
-}
-
-/** What a hold is made from. */
-interface HoldPlan {
-  readonly asks: readonly PoolAsk[]
-  readonly quote: Quote
-  readonly range: OutputRange
-  readonly bound: PromptBound
-  readonly intent: AuditRecord | undefined
 }
 
 /** With the prompt counted, where room is scarce. */
@@ -99,6 +101,7 @@ function reserve(engine: Engine, call: Call, plan: HoldPlan, ask: Ask): Awaitabl
     owner: call.caller.user,
     phase: 'sent',
     pools: plan.asks,
+    call: factsOf(call, plan),
     ask,
     leaseMs,
     now: engine.clock(),
@@ -113,6 +116,15 @@ type Writable<T> = { -readonly [Field in keyof T]: T[Field] }
 
 function reported(engine: Engine, grant: Grant): Awaitable<Grant> {
   return grant.expired.length === 0 ? grant : reportExpired(engine, grant.expired).then(() => grant)
+}
+
+/** What its usage record says should nobody settle it. */
+function factsOf(
+  { requestId, kind, stream }: Call,
+  { candidate: { route, model }, quote }: Pick<HoldPlan, 'candidate' | 'quote'>,
+): CallFacts {
+  const { type: provider, name, local } = route
+  return { requestId, provider, route: name, local, model, kind, stream, price: quote.source }
 }
 
 /** Soft pools refuse only when nothing is left; hard ones hold all that the call may cost. */

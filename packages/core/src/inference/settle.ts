@@ -13,6 +13,7 @@ import type { Admitted } from './admit.js'
 import { type Call, type CallHold, infoOf } from './call.js'
 import type { Charge } from './charge.js'
 import type { Engine } from './engine.js'
+import { reportFound } from './expired.js'
 
 /** How a call ended. */
 export interface Ending {
@@ -77,20 +78,21 @@ function write(engine: Engine, held: CallHold, charge: Charge, records: CallReco
   const { budgets } = engine.storage
   const ended = isFree(charge) ? budgets.release(held.id, records) : budgets.settle(held.id, charge.amount, records)
   const kept = (settlement: Settlement) => {
-    const keeping = keepBeside(engine, records)
+    const keeping = keepBeside(engine, records, settlement)
     return keeping === undefined ? settlement : keeping.then(() => settlement)
   }
   return ended instanceof Promise ? ended.then(kept) : kept(ended)
 }
 
 /** Keeps what the budget store has not kept in its own step; no promise where every store answers at once. */
-function keepBeside(engine: Engine, { usage, audit }: CallRecords): Promise<void> | undefined {
+function keepBeside(engine: Engine, { usage, audit }: CallRecords, settlement: Settlement): Promise<void> | undefined {
   const { persists = [] } = engine.storage.budgets
   let last: Promise<void> | undefined
   const inOrder = (step: () => Awaitable<void>) => {
     if (last === undefined) last = step() ?? undefined
     else last = last.then(step)
   }
+  if (settlement.reversal !== undefined) inOrder(() => reportFound(engine, settlement))
   if (usage !== undefined && !persists.includes('usage')) inOrder(() => engine.storage.usage.record([usage]))
   if (audit === undefined || engine.audit === null) return last
   const log = engine.audit

@@ -1,14 +1,17 @@
 import {
   type Amount,
+  type CallFacts,
   type Ending,
   type ExpiredReservation,
   type Hold,
   HooshError,
+  lostUsage,
   type PoolAsk,
   type PoolState,
   type PoolTerms,
   type Reservation,
   type Standing,
+  type UsageRecord,
   windowAt,
 } from '@hoosh/core/storage'
 
@@ -42,6 +45,8 @@ export interface Held extends Mutable<Standing> {
   readonly since: number
   /** The audit record that told of the call before it began, where it is kept here. */
   readonly intent: { readonly id: string; readonly at: number } | null
+  /** `CallFacts` as JSON, which is read only where the call is lost; null where it is no call. */
+  readonly call: string | null
   overrun: Amount
   leaseUntil: number
   endedAt: number | null
@@ -199,6 +204,15 @@ export function reservationOf(held: Held): Reservation {
   return { id, owner, phase, state, holds, counted, leaseUntil }
 }
 
-export function expiredOf({ id, owner, phase, accounts, charged }: Held): ExpiredReservation {
-  return { id, owner, phase, pools: accounts.map(({ pool }) => pool.name), charged }
+export function expiredOf(held: Held): ExpiredReservation {
+  const { id, owner, phase, accounts, charged } = held
+  const usage = usageOf(held)
+  return { id, owner, phase, pools: accounts.map(({ pool }) => pool.name), charged, ...(usage !== null && { usage }) }
+}
+
+/** The usage record of a call that has expired; null where it was no call. */
+export function usageOf(held: Held): UsageRecord | null {
+  if (held.call === null) return null
+  const pools = held.accounts.map(({ pool }) => pool.name)
+  return lostUsage({ ...held, pools, call: JSON.parse(held.call) as CallFacts, at: held.endedAt! })
 }

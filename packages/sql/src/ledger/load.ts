@@ -164,6 +164,7 @@ export function heldOf(id: string, parts: readonly Row[], accounts: readonly Acc
     leaseUntil: Number(row.lease_until),
     endedAt: numberOr(row.ended_at),
     intent: row.intent_id === null ? null : { id: String(row.intent_id), at: Number(row.intent_at) },
+    call: row.call === null ? null : String(row.call),
     entries: parts.flatMap(({ entry }) => (entry === null ? [] : [Number(entry)])),
   }
 }

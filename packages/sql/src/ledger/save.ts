@@ -43,6 +43,7 @@ const BIRTH: Columns = {
   since: 'integer',
   intent_id: 'text',
   intent_at: 'integer',
+  call: 'text',
 }
 const CORRECTION: Columns = {
   pool: 'text',
@@ -129,7 +130,7 @@ function rowsOf(held: Held): unknown[][] {
 
 /** KEY, STATE and BIRTH of each pool. */
 function bornRows(held: Held): unknown[][] {
-  const { accounts, owner, phase, outputTokens, since, intent } = held
+  const { accounts, owner, phase, outputTokens, since, intent, call } = held
   return rowsOf(held).map((row, place) => {
     row.push(
       place,
@@ -140,6 +141,7 @@ function bornRows(held: Held): unknown[][] {
       since,
       intent?.id ?? null,
       intent?.at ?? null,
+      place === 0 ? call : null,
     )
     return row
   })

@@ -20,6 +20,7 @@ import {
   type PoolTerms,
   plus,
   type ReserveRequest,
+  reversalOf,
   type Settlement,
 } from '@hoosh/core/storage'
 import {
@@ -35,6 +36,7 @@ import {
   post,
   type SameTerms,
   stateOf,
+  usageOf,
 } from './books.js'
 
 /** What a step tells of a hold that it ended for its lease. */
@@ -63,7 +65,7 @@ export function reserve(books: Books, request: ReserveRequest, sameTerms: SameTe
 }
 
 function born(books: Books, request: ReserveRequest, granted: Granted, accounts: readonly Account[]): Held {
-  const { intent } = request
+  const { intent, call } = request
   const held: Held = {
     id: request.id,
     owner: request.owner,
@@ -79,6 +81,7 @@ function born(books: Books, request: ReserveRequest, granted: Granted, accounts:
     leaseUntil: books.at + request.leaseMs,
     since: nextNumber(books),
     intent: intent === undefined ? null : { id: intent.id, at: intent.timestamp },
+    call: call === undefined ? null : JSON.stringify(call),
     endedAt: null,
     entries: [],
   }
@@ -198,7 +201,14 @@ export function end(books: Books, held: Held, ending: Ending): Settlement {
       close(books, held, ending.outcome, ending.charged)
     }
   }
-  return { outcome: ending.outcome, overrun: ending.overrun, pools: held.accounts.map((account) => stateOf(account)) }
+  const pools = held.accounts.map((account) => stateOf(account))
+  const lost = ending.outcome === 'corrected' ? usageOf(held) : null
+  return {
+    outcome: ending.outcome,
+    overrun: ending.overrun,
+    pools,
+    ...(lost !== null && { reversal: reversalOf(lost) }),
+  }
 }
 
 function expireOne(books: Books, held: Held, onExpire: ExpirePolicy['onExpire'], onLost: OnLost): void {

@@ -1,0 +1,42 @@
+import type { Amount } from '../amount.js'
+import type { CallFacts, UsageRecord } from '../cost/store.js'
+import { noUsage } from '../cost/usage.js'
+
+/** A hold of a call that has expired. */
+export interface LostCall {
+  readonly id: string
+  readonly owner: string
+  /** Held when it ended. */
+  readonly held: Amount
+  /** What its expiry charged. */
+  readonly charged: Amount
+  /** Output tokens of the first grant: the rest of the hold counts as prompt. */
+  readonly outputTokens: number
+  readonly pools: readonly string[]
+  readonly call: CallFacts
+  /** When it expired. */
+  readonly at: number
+}
+
+/** The usage record of a call that nobody has settled: it costs what its expiry charged, so that costs and pools agree. */
+export function lostUsage({ id, owner, held, charged, outputTokens, pools, call, at }: LostCall): UsageRecord {
+  const output = Math.max(0, charged.tokens - (held.tokens - outputTokens))
+  return {
+    ...call,
+    id: `${id}.lost`,
+    at,
+    user: owner,
+    pool: pools[0]!,
+    pools,
+    usage: { ...noUsage, input: charged.tokens - output, output },
+    source: 'unknown',
+    nanoUsd: charged.nanoUsd,
+    outcome: 'lost',
+    latencyMs: 0,
+  }
+}
+
+/** What takes such a record back when the call is settled after all: the settle brings its own. */
+export function reversalOf(lost: UsageRecord): UsageRecord {
+  return { ...lost, id: lost.id.replace(/\.lost$/, '.reversal'), reverses: true }
+}

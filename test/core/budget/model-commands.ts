@@ -1,0 +1,317 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Amount, Ask, BudgetStore, PoolAsk, PoolTerms } from '@hoosh/core/storage'
+import { HooshError } from '@hoosh/core/storage'
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import * as ledger from './model.js'
+
+/** A ledger under test: handles on it as several processes would have them, and what the host says of its pools. */
+export interface Real {
+  readonly handles: readonly BudgetStore[]
+  readonly clock: { now: number }
+  readonly templates: Record<string, PoolTerms | null>
+  /** In front of every name and id, so that runs may share a database. */
+  readonly run: string
+}
+
+const POOLS = ['lifetime', 'hourly', 'weekly'] as const
+export const IDS = Array.from({ length: 9 }, (_, number) => `r${number}`)
+const OWNERS = ['ann', 'bob'] as const
+const LEASE_MS = 60_000
+
+/** One call of a store, and what the model makes of it. `told` is what the store answered, for where it may choose. */
+interface Op {
+  readonly name: string
+  real(real: Real, store: BudgetStore): Promise<unknown>
+  model(model: ledger.Model, real: Real, told: unknown, isAlone: boolean): unknown
+}
+
+type Command = fc.AsyncCommand<ledger.Model, Real>
+
+const upTo = (most: Amount): fc.Arbitrary<Amount> =>
+  fc.tuple(fc.nat(most.tokens), fc.nat(most.nanoUsd)).map(([tokens, nanoUsd]) => ({ tokens, nanoUsd }))
+const amount = upTo({ tokens: 30, nanoUsd: 30 })
+const prompt = upTo({ tokens: 12, nanoUsd: 12 })
+const ask: fc.Arbitrary<Ask> = fc
+  .record({
+    fixed: prompt,
+    each: upTo({ tokens: 1, nanoUsd: 2 }),
+    floor: fc.nat(4),
+    wish: fc.nat(12),
+    atMost: fc.nat(24),
+    plenty: fc.option(prompt, { nil: undefined }),
+  })
+  .map(({ floor, wish, atMost, plenty, ...rest }) => {
+    const range = { floor: Math.min(floor, atMost), wish: Math.min(wish, atMost), atMost }
+    return { ...rest, ...range, ...(plenty !== undefined && { plenty }) }
+  })
+const terms: fc.Arbitrary<PoolTerms> = fc
+  .record({
+    capacity: fc.record({ tokens: fc.nat(90), nanoUsd: fc.nat(90) }, { requiredKeys: [] }),
+    window: fc.constantFrom<PoolTerms['window']>(null, 'hour', 'day', 'week', { everyMs: 90_000 }),
+  })
+  .map(({ capacity, window }) => ({ capacity: { ...capacity }, window, timeZone: 'UTC', unpriced: 'refuse' as const }))
+const pool = fc.constantFrom(...POOLS)
+const id = fc.constantFrom(...IDS)
+const onExpire = fc.constantFrom('charge' as const, 'counted' as const)
+
+const reserving: fc.Arbitrary<Op> = fc
+  .record({
+    id,
+    owner: fc.constantFrom(...OWNERS),
+    phase: fc.constantFrom('sent' as const, 'reserved' as const),
+    pools: fc.uniqueArray(pool, { minLength: 1, maxLength: 3 }),
+    ask,
+    leaseMs: fc.constantFrom(LEASE_MS, 1_000),
+    onExpire,
+    maxOpen: fc.constantFrom(undefined, 1, 2),
+  })
+  .map(({ pools, maxOpen, ...more }) => {
+    const request = (real: Real) => ({
+      ...more,
+      id: real.run + more.id,
+      owner: real.run + more.owner,
+      pools: pools.map((name) => askFor(real, name)),
+      now: real.clock.now,
+      ...(maxOpen !== undefined && { maxOpen }),
+    })
+    return {
+      name: `reserve(${JSON.stringify({ ...more, pools, maxOpen })})`,
+      real: async (real, store) => grantOf(await store.reserve(request(real))),
+      model: (model, real) => ledger.reserve(model, request(real)),
+    }
+  })
+
+const extending: fc.Arbitrary<Op> = fc.tuple(id, ask).map(([which, more]) => ({
+  name: `extend(${which}, ${JSON.stringify(more)})`,
+  real: async ({ run }, store) => grantOf(await store.extend(run + which, more)),
+  model: (model, { run }) => ledger.extend(model, run + which, more),
+}))
+
+const renewing: fc.Arbitrary<Op> = fc
+  .array(fc.record({ id, counted: amount }), { minLength: 1, maxLength: 3 })
+  .map((running) => {
+    const named = ({ run }: Real) => running.map((one) => ({ ...one, id: run + one.id }))
+    return {
+      name: `renew(${JSON.stringify(running)})`,
+      real: async (real, store) => await store.renew(named(real), LEASE_MS),
+      model: (model, real) => ledger.renew(model, named(real), LEASE_MS),
+    }
+  })
+
+const settling: fc.Arbitrary<Op> = fc.tuple(id, amount).map(([which, actual]) => ({
+  name: `settle(${which}, ${JSON.stringify(actual)})`,
+  real: async ({ run }, store) => settlementOf(await store.settle(run + which, actual)),
+  model: (model, { run }) => ledger.settle(model, run + which, actual),
+}))
+
+const releasing: fc.Arbitrary<Op> = id.map((which) => ({
+  name: `release(${which})`,
+  real: async ({ run }, store) => settlementOf(await store.release(run + which)),
+  model: (model, { run }) => ledger.release(model, run + which),
+}))
+
+/** Which of the overdue end first is the store's to choose; beside other calls it may also end fewer than it could. */
+const expiring: fc.Arbitrary<Op> = fc.record({ onExpire, limit: fc.integer({ min: 1, max: 4 }) }).map((policy) => ({
+  name: `expire(${JSON.stringify(policy)})`,
+  real: async (_real, store) => (await store.expire(policy)).map(({ id: ended }) => ended).sort(),
+  model(model, _real, told, isAlone) {
+    const overdue = [...model.reservations.keys()].filter((one) => ledger.isOverdue(model, one))
+    const ended = (told as string[]).filter((one) => overdue.includes(one)).slice(0, policy.limit)
+    for (const one of ended) ledger.expire(model, one, policy.onExpire)
+    return isAlone && ended.length < Math.min(overdue.length, policy.limit) ? overdue : ended
+  },
+}))
+
+const defining: fc.Arbitrary<Op> = fc.tuple(pool, fc.option(terms)).map(([name, override]) => ({
+  name: `define(${name}, ${JSON.stringify(override)})`,
+  real: async ({ run }, store) => void (await store.define(run + name, override)),
+  model(model, { run }) {
+    if (override === null) model.overrides.delete(run + name)
+    else model.overrides.set(run + name, override)
+  },
+}))
+
+const finding: fc.Arbitrary<Op> = fc
+  .tuple(fc.constantFrom(...OWNERS), pool, prompt, fc.boolean())
+  .map(([owner, name, sought, inTokens]) => ({
+    name: `find(${owner}, ${name}, ${JSON.stringify(inTokens ? { tokens: sought.tokens } : sought)})`,
+    real: async ({ run }, store) => {
+      const query = { owner: run + owner, pool: run + name, amount: inTokens ? { tokens: sought.tokens } : sought }
+      return (await store.find(query))?.id ?? null
+    },
+    model: (model, { run }) => {
+      return ledger.find(model, run + owner, run + name, inTokens ? { ...sought, nanoUsd: 0 } : sought)
+    },
+  }))
+
+/** Operations at once, each by one of the handles. */
+function together(ops: readonly { op: Op; handle: number }[]): Command {
+  return {
+    check: () => true,
+    toString: () => ops.map(({ op, handle }) => `${handle}: ${op.name}`).join(' | '),
+    async run(model, real) {
+      const { handles } = real
+      const done = await Promise.all(
+        ops.map(async ({ op, handle }) => ({ op, told: await outcomeOf(op, real, handles[handle % handles.length]!) })),
+      )
+      const seen = await observed(real, done.length)
+      const after = explanation(model, real, done, seen, done.length === 1)
+      if (after !== null) return void Object.assign(model, after)
+      const inTurn = structuredClone(model)
+      const expected = done.map(({ op, told }) => op.model(inTurn, real, told, done.length === 1))
+      expect(
+        { told: done.map(({ told }) => told), ...seen },
+        'no order explains this; in the order of the calls:',
+      ).toStrictEqual({
+        told: expected,
+        ...expectation(inTurn, real),
+      })
+    },
+  }
+}
+
+/** The model after the operations in some order that gives exactly these answers and leaves exactly this behind. */
+function explanation(
+  model: ledger.Model,
+  real: Real,
+  done: readonly { op: Op; told: unknown }[],
+  seen: object,
+  isAlone: boolean,
+): ledger.Model | null {
+  if (done.length === 0) return isDeepStrictEqual(expectation(model, real), seen) ? model : null
+  for (const [at, { op, told }] of done.entries()) {
+    const next = structuredClone(model)
+    if (!isDeepStrictEqual(op.model(next, real, told, isAlone), told)) continue
+    const found = explanation(next, real, done.toSpliced(at, 1), seen, isAlone)
+    if (found !== null) return found
+  }
+  return null
+}
+
+const moving: fc.Arbitrary<Command> = fc
+  .oneof(
+    { weight: 6, arbitrary: fc.constantFrom(1_000, 20_000, LEASE_MS, 90_000) },
+    { weight: 2, arbitrary: fc.constantFrom(3_600_000, 86_400_000, 7 * 86_400_000) },
+    { weight: 1, arbitrary: fc.constantFrom(-1, -30_000, -3_600_000) },
+  )
+  .map((ms) => ({
+    check: () => true,
+    toString: () => `advance(${ms})`,
+    async run(model, { clock }) {
+      clock.now += ms
+      model.now = clock.now
+    },
+  }))
+
+const templating: fc.Arbitrary<Command> = fc.tuple(pool, fc.option(terms)).map(([name, template]) => ({
+  check: () => true,
+  toString: () => `template(${name}, ${JSON.stringify(template)})`,
+  async run(_model, { templates }) {
+    templates[name] = template
+  },
+}))
+
+const op = fc.oneof(
+  { weight: 6, arbitrary: reserving },
+  { weight: 2, arbitrary: extending },
+  { weight: 2, arbitrary: renewing },
+  { weight: 4, arbitrary: settling },
+  { weight: 2, arbitrary: releasing },
+  { weight: 2, arbitrary: expiring },
+  { weight: 2, arbitrary: defining },
+  { weight: 1, arbitrary: finding },
+)
+const atOnce = fc.array(fc.record({ op, handle: fc.nat(1) }), { minLength: 1, maxLength: 4 }).map(together)
+
+/** Every command there is, in the shares that a ledger sees. */
+export const commands = fc.commands([atOnce, atOnce, atOnce, atOnce, moving, moving, templating], {
+  maxCommands: 40,
+  size: 'max',
+})
+
+function askFor({ run, templates }: Real, name: string): PoolAsk {
+  return { name: run + name, terms: templates[name] ?? null }
+}
+
+async function outcomeOf(operation: Op, real: Real, store: BudgetStore): Promise<unknown> {
+  try {
+    return await operation.real(real, store)
+  } catch (thrown) {
+    if (thrown instanceof HooshError) return { refused: thrown.code }
+    throw thrown
+  }
+}
+
+function grantOf({
+  outputTokens: output,
+  held,
+  leaseUntil,
+  pools,
+  expired,
+}: Awaited<ReturnType<BudgetStore['reserve']>>) {
+  return { output, held, leaseUntil, pools: pools.map(figuresOf), expired: expired.map((late) => late.id).sort() }
+}
+
+function settlementOf({ outcome, overrun, pools }: Awaited<ReturnType<BudgetStore['settle']>>) {
+  return { outcome, overrun, pools: pools.map(figuresOf) }
+}
+
+function figuresOf({
+  name,
+  windowStart: start,
+  used,
+  held,
+}: {
+  name: string
+  windowStart: number
+  used: Amount
+  held: Amount
+}) {
+  return { name, start, used, held }
+}
+
+/** All that can be read of the ledger: accounts of now, entries, reservations. */
+async function observed({ handles, clock, templates, run }: Real, turn: number) {
+  const store = handles[turn % handles.length]!
+  const asks = POOLS.map((name) => ({ name: run + name, terms: templates[name] ?? FREE }))
+  const accounts = (await store.read(asks, clock.now)).map((state) => ({ ...figuresOf(state), terms: state.terms }))
+  const entries = []
+  for (const name of POOLS) entries.push(...(await store.entries(run + name, { limit: 1_000 })))
+  const reservations = []
+  for (const name of IDS) reservations.push(await store.find({ id: run + name }))
+  return { accounts, entries: entries.map(postedOf).sort(inOrder), reservations }
+}
+
+function expectation(model: ledger.Model, { clock, templates, run }: Real): Awaited<ReturnType<typeof observed>> {
+  const accounts = POOLS.map((pool) => {
+    const name = run + pool
+    const terms = model.overrides.get(name) ?? templates[pool] ?? FREE
+    const start = ledger.windowStart(terms.window, clock.now)
+    return { name, start, ...ledger.figures(model, name, start), terms }
+  })
+  const reservations = IDS.map((name) => {
+    const held = model.reservations.get(run + name)
+    if (held === undefined) return null
+    const { id: reservation, owner, phase, state, counted, leaseUntil } = held
+    const holds = [...held.windows].map(([where, windowStart]) => ({ pool: where, windowStart, amount: held.held }))
+    return { id: reservation, owner, phase, state, holds, counted, leaseUntil }
+  })
+  return { accounts, entries: [...model.entries].sort(inOrder), reservations }
+}
+
+const FREE: PoolTerms = { capacity: {}, window: null, timeZone: 'UTC', unpriced: 'refuse' }
+
+function postedOf({
+  reservation,
+  pool: name,
+  windowStart,
+  kind,
+  amount: posted,
+  overrun,
+}: Awaited<ReturnType<BudgetStore['entries']>>[number]): ledger.Posted {
+  return { reservation, pool: name, start: windowStart, kind, amount: posted, overrun }
+}
+
+const keyOf = ({ reservation, pool: name, kind }: ledger.Posted) => `${reservation} ${name} ${kind}`
+const inOrder = (a: ledger.Posted, b: ledger.Posted) => (keyOf(a) < keyOf(b) ? -1 : 1)

@@ -1,0 +1,23 @@
+// Brings a database up to date in a process of its own, as soon as FILE.go is there: node migrate-child.mjs FILE
+import { existsSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { sqlStorage } from '@hoosh/sql'
+import Database from 'libsql'
+
+const storage = sqlStorage(new Database(process.argv[2]))
+console.log('ready')
+while (!existsSync(`${process.argv[2]}.go`)) await pause(1)
+await storage.open({ migrate: true })
+await storage.budgets.reserve({
+  id: `r${process.pid}`,
+  owner: 'ann',
+  phase: 'sent',
+  pools: [
+    { name: 'user:ann', terms: { capacity: { tokens: 100 }, window: null, timeZone: 'UTC', unpriced: 'refuse' } },
+  ],
+  ask: { fixed: { tokens: 1, nanoUsd: 0 }, each: { tokens: 0, nanoUsd: 0 }, floor: 0, wish: 0, atMost: 0 },
+  leaseMs: 60_000,
+  now: Date.now(),
+  onExpire: 'charge',
+})
+await storage.close()
