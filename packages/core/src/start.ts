@@ -82,7 +82,7 @@ export async function start(
     clock,
     ids,
     listModels: modelLister(router, clock),
-    outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family).count,
+    outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family),
     mayScrape: scraper(settings.metrics.token),
   }
   await audit?.start()

@@ -148,7 +148,13 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
     askUsage: call.stream && facts.streamOptions,
   })
   const wanted = Math.min(range.callerLimit ?? Infinity, range.routeLimit ?? Infinity, range.modelLimit ?? Infinity)
-  return { candidate, quote, limitedByBudget: limit !== null && limit < wanted, request }
+  return {
+    candidate,
+    quote,
+    limit: limit ?? range.callerLimit ?? Infinity,
+    limitedByBudget: limit !== null && limit < wanted,
+    request,
+  }
 }
 
 /** The end of every call that has begun, whatever became of it. */

@@ -62,7 +62,8 @@ function garbage(): HooshError {
 async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAnswer): Promise<GatewayReply> {
   const { call, held } = begun
   const { candidate } = tried
-  const countOutput = () => engine.outputCounter(candidate.model, candidate.route)(answerText(answer.bytes))
+  const countOutput = async () =>
+    (await engine.outputCounter(candidate.model, candidate.route)).count(answerText(answer.bytes))
   const reported = believable(answer, call)
   const charge = await chargeOf(held, {
     reported,

@@ -264,8 +264,10 @@ async function makeRoom(r: Relay, event: Buffer, read: StreamEvent, text: string
   if ((r.tally.isCounting || !scarce) && (await extend(r, r.tally.weigh(read, text))))
     return deliverWaiting(r, event, read, text)
   if (!r.tally.isCounting) {
-    const counter = r.engine.outputCounter(r.tried.candidate.model, r.tried.candidate.route)
-    r.tally.startCounting(counter)
+    const { candidate, limit } = r.tried
+    const counter = await r.engine.outputCounter(candidate.model, candidate.route)
+    if (r.ended) return
+    r.tally.startCounting(counter, limit)
     held.counted = r.tally.atMost
     const weight = r.tally.weigh(read, text)
     if (r.tally.atMost + weight <= held.granted || (await extend(r, weight)))

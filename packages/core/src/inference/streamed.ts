@@ -62,14 +62,14 @@ async function stream(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
 async function chargeFor(
   engine: Engine,
   { held }: Begun,
-  { candidate }: Try,
+  { candidate, limit }: Try,
   { end, reported, tally }: Relayed,
 ): Promise<Charge> {
   return chargeOf(held, {
     reported: reported !== null && completionTokens(reported.usage) === 0 && tally.atMost > 0 ? null : reported,
     whole: end.how === 'whole',
-    countOutput() {
-      tally.startCounting(engine.outputCounter(candidate.model, candidate.route))
+    async countOutput() {
+      tally.startCounting(await engine.outputCounter(candidate.model, candidate.route), limit)
       return tally.atMost
     },
   })
