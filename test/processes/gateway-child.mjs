@@ -1,4 +1,4 @@
-// A gateway on SQLite in a process of its own, from the built packages: node gateway-child.mjs FILE
+// A gateway on SQLite in a process of its own, from the built packages: node gateway-child.mjs FILE [OPTIONS as JSON]
 import { createServer } from 'node:http'
 import { createGateway } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
@@ -7,13 +7,18 @@ import Database from 'libsql'
 
 const gateway = createGateway({
   providers: [{ type: 'demo' }],
-  pools: { 'user:*': { tokens: Number(process.argv[3] ?? 1_000_000) } },
+  pools: { 'user:*': { tokens: 1_000_000 } },
   budget: { leaseMs: 1_000, renewMs: 300, sweepMs: 200 },
   audit: { key: 'a key of this test alone' },
   storage: sqlStorage(new Database(process.argv[2])),
   migrate: true,
   logger: false,
+  ...JSON.parse(process.argv[3] ?? '{}'),
 })
-const identify = () => ({ user: 'ann', pool: 'user:ann', roles: ['admin'] })
+const identify = ({ headers }) => ({
+  user: headers['x-user'] ?? 'ann',
+  pool: (headers['x-pools'] ?? 'user:ann').split(','),
+  roles: ['admin'],
+})
 const server = createServer(toNodeHandler(gateway, { identify }))
 server.listen(0, '127.0.0.1', () => console.log(server.address().port))
