@@ -56,7 +56,7 @@ export async function hold(
   if (!scarce) grant = await generous(engine, call, plan, plenty)
   if (grant === null) {
     promptTokens = await bound.exact()
-    const ask = askOf(engine, range, promptAmount(promptTokens, quote), quote, plenty)
+    const ask = askOf(engine, range, promptAmount(promptTokens, quote), eachAmount(quote, promptTokens), plenty)
     grant = await reserve(engine, call, plan, ask)
     const isGenerous = grant.held.tokens === plenty.tokens + grant.outputTokens
     if (isGenerous) promptTokens = bound.plenty
@@ -72,7 +72,7 @@ export async function hold(
     counted: 0,
     spent: nothing,
     attempts: 0,
-    couldGive: grant.outputTokens + affordable(grant, quote),
+    couldGive: grant.outputTokens + affordable(grant, eachAmount(quote, promptTokens)),
     cut: new AbortController(),
   }
 }
@@ -85,7 +85,8 @@ async function generous(
 ): Promise<Grant | null> {
   const unaffordable = { tokens: MORE_THAN_ANY, nanoUsd: plenty.nanoUsd === 0 ? 0 : MORE_THAN_ANY }
   try {
-    return await reserve(engine, call, plan, askOf(engine, plan.range, unaffordable, plan.quote, plenty))
+    const each = eachAmount(plan.quote, plenty.tokens)
+    return await reserve(engine, call, plan, askOf(engine, plan.range, unaffordable, each, plenty))
   } catch (error) {
     if (error instanceof HooshError && error.code === 'budget_exceeded') return null
     throw error
@@ -110,12 +111,16 @@ async function reserve(engine: Engine, call: Call, plan: Parameters<typeof hold>
 }
 
 /** Soft pools refuse only when nothing is left; hard ones hold all that the call may cost. */
-function askOf(engine: Engine, range: OutputRange, fixed: Amount, quote: Quote, plenty: Amount): Ask {
-  const each = { tokens: 1, nanoUsd: eachOutput(quote) }
+function askOf(engine: Engine, range: OutputRange, fixed: Amount, each: Amount, plenty: Amount): Ask {
   const { wish, atMost } = range
   if (engine.settings.budget.enforcement === 'soft')
     return { fixed: nothing, each, floor: Math.min(1, atMost), wish, atMost }
   return { fixed, each, floor: range.floor, wish, atMost, plenty }
+}
+
+/** One output token after a prompt of at most so many tokens. */
+function eachAmount(quote: Quote, promptTokens: number): Amount {
+  return { tokens: 1, nanoUsd: eachOutput(quote, promptTokens) }
 }
 
 export function promptAmount(tokens: number, quote: Quote): Amount {
@@ -123,12 +128,11 @@ export function promptAmount(tokens: number, quote: Quote): Amount {
 }
 
 /** Output tokens that the pools of a grant still pay for; infinite where none caps a unit that costs. */
-function affordable(grant: Grant, quote: Quote): number {
+function affordable(grant: Grant, { nanoUsd }: Amount): number {
   const left = tightestLeft(grant.pools)
-  const each = eachOutput(quote)
   return Math.min(
     left.tokens ?? Infinity,
-    each === 0 || left.nanoUsd === undefined ? Infinity : Math.floor(left.nanoUsd / each),
+    nanoUsd === 0 || left.nanoUsd === undefined ? Infinity : Math.floor(left.nanoUsd / nanoUsd),
   )
 }
 
@@ -140,7 +144,7 @@ function affordable(grant: Grant, quote: Quote): number {
 export async function holdForAttempt(engine: Engine, held: CallHold, quote: Quote): Promise<boolean> {
   const own = plus(promptAmount(held.promptTokens, quote), {
     tokens: held.granted,
-    nanoUsd: held.granted * eachOutput(quote),
+    nanoUsd: held.granted * eachOutput(quote, held.promptTokens),
   })
   const need = plus(held.spent, own)
   const more = {
@@ -159,7 +163,7 @@ export async function holdMoreOutput(
   held: CallHold,
   range: { floor: number; wish: number },
 ): Promise<boolean> {
-  const each = { tokens: 1, nanoUsd: eachOutput(held.quote) }
+  const each = eachAmount(held.quote, held.promptTokens)
   return extendHold(engine, held, { fixed: nothing, each, floor: range.floor, wish: range.wish, atMost: range.wish })
 }
 
