@@ -3,19 +3,18 @@ import { demoTokens } from './demo-tokens.js'
 import type { TokenFacts } from './token-facts.js'
 import { loadedTokenizer, loadTokenizer, type Tokenizer } from './tokenizer.js'
 
-/** Counts the output of a stream as it comes. */
+/** Counts the output of an answer; its figures are not below the provider's. */
 export interface OutputCounter {
-  /** Tokens of the text of one event, or of what several delivered: at least 1, and not below the provider's figure. */
+  /** Tokens of the text of one event, at least 1. */
   count(text: string): number
+  /** Tokens of all that was delivered so far, however much: a few milliseconds at a time. */
+  countAll(text: string): Awaitable<number>
   /** The count is a guess from bytes: up to three times the truth for prose. */
   readonly isEstimate: boolean
 }
 
-const byDemo: OutputCounter = { count: (text) => Math.max(1, demoTokens(text)), isEstimate: false }
-const byBytes: OutputCounter = {
-  count: (text) => Math.max(1, Math.ceil(Buffer.byteLength(text) / 2)),
-  isEstimate: true,
-}
+const byDemo = counterOf(demoTokens, false)
+const byBytes = counterOf((text) => Math.ceil(Buffer.byteLength(text) / 2), true)
 
 /**
  * A counter for a model's family: its tokenizer, which the first use of an encoding loads; without one a token for
@@ -30,6 +29,10 @@ export function outputCounter(family: TokenFacts['family']): Awaitable<OutputCou
   return tokenizer === null ? loadTokenizer(family).then(byTokenizer) : byTokenizer(tokenizer)
 }
 
-function byTokenizer(tokenizer: Tokenizer): OutputCounter {
-  return { count: (text) => Math.max(1, tokenizer.count(text)), isEstimate: false }
+function counterOf(count: (text: string) => number, isEstimate: boolean): OutputCounter {
+  return { count: (text) => Math.max(1, count(text)), countAll: count, isEstimate }
+}
+
+function byTokenizer({ count, countAll }: Tokenizer): OutputCounter {
+  return { ...counterOf(count, false), countAll: (text) => countAll([text]) }
 }

@@ -17,11 +17,13 @@ export interface OutputTally {
    * From here on counts; what came so far is counted at once. An estimate is not believed beyond `limit`, what the
    * provider was told not to pass, as an honest answer would end by it; more events than that are.
    */
-  startCounting(counter: OutputCounter, limit: number): void
+  startCounting(counter: OutputCounter, limit: number): Promise<void>
 }
 
 const CONTENT = '"delta":{"content":"'
 const FIRST_ROOM = 1_024
+/** Text that is kept to be counted, bytes: more than any model says in one answer. What is beyond counts as its bytes. */
+const MOST_KEPT = 1_048_576
 
 export function outputTally(): OutputTally {
   let bound = 0
@@ -31,8 +33,14 @@ export function outputTally(): OutputTally {
   let counter: OutputCounter | null = null
   let kept: Buffer | null = null
   let used = 0
+  let beyond = 0
+  let starting: Promise<void> | null = null
   const keep = (escaped: string) => {
     const needed = used + escaped.length
+    if (needed > MOST_KEPT) {
+      beyond += escaped.length
+      return
+    }
     if (kept === null || needed > kept.length) {
       const larger = Buffer.allocUnsafe(Math.max(FIRST_ROOM, needed * 2))
       kept?.copy(larger, 0, 0, used)
@@ -42,6 +50,13 @@ export function outputTally(): OutputTally {
   }
   /** Of so many events and tokens. */
   const counted = (inEvents: number, tokens: number) => Math.max(inEvents, Math.min(tokens, most))
+  const start = async (by: OutputCounter, limit: number) => {
+    estimate = beyond + (kept === null ? 0 : await by.countAll(unescaped(kept.toString('utf8', 0, used))))
+    if (by.isEstimate) most = limit
+    bound = counted(events, estimate)
+    kept = null
+    counter = by
+  }
   return {
     weigh(event, text) {
       if (event.atMostTokens === 0 || counter === null) return event.atMostTokens
@@ -66,12 +81,8 @@ export function outputTally(): OutputTally {
       return counter !== null
     },
     startCounting(by, limit) {
-      if (counter !== null) return
-      counter = by
-      if (by.isEstimate) most = limit
-      estimate = kept === null ? 0 : by.count(unescaped(kept.toString('utf8', 0, used)))
-      bound = counted(events, estimate)
-      kept = null
+      starting ??= start(by, limit)
+      return starting
     },
   }
 }

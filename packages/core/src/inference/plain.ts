@@ -63,7 +63,7 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   const { call, held } = begun
   const { candidate } = tried
   const countOutput = async () =>
-    (await engine.outputCounter(candidate.model, candidate.route)).count(answerText(answer.bytes))
+    (await engine.outputCounter(candidate.model, candidate.route)).countAll(answerText(answer.bytes))
   const reported = believable(answer, call)
   const charge = await chargeOf(held, {
     reported,

@@ -266,8 +266,8 @@ async function makeRoom(r: Relay, event: Buffer, read: StreamEvent, text: string
   if (!r.tally.isCounting) {
     const { candidate, limit } = r.tried
     const counter = await r.engine.outputCounter(candidate.model, candidate.route)
+    await r.tally.startCounting(counter, limit)
     if (r.ended) return
-    r.tally.startCounting(counter, limit)
     held.counted = r.tally.atMost
     const weight = r.tally.weigh(read, text)
     if (r.tally.atMost + weight <= held.granted || (await extend(r, weight)))

@@ -69,7 +69,7 @@ async function chargeFor(
     reported: reported !== null && completionTokens(reported.usage) === 0 && tally.atMost > 0 ? null : reported,
     whole: end.how === 'whole',
     async countOutput() {
-      tally.startCounting(await engine.outputCounter(candidate.model, candidate.route), limit)
+      await tally.startCounting(await engine.outputCounter(candidate.model, candidate.route), limit)
       return tally.atMost
     },
   })
