@@ -43,6 +43,8 @@ export type Charged =
   | 'the prompt'
   /** Nobody says: the prompt, and the output that was counted. */
   | { readonly counted: number }
+  /** Part of a plain answer has come: the prompt's bound, and the tokens of what has come, but no more than was held. */
+  | 'what came'
   /** A claim that cannot be true: what was held. */
   | 'the hold'
 
@@ -106,6 +108,14 @@ const finished: Ending[] = [
 
 const left: Ending[] = [
   {
+    name: 'aborted in the middle of a plain answer',
+    script: { fault: 'hang', faultAfter: 60 },
+    charged: 'what came',
+    outcome: 'aborted',
+    leaves: 'at once',
+    only: 'plain',
+  },
+  {
     name: 'aborted before the head',
     script: { fault: 'hang-before-head' },
     charged: 'the prompt',
@@ -166,6 +176,27 @@ const failedAfter: Ending[] = (['reset', 'eof', 'half-event', 'error-event', 'ha
   ...(fault === 'hang' && { isImpatient: true }),
 }))
 
+const failedWithin: Ending[] = (['reset', 'eof', 'hang', 'garbage'] as const)
+  .flatMap((fault): Ending[] => {
+    const ending = {
+      charged: 'what came',
+      outcome: 'error',
+      only: 'plain',
+      ...(fault === 'hang' && { isImpatient: true }),
+    } as const
+    return [
+      { ...ending, name: `${fault} at the begin of a plain answer`, script: { fault, faultAfter: 60 } },
+      // So late that half of its text has come.
+      {
+        ...ending,
+        name: `${fault} in the middle of a plain answer`,
+        script: { tokens: 60, fault, faultAfter: 250 },
+        needsOutput: true,
+      },
+    ]
+  })
+  .filter(({ script, needsOutput }) => script.fault !== 'garbage' || needsOutput !== true)
+
 const limited: Ending[] = [
   {
     name: 'limited by the pool',
@@ -196,4 +227,11 @@ const limited: Ending[] = [
   },
 ]
 
-export const ENDINGS: readonly Ending[] = [...finished, ...left, ...failedBefore, ...failedAfter, ...limited]
+export const ENDINGS: readonly Ending[] = [
+  ...finished,
+  ...left,
+  ...failedBefore,
+  ...failedAfter,
+  ...failedWithin,
+  ...limited,
+]

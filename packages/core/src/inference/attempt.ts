@@ -1,4 +1,5 @@
 import { plus } from '../amount.js'
+import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply, UpstreamRequest } from '../providers/provider.js'
@@ -56,7 +57,8 @@ export async function attempt<Received>(
         engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
       return { tried, received: result as Received }
     }
-    noteFailure(engine, call, held, tried, result)
+    if (result.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, result))
+    noteFailure(engine, call, tried, result)
     if (held.cut.signal.aborted) throw held.cut.signal.reason
     if (!result.retryable) throw result.error
     failures.push(result.error)
@@ -118,9 +120,17 @@ async function mayTry(engine: Engine, held: CallHold, tried: Try, failures: Hoos
   return held.attempts === 0 && tried.quote === held.quote ? true : holdForAttempt(engine, held, tried.quote)
 }
 
-function noteFailure(engine: Engine, call: Call, held: CallHold, tried: Try, failure: UpstreamFailure): void {
+/** What a failed attempt may be billed as: the prompt's bound, and what had come of the answer, counted. */
+async function billable(engine: Engine, held: CallHold, { candidate, quote }: Try, failure: UpstreamFailure) {
+  const prompt = promptAmount(held.promptTokens, quote)
+  if (failure.received === undefined) return prompt
+  const counter = await engine.outputCounter(candidate.model, candidate.route)
+  const output = Math.min(held.granted, await counter.countAll(failure.received.toString('utf8')))
+  return plus(prompt, { tokens: output, nanoUsd: output * eachOutput(quote, held.promptTokens) })
+}
+
+function noteFailure(engine: Engine, call: Call, tried: Try, failure: UpstreamFailure): void {
   const { route, model } = tried.candidate
-  if (failure.mayBill) held.spent = plus(held.spent, promptAmount(held.promptTokens, tried.quote))
   if (failure.blameless) recordNeither(route.circuit)
   else if (recordFailure(route.circuit, engine.clock())) {
     engine.events.emit({ type: 'route.health', route: route.name, healthy: false })

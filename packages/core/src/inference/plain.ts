@@ -42,7 +42,7 @@ async function receive(reply: UpstreamReply, _tried: Try, signal: AbortSignal): 
   if (isFailure(bytes)) return bytes
   const found = findUsage(bytes)
   if (found !== null) return { bytes, found }
-  return looksLikeAnswer(bytes) ? { bytes, found: null } : brokenOff(garbage())
+  return looksLikeAnswer(bytes) ? { bytes, found: null } : brokenOff(garbage(), { received: bytes })
 }
 
 /** Without a usage object only reading all of it tells an answer from an error that came with status 200. */
