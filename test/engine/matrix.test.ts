@@ -1,3 +1,4 @@
+import type { Amount } from '@hoosh/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ROUTES } from '../../packages/core/src/routes/all.js'
 import { CLAIM, ENDINGS, type Ending, MAX_TOKENS, PAID_ROUTES, type PaidRoute } from '../support/matrix.js'
@@ -49,7 +50,7 @@ async function check(store: StoreKind, { path, stream, ending }: Cell): Promise<
   })
 
   const { used, held } = await counter.settled()
-  const expected = ending.charged === 'what came' ? used : chargeOf(ending, route, counter)
+  const expected = chargeOf(ending, route, counter, used)
   expect({ used, held }).toEqual({ used: expected, held: { tokens: 0, nanoUsd: 0 } })
   if (ending.charged === 'what came') expect(outputIn(used, route)).toBeLessThanOrEqual(route.speaks ? MAX_TOKENS : 0)
   const isFree = expected.tokens === 0
@@ -108,7 +109,7 @@ async function made(
 }
 
 /** Output tokens in a charge of the prompt's bytes and some output. */
-function outputIn(used: { tokens: number; nanoUsd: number }, { prompt }: PaidRoute): number {
+function outputIn(used: Amount, { prompt }: PaidRoute): number {
   const output = used.tokens - prompt.bytes
   expect(used.nanoUsd).toBe(nanoUsdOf(prompt.bytes, output))
   return output
@@ -126,7 +127,8 @@ async function logOf(counter: Till, requestId: string) {
   return log
 }
 
-function chargeOf({ charged }: Ending, { prompt, speaks }: PaidRoute, { provider }: Till) {
+function chargeOf({ charged }: Ending, { prompt, speaks }: PaidRoute, { provider }: Till, used: Amount): Amount {
+  if (charged === 'what came') return used
   if (charged === 'nothing') return { tokens: 0, nanoUsd: 0 }
   if (charged === 'the bill') return billed(provider.bill)
   if (charged === 'the prompt') return { tokens: prompt.bytes, nanoUsd: nanoUsdOf(prompt.bytes, 0) }
