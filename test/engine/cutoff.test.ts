@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { streamed, words } from '../support/answers.js'
 import { ask, MEMORY, nanoUsdOf, PROMPT, type Till, till } from '../support/money.js'
 
 /** What the prompt of `ask` is held as where there is no tokenizer: its bytes, and the template of an open model. */
@@ -11,29 +12,11 @@ const open = async (tokens: number): Promise<Till> => {
   return counter
 }
 
-/** A streamed answer, taken apart. */
-async function streamed(counter: Till, more: Record<string, unknown> = {}) {
-  const text = await (await counter.call(ask({ stream: true, ...more }))).text()
-  const events = text.split('\n\n').filter((event) => event !== '')
-  const chunks = events
-    .filter((event) => event.startsWith('data: {'))
-    .map((event) => JSON.parse(event.slice('data: '.length)))
-  const choices = chunks.flatMap((chunk) => chunk.choices ?? [])
-  return {
-    events,
-    said: choices.map(({ delta }) => delta.content ?? '').join(''),
-    finishes: choices.map(({ finish_reason }) => finish_reason).filter((reason) => reason !== null),
-    usage: chunks.map(({ usage }) => usage).filter((usage) => usage != null),
-  }
-}
-
-const words = (text: string) => text.split(' ').filter((word) => word !== '').length
-
 // Stands first: no tokenizer has been loaded in this process.
 it('an honest stream that empties its pool ends with its last token, though nothing was counted at its begin', async () => {
   const counter = await open(1_500)
   counter.provider.script({ tokens: 3_000 })
-  const { said, finishes } = await streamed(counter)
+  const { said, finishes } = await streamed(counter, ask())
   expect(counter.provider.requests[0]!.body).toMatchObject({ max_tokens: 1_500 - PROMPT.bytes })
   expect(words(said)).toBe(1_500 - PROMPT.bytes)
   expect(finishes).toEqual(['length'])
@@ -49,7 +32,7 @@ it.each([
 ])('an honest stream of a model %s takes all that a nearly empty pool has', async (_, model, prompt) => {
   const counter = await open(prompt + 100)
   counter.provider.script({ tokens: 150 })
-  const { said, finishes } = await streamed(counter, { model })
+  const { said, finishes } = await streamed(counter, ask({ model }))
   expect([words(said), finishes]).toEqual([100, ['length']])
   expect(await counter.pool()).toMatchObject({
     used: { tokens: counter.provider.bill.totalTokens },
@@ -57,8 +40,6 @@ it.each([
   })
   expect(counter.events.map(({ type }) => type)).not.toContain('budget.cutoff')
 })
-
-const FACTS = /^: hoosh (\{.*\})$/
 
 describe.each([false, true])(
   'a provider that ignores its limit on a nearly empty pool (usage asked for: %s)',
@@ -72,7 +53,7 @@ describe.each([false, true])(
       const cap = PROMPT.counted + 60
       const counter = await open(cap)
       counter.provider.script({ ...script, honoursLimit: false })
-      const { events, finishes, usage } = await streamed(counter, { max_tokens: 500, ...asking })
+      const { finishes, usage, facts } = await streamed(counter, ask({ max_tokens: 500, ...asking }))
       await counter.provider.requests[0]!.aborted
       const { used, held } = await counter.pool()
       expect(held).toEqual({ tokens: 0, nanoUsd: 0 })
@@ -93,8 +74,7 @@ describe.each([false, true])(
             ]
           : [],
       )
-      expect(events.at(-1)).toBe('data: [DONE]')
-      expect(JSON.parse(FACTS.exec(events.at(-2)!)![1]!)).toMatchObject({
+      expect(facts).toMatchObject({
         cost_micro_usd: used.nanoUsd / 1_000,
         budget_remaining: cap - used.tokens,
         limited_by: 'budget',
@@ -108,8 +88,8 @@ describe.each([false, true])(
 it('a stream whose tokens nobody here can count is ended by its events, each of which is one at least', async () => {
   const counter = await open(BY_BYTES + 60)
   counter.provider.script({ tokens: 1_000, honoursLimit: false })
-  const { said, finishes, events } = await streamed(counter, { model: UNKNOWN })
-  expect([words(said), finishes, events.at(-1)]).toEqual([60, ['length'], 'data: [DONE]'])
+  const { said, finishes, isDone } = await streamed(counter, ask({ model: UNKNOWN }))
+  expect([words(said), finishes, isDone]).toEqual([60, ['length'], true])
   expect(await counter.pool()).toMatchObject({ used: { tokens: BY_BYTES + 60 }, held: { tokens: 0 } })
 })
 

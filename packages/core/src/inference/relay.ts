@@ -32,6 +32,8 @@ export interface Relayed {
   readonly tally: OutputTally
   /** The first event that was a delta, for the name and id of what we add. */
   readonly sample: string | null
+  /** The limit that we gave the provider, rather than the caller's, has ended the answer. */
+  readonly isLimited: boolean
 }
 
 interface Relay {
@@ -49,12 +51,15 @@ interface Relay {
   isBusy: boolean
   upstreamEnd: HooshError | 'end' | null
   finished: boolean
+  isLimited: boolean
   reported: ReportedUsage | null
   sample: string | null
   lastWriteAt: number
   end(end: RelayEnd): void
   ended: boolean
 }
+
+const SAYS_LENGTH = /"finish_reason"\s*:\s*"length"/
 
 /** Silence after which a comment keeps proxies from closing the connection, ms. */
 const PING_AFTER_MS = 15_000
@@ -80,6 +85,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
       isBusy: false,
       upstreamEnd: null,
       finished: false,
+      isLimited: false,
       reported: null,
       sample: null,
       lastWriteAt: engine.clock(),
@@ -90,7 +96,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
         held.cut.signal.removeEventListener('abort', aborted)
         begun.running.ping = undefined
         held.counted = r.tally.atMost
-        resolve({ end, reported: r.reported, tally: r.tally, sample: r.sample })
+        resolve({ end, reported: r.reported, tally: r.tally, sample: r.sample, isLimited: r.isLimited })
       },
     }
     const aborted = () => {
@@ -191,7 +197,10 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
     const own = r.tried.candidate.route.provider.redact(event.toString('utf8'))
     return end(r, { how: 'broken', error, event: own })
   }
-  if (read.finishes) r.finished = true
+  if (read.finishes) {
+    r.finished = true
+    r.isLimited = r.tried.limitedByBudget && SAYS_LENGTH.test(text)
+  }
   if (read.reported !== null) r.reported = r.reported === null ? read.reported : largerUsage(r.reported, read.reported)
   if (read.atMostTokens > 0) {
     r.sample ??= text

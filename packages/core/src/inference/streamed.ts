@@ -115,7 +115,7 @@ async function lastWords(
     budget_remaining: left?.tokens,
     budget_remaining_usd: left?.nanoUsd === undefined ? undefined : left.nanoUsd / 1e9,
     cache: 'MISS',
-    limited_by: end.how === 'cutoff' ? 'budget' : undefined,
+    limited_by: end.how === 'cutoff' || relayed.isLimited ? 'budget' : undefined,
   }
   const comment = `: hoosh {"cost_micro_usd":${microUsd(charge.amount.nanoUsd)},${JSON.stringify(facts).slice(1)}\n\n`
   await sink.write(`${cut}${comment}data: [DONE]\n\n`)
