@@ -197,3 +197,14 @@ describe('soft enforcement', () => {
     expect(await refused.json()).toMatchObject({ error: { code: 'budget_exceeded', available: 0 } })
   })
 })
+
+it.each(['zero', 'negative', 'fractional', 'two-frames'] as const)(
+  'an event with nothing but usage (%s) is none of a caller that has not asked for it',
+  async (claim) => {
+    const counter = await open({ pools: { 'user:*': { tokens: 10_000 } } })
+    counter.provider.script({ usage: claim })
+    const { usage, events, isDone } = await streamed(counter, ask())
+    expect([usage, isDone]).toEqual([[], true])
+    expect(events.filter((event) => event.includes('"choices":[]'))).toEqual([])
+  },
+)

@@ -219,11 +219,8 @@ function deliverDelta(r: Relay, weight: number, text: string): void {
 }
 
 function forward(r: Relay, event: Buffer, read: StreamEvent): void {
-  if (read.kind !== 'usage' || read.usageAt < 0) return void r.out.push(event)
-  if (!r.wantsUsage) {
-    if (!read.onlyUsage) r.out.push(event)
-    return
-  }
+  if (read.kind === 'usage' && read.onlyUsage && !r.wantsUsage) return
+  if (read.kind !== 'usage' || read.usageAt < 0 || !r.wantsUsage) return void r.out.push(event)
   const { candidate, quote } = r.tried
   const fields = costFields(costOf(r.reported!.usage, quote) + r.begun.held.spent.nanoUsd, candidate.route.type, false)
   r.out.push(event.subarray(0, read.usageAt), Buffer.from(fields), event.subarray(read.usageAt))
