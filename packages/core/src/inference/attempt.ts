@@ -64,7 +64,7 @@ export async function attempt<Received>(
     failures.push(result.error)
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
   }
-  throw lastWord(call, failures, waitMs, held)
+  throw lastWord(call, failures, waitMs)
 }
 
 async function sendAndReceive<Received>(
@@ -143,7 +143,7 @@ function noteFailure(engine: Engine, call: Call, tried: Try, failure: UpstreamFa
 }
 
 /** What the caller is told when every candidate has failed. */
-function lastWord(call: Call, failures: readonly HooshError[], waitMs: number, held: CallHold): HooshError {
+function lastWord(call: Call, failures: readonly HooshError[], waitMs: number): HooshError {
   const last = failures[failures.length - 1]
   if (last === undefined) {
     return new HooshError('providers_unavailable', {
@@ -151,12 +151,7 @@ function lastWord(call: Call, failures: readonly HooshError[], waitMs: number, h
     })
   }
   const retryAfterMs = waitMs === Infinity ? last.details.retryAfterMs : waitMs
-  const billed = held.spent.tokens > 0
-  const details = {
-    ...last.details,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(billed ? { retryable: false } : {}),
-  }
+  const details = { ...last.details, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   if (failures.every(({ status }) => status === 429)) {
     const code = last.code === 'rate_limit_exceeded' ? 'rate_limit_exceeded' : 'provider_rate_limited'
     return new HooshError(code, { message: last.message, details, cause: last })

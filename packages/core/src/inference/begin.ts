@@ -168,6 +168,16 @@ export async function finish(engine: Engine, begun: Begun, ending: Ending): Prom
   }
 }
 
+/** The error of a call that may have been billed: a client that repeats it may pay twice. */
+function saidOnce({ spent }: CallHold, error: HooshError): HooshError {
+  if (spent.tokens === 0) return error
+  return new HooshError(error.code, {
+    message: error.message,
+    details: { ...error.details, retryable: false },
+    cause: error.cause,
+  })
+}
+
 /** A call that ended without an answer. */
 export async function finishFailed(
   engine: Engine,
@@ -175,7 +185,7 @@ export async function finishFailed(
   thrown: unknown,
   charge: Charge = chargeOfNothing(begun.held),
 ): Promise<HooshError> {
-  const error = asHooshError(thrown)
+  const error = saidOnce(begun.held, asHooshError(thrown))
   const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
   await finish(engine, begun, { outcome, candidate: begun.admitted.candidates[0]!, charge, error })
   return error
