@@ -34,6 +34,7 @@ export interface Begun {
  */
 export async function begin(engine: Engine, call: Call): Promise<Begun> {
   let admitted: Admitted | undefined
+  engine.running.arrive()
   try {
     admitted = await admit(engine, call)
     await engine.settings.hooks?.beforeCall?.(infoOf(call))
@@ -43,6 +44,8 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     const error = asHooshError(thrown)
     await noteRefusal(engine, call, error)
     throw error
+  } finally {
+    engine.running.arrived()
   }
 }
 
