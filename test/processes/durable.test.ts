@@ -8,10 +8,10 @@ const script = new URL('../processes/gateway-child.mjs', import.meta.url)
 const headers = { 'content-type': 'application/json' }
 
 /** A gateway of its own process on a file that this one can read as well. */
-const start = async (...args: string[]) => {
+const start = async (options: object = {}) => {
   const sqlite = sqliteFile()
   onTestFinished(() => sqlite.remove())
-  const started = await child(script, [sqlite.file, '1000000', ...args])
+  const started = await child(script, [sqlite.file, JSON.stringify(options)])
   onTestFinished(() => killed(started.process))
   const url = `http://127.0.0.1:${started.line}/v1`
   const post = (path: string, body: object) =>
@@ -45,7 +45,7 @@ it('when a provider hears of a call, its hold and its intent are on disk', async
   const provider = await scriptedProvider()
   onTestFinished(() => provider.close())
   provider.hold()
-  const { sqlite, post, kill } = await start(provider.url)
+  const { sqlite, post, kill } = await start({ providers: [{ type: 'openai', baseUrl: provider.url }] })
   const calls = Array.from({ length: 20 }, () => post('chat/completions', ask({ max_tokens: 50 })).catch(() => null))
   await provider.received(10)
   await kill()

@@ -1,20 +1,24 @@
-// A gateway on SQLite in a process of its own, from the built packages: node gateway-child.mjs FILE [TOKENS] [PROVIDER]
+// A gateway on SQLite in a process of its own, from the built packages: node gateway-child.mjs FILE [OPTIONS as JSON]
 import { createServer } from 'node:http'
 import { createGateway } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
 import { sqlStorage } from '@hoosh/sql'
 import Database from 'libsql'
 
-const [, , file, tokens = '1000000', baseUrl] = process.argv
 const gateway = createGateway({
-  providers: [baseUrl === undefined ? { type: 'demo' } : { type: 'openai', baseUrl }],
-  pools: { 'user:*': { tokens: Number(tokens) } },
+  providers: [{ type: 'demo' }],
+  pools: { 'user:*': { tokens: 1_000_000 } },
   budget: { leaseMs: 1_000, renewMs: 300, sweepMs: 200 },
   audit: { key: 'a key of this test alone' },
-  storage: sqlStorage(new Database(file)),
+  storage: sqlStorage(new Database(process.argv[2])),
   migrate: true,
   logger: false,
+  ...JSON.parse(process.argv[3] ?? '{}'),
 })
-const identify = () => ({ user: 'ann', pool: 'user:ann', roles: ['admin'] })
+const identify = ({ headers }) => ({
+  user: headers['x-user'] ?? 'ann',
+  pool: (headers['x-pools'] ?? 'user:ann').split(','),
+  roles: ['admin'],
+})
 const server = createServer(toNodeHandler(gateway, { identify }))
 server.listen(0, '127.0.0.1', () => console.log(server.address().port))

@@ -82,7 +82,7 @@ export async function start(
     clock,
     ids,
     listModels: modelLister(router, clock),
-    outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family).count,
+    outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family),
     mayScrape: scraper(settings.metrics.token),
   }
   await audit?.start()
@@ -163,15 +163,14 @@ async function sweep(engine: Engine): Promise<void> {
 
 async function close(engine: Engine, routes: readonly Route[], stop: () => void, timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
+  engine.running.close()
   const tooLate = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs)
   })
   await Promise.race([engine.running.idle(), tooLate])
   clearTimeout(timer)
-  if (engine.running.size > 0) {
-    engine.running.cutAll(new HooshError('shutting_down'))
-    await engine.running.idle()
-  }
+  engine.running.cutAll(new HooshError('shutting_down'))
+  await engine.running.idle()
   stop()
   await engine.retries.close()
   await engine.audit?.close()

@@ -55,8 +55,9 @@ function zoneOf(name: string): Zone {
 
 /** Whether the runtime's time zone data has this name. */
 export function isTimeZone(name: string): boolean {
+  if (name === 'UTC') return true
   try {
-    offsetsOf(name)
+    zoneOf(name) // remembered, since a host whose \`pools\` is a function asks with each call
     return true
   } catch {
     return false

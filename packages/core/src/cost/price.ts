@@ -30,9 +30,9 @@ export function costOf(usage: TokenUsage, quote: Quote): number {
 /**
  * Nano-USD of one output token of the dearest class, rounded up: an upper bound of any token of the answer.
  *
- * @param prompt upper bound of the prompt's tokens, for prices that rise with it; without it the highest price counts
+ * @param prompt upper bound of the prompt's tokens, for prices that rise with it
  */
-export function eachOutput(quote: Quote, prompt = Infinity): number {
+export function eachOutput(quote: Quote, prompt: number): number {
   let most = dearestOutput(quote)
   for (const tier of quote.tiers) if (prompt > tier.above) most = Math.max(most, dearestOutput(tier))
   return Math.ceil(most / PER)

@@ -1,5 +1,6 @@
 import { plus } from '../amount.js'
 import type { CancelSignal } from '../cancel.js'
+import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply, UpstreamRequest } from '../providers/provider.js'
@@ -17,6 +18,8 @@ const MINUTE_MS = 60_000
 export interface Try {
   readonly candidate: Candidate
   readonly quote: Quote
+  /** Output tokens per choice that the provider was told not to pass; infinite where it was told nothing. */
+  readonly limit: number
   /** Our limit rather than the caller's is what the provider was told. */
   readonly limitedByBudget: boolean
   readonly request: Pick<UpstreamRequest, 'body' | 'params'>
@@ -58,13 +61,14 @@ export async function attempt<Received>(
         engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
       return { tried, received: result as Received }
     }
-    noteFailure(engine, call, held, tried, result)
+    if (result.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, result))
+    noteFailure(engine, call, tried, result)
     if (held.cut.aborted) throw held.cut.reason
     if (!result.retryable) throw result.error
     failures.push(result.error)
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
   }
-  throw lastWord(call, failures, waitMs, held)
+  throw lastWord(call, failures, waitMs)
 }
 
 async function sendAndReceive<Received>(
@@ -136,9 +140,17 @@ function isHeldFor(held: CallHold, tried: Try): boolean {
   return held.attempts === 0 && tried.quote === held.quote
 }
 
-function noteFailure(engine: Engine, call: Call, held: CallHold, tried: Try, failure: UpstreamFailure): void {
+/** What a failed attempt may be billed as: the prompt's bound, and what had come of the answer, counted. */
+async function billable(engine: Engine, held: CallHold, { candidate, quote }: Try, failure: UpstreamFailure) {
+  const prompt = promptAmount(held.promptTokens, quote)
+  if (failure.received === undefined) return prompt
+  const counter = await engine.outputCounter(candidate.model, candidate.route)
+  const output = Math.min(held.granted, await counter.countAll(failure.received.toString('utf8')))
+  return plus(prompt, { tokens: output, nanoUsd: output * eachOutput(quote, held.promptTokens) })
+}
+
+function noteFailure(engine: Engine, call: Call, tried: Try, failure: UpstreamFailure): void {
   const { route, model } = tried.candidate
-  if (failure.mayBill) held.spent = plus(held.spent, promptAmount(held.promptTokens, tried.quote))
   if (failure.blameless) recordNeither(route.circuit)
   else if (recordFailure(route.circuit, engine.clock())) {
     engine.events.emit({ type: 'route.health', route: route.name, healthy: false })
@@ -151,7 +163,7 @@ function noteFailure(engine: Engine, call: Call, held: CallHold, tried: Try, fai
 }
 
 /** What the caller is told when every candidate has failed. */
-function lastWord(call: Call, failures: readonly HooshError[], waitMs: number, held: CallHold): HooshError {
+function lastWord(call: Call, failures: readonly HooshError[], waitMs: number): HooshError {
   const last = failures[failures.length - 1]
   if (last === undefined) {
     return new HooshError('providers_unavailable', {
@@ -159,12 +171,7 @@ function lastWord(call: Call, failures: readonly HooshError[], waitMs: number, h
     })
   }
   const retryAfterMs = waitMs === Infinity ? last.details.retryAfterMs : waitMs
-  const billed = held.spent.tokens > 0
-  const details = {
-    ...last.details,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(billed ? { retryable: false } : {}),
-  }
+  const details = { ...last.details, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   if (failures.every(({ status }) => status === 429)) {
     const code = last.code === 'rate_limit_exceeded' ? 'rate_limit_exceeded' : 'provider_rate_limited'
     return new HooshError(code, { message: last.message, details, cause: last })

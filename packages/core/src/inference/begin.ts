@@ -35,6 +35,7 @@ export interface Begun {
  */
 export async function begin(engine: Engine, call: Call): Promise<Begun> {
   let admitted: Admitted | undefined
+  engine.running.arrive()
   try {
     const admitting = admit(engine, call)
     admitted = admitting instanceof Promise ? await admitting : admitting
@@ -46,6 +47,8 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     const error = asHooshError(thrown)
     await noteRefusal(engine, call, error)
     throw error
+  } finally {
+    engine.running.arrived()
   }
 }
 
@@ -156,7 +159,13 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
     askUsage: call.stream && facts.streamOptions,
   })
   const wanted = Math.min(range.callerLimit ?? Infinity, range.routeLimit ?? Infinity, range.modelLimit ?? Infinity)
-  return { candidate, quote, limitedByBudget: limit !== null && limit < wanted, request }
+  return {
+    candidate,
+    quote,
+    limit: limit ?? range.callerLimit ?? Infinity,
+    limitedByBudget: limit !== null && limit < wanted,
+    request,
+  }
 }
 
 /** The end of every call that has begun, whatever became of it. */
@@ -170,6 +179,16 @@ export async function finish(engine: Engine, begun: Begun, ending: Ending): Prom
   }
 }
 
+/** The error of a call that may have been billed: a client that repeats it may pay twice. */
+function saidOnce({ spent }: CallHold, error: HooshError): HooshError {
+  if (spent.tokens === 0) return error
+  return new HooshError(error.code, {
+    message: error.message,
+    details: { ...error.details, retryable: false },
+    cause: error.cause,
+  })
+}
+
 /** A call that ended without an answer. */
 export async function finishFailed(
   engine: Engine,
@@ -177,7 +196,7 @@ export async function finishFailed(
   thrown: unknown,
   charge: Charge = chargeOfNothing(begun.held),
 ): Promise<HooshError> {
-  const error = asHooshError(thrown)
+  const error = saidOnce(begun.held, asHooshError(thrown))
   const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
   await finish(engine, begun, { outcome, candidate: begun.admitted.candidates[0]!, charge, error })
   return error

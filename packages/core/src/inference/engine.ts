@@ -1,6 +1,7 @@
 import type { AuditLog } from '../audit/log.js'
 import type { PoolBook } from '../budget/pool-book.js'
 import type { Settings } from '../config/settings.js'
+import type { OutputCounter } from '../context/output-count.js'
 import type { PriceBook } from '../cost/prices.js'
 import type { EventBus } from '../observability/events.js'
 import type { Metrics } from '../observability/metrics.js'
@@ -9,7 +10,7 @@ import type { ListedModel } from '../routing/model-list.js'
 import type { Route } from '../routing/route.js'
 import type { Router } from '../routing/router.js'
 import type { Storage } from '../storage/storage.js'
-import type { Clock } from '../time.js'
+import type { Awaitable, Clock } from '../time.js'
 import type { Concurrency } from './concurrency.js'
 import type { RunningCalls } from './running.js'
 import type { SettleRetries } from './settle-retries.js'
@@ -36,5 +37,5 @@ export interface Engine {
   /** Models by name, as providers list them. */
   listModels(): Promise<ListedModel[]>
   /** How output of a model is counted: never fewer tokens than its provider counts. */
-  outputCounter(model: string, route: Route): (text: string) => number
+  outputCounter(model: string, route: Route): Awaitable<OutputCounter>
 }

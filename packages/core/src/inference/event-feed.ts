@@ -3,7 +3,7 @@ import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
 import { eventScanner } from './event-scanner.js'
 import { asBuffer, brokenOff } from './plain-answer.js'
-import { readEvent } from './stream-event.js'
+import { parseData, readEvent } from './stream-event.js'
 
 /** A provider's stream as whole SSE events. Holds them back until somebody is attached. */
 export interface EventFeed {
@@ -89,12 +89,18 @@ export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<Ev
       },
       end() {
         const rest = scanner.rest()
-        if (rest !== null) deliver([Buffer.concat([rest, Buffer.from('\n\n')])])
+        if (rest !== null && isWhole(rest)) deliver([Buffer.concat([rest, Buffer.from('\n\n')])])
         finish('end')
       },
       fail: finish,
     })
   })
+}
+
+/** Whether what stands behind the last blank line is an event all the same, or half of one. */
+function isWhole(rest: Buffer): boolean {
+  const text = rest.toString('latin1')
+  return readEvent(text).kind === 'done' || parseData(text) !== null
 }
 
 /** Whether an event says anything; comments and empty ones do not. */

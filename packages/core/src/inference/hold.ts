@@ -60,7 +60,8 @@ export function hold(engine: Engine, call: Call, plan: HoldPlan): Awaitable<Call
   }
   const heldFor = (grant: Grant) => callHold(call, plan, grant, plan.bound.plenty)
   try {
-    const granting = reserve(engine, call, plan, askOf(engine, plan.range, unaffordable, plan.quote, plenty))
+    const each = eachAmount(plan.quote, plenty.tokens)
+    const granting = reserve(engine, call, plan, askOf(engine, plan.range, unaffordable, each, plenty))
     return granting instanceof Promise ? granting.then(heldFor).catch(orExact) : heldFor(granting)
   } catch (error) {
     return orExact(error)
@@ -71,7 +72,7 @@ export function hold(engine: Engine, call: Call, plan: HoldPlan): Awaitable<Call
 async function exact(engine: Engine, call: Call, plan: HoldPlan, plenty: Amount): Promise<CallHold> {
   const { quote, range, bound } = plan
   const promptTokens = await bound.exact()
-  const ask = askOf(engine, range, promptAmount(promptTokens, quote), quote, plenty)
+  const ask = askOf(engine, range, promptAmount(promptTokens, quote), eachAmount(quote, promptTokens), plenty)
   const grant = await reserve(engine, call, plan, ask)
   const isGenerous = grant.held.tokens === plenty.tokens + grant.outputTokens
   engine.pools.noteScarce(call.pools, !isGenerous)
@@ -89,7 +90,7 @@ function callHold(call: Call, { quote, bound }: HoldPlan, grant: Grant, promptTo
     counted: 0,
     spent: nothing,
     attempts: 0,
-    couldGive: grant.outputTokens + affordable(grant, quote),
+    couldGive: grant.outputTokens + affordable(grant, eachAmount(quote, promptTokens)),
     cut: cancel(),
   }
 }
@@ -128,12 +129,16 @@ function factsOf(
 }
 
 /** Soft pools refuse only when nothing is left; hard ones hold all that the call may cost. */
-function askOf(engine: Engine, range: OutputRange, fixed: Amount, quote: Quote, plenty: Amount): Ask {
-  const each = { tokens: 1, nanoUsd: eachOutput(quote) }
+function askOf(engine: Engine, range: OutputRange, fixed: Amount, each: Amount, plenty: Amount): Ask {
   const { wish, atMost } = range
   if (engine.settings.budget.enforcement === 'soft')
     return { fixed: nothing, each, floor: Math.min(1, atMost), wish, atMost }
   return { fixed, each, floor: range.floor, wish, atMost, plenty }
+}
+
+/** One output token after a prompt of at most so many tokens. */
+function eachAmount(quote: Quote, promptTokens: number): Amount {
+  return { tokens: 1, nanoUsd: eachOutput(quote, promptTokens) }
 }
 
 export function promptAmount(tokens: number, quote: Quote): Amount {
@@ -141,12 +146,11 @@ export function promptAmount(tokens: number, quote: Quote): Amount {
 }
 
 /** Output tokens that the pools of a grant still pay for; infinite where none caps a unit that costs. */
-function affordable(grant: Grant, quote: Quote): number {
+function affordable(grant: Grant, { nanoUsd }: Amount): number {
   const left = tightestLeft(grant.pools)
-  const each = eachOutput(quote)
   return Math.min(
     left.tokens ?? Infinity,
-    each === 0 || left.nanoUsd === undefined ? Infinity : Math.floor(left.nanoUsd / each),
+    nanoUsd === 0 || left.nanoUsd === undefined ? Infinity : Math.floor(left.nanoUsd / nanoUsd),
   )
 }
 
@@ -158,7 +162,7 @@ function affordable(grant: Grant, quote: Quote): number {
 export async function holdForAttempt(engine: Engine, held: CallHold, quote: Quote): Promise<boolean> {
   const own = plus(promptAmount(held.promptTokens, quote), {
     tokens: held.granted,
-    nanoUsd: held.granted * eachOutput(quote),
+    nanoUsd: held.granted * eachOutput(quote, held.promptTokens),
   })
   const need = plus(held.spent, own)
   const more = {
@@ -177,7 +181,7 @@ export async function holdMoreOutput(
   held: CallHold,
   range: { floor: number; wish: number },
 ): Promise<boolean> {
-  const each = { tokens: 1, nanoUsd: eachOutput(held.quote) }
+  const each = eachAmount(held.quote, held.promptTokens)
   return extendHold(engine, held, { fixed: nothing, each, floor: range.floor, wish: range.wish, atMost: range.wish })
 }
 

@@ -1,3 +1,4 @@
+import type { OutputCounter } from '../context/output-count.js'
 import { deltaText, type StreamEvent } from './stream-event.js'
 
 /**
@@ -5,27 +6,40 @@ import { deltaText, type StreamEvent } from './stream-event.js'
  * asked to become a count; the text is kept until then, and after that each delta is counted as it comes.
  */
 export interface OutputTally {
-  /** Tokens of one more event: by bytes, or once counting by count; at least 1 where it has a delta. */
+  /** Tokens of one more event: by bytes, or once counting by count; at least 1 where it has text. */
   weigh(event: StreamEvent, text: string): number
   /** Adds an event that weighs this much. */
   add(tokens: number, event: StreamEvent, text: string): void
   /** Tokens so far: never fewer than the provider's, exact as far as the counter is. */
   readonly atMost: number
   readonly isCounting: boolean
-  /** From here on counts; what came so far is counted at once. */
-  startCounting(count: (text: string) => number): void
+  /**
+   * From here on counts; what came so far is counted at once. An estimate is not believed beyond `limit`, what the
+   * provider was told not to pass, as an honest answer would end by it; more events than that are.
+   */
+  startCounting(counter: OutputCounter, limit: number): Promise<void>
 }
 
 const FIRST_ROOM = 1_024
+/** Text that is kept to be counted, bytes: more than any model says in one answer. What is beyond counts as its bytes. */
+const MOST_KEPT = 1_048_576
 
 export function outputTally(): OutputTally {
   let bound = 0
   let events = 0
-  let count: ((text: string) => number) | null = null
+  let estimate = 0
+  let most = Infinity
+  let counter: OutputCounter | null = null
   let kept: Buffer | null = null
   let used = 0
+  let beyond = 0
+  let starting: Promise<void> | null = null
   const keep = (escaped: string) => {
     const needed = used + escaped.length
+    if (needed > MOST_KEPT) {
+      beyond += escaped.length
+      return
+    }
     if (kept === null || needed > kept.length) {
       const larger = Buffer.allocUnsafe(Math.max(FIRST_ROOM, needed * 2))
       kept?.copy(larger, 0, 0, used)
@@ -33,28 +47,41 @@ export function outputTally(): OutputTally {
     }
     used += kept.write(escaped, used, 'latin1')
   }
+  /** Of so many events and tokens. */
+  const counted = (inEvents: number, tokens: number) => Math.max(inEvents, Math.min(tokens, most))
+  const start = async (by: OutputCounter, limit: number) => {
+    estimate = beyond + (kept === null ? 0 : await by.countAll(unescaped(kept.toString('utf8', 0, used))))
+    if (by.isEstimate) most = limit
+    bound = counted(events, estimate)
+    kept = null
+    counter = by
+  }
   return {
     weigh(event, text) {
-      if (event.atMostTokens === 0) return 0
-      return count === null ? event.atMostTokens : Math.max(1, count(deltaText(text)))
+      if (event.atMostTokens === 0 || counter === null) return event.atMostTokens
+      const said = deltaText(text)
+      if (said === '') return 0
+      const tokens = counter.count(said)
+      return counter.isEstimate ? Math.max(0, counted(events + 1, estimate + tokens) - bound) : tokens
     },
     add(tokens, event, text) {
-      if (tokens === 0) return
       bound += tokens
+      if (counter !== null && !counter.isEstimate) return
+      const said = counter === null ? escapedText(event, text) : deltaText(text)
+      if (said === '') return // the role, which costs nothing
       events += 1
-      if (count === null) keep(escapedText(event, text))
+      if (counter === null) keep(said)
+      else estimate += counter.count(said)
     },
     get atMost() {
       return bound
     },
     get isCounting() {
-      return count !== null
+      return counter !== null
     },
-    startCounting(counter) {
-      if (count !== null) return
-      count = counter
-      bound = Math.max(events, kept === null ? 0 : counter(unescaped(kept.toString('utf8', 0, used))))
-      kept = null
+    startCounting(by, limit) {
+      starting ??= start(by, limit)
+      return starting
     },
   }
 }

@@ -47,7 +47,7 @@ async function receive(
   if (isFailure(bytes)) return bytes
   const found = findUsage(bytes)
   if (found !== null) return { bytes, found }
-  return looksLikeAnswer(bytes) ? { bytes, found: null } : brokenOff(garbage())
+  return looksLikeAnswer(bytes) ? { bytes, found: null } : brokenOff(garbage(), { received: bytes })
 }
 
 /** Without a usage object only reading all of it tells an answer from an error that came with status 200. */
@@ -67,7 +67,8 @@ function garbage(): HooshError {
 async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAnswer): Promise<GatewayReply> {
   const { call, held } = begun
   const { candidate } = tried
-  const countOutput = () => engine.outputCounter(candidate.model, candidate.route)(answerText(answer.bytes))
+  const countOutput = async () =>
+    (await engine.outputCounter(candidate.model, candidate.route)).countAll(answerText(answer.bytes))
   const reported = believable(answer, call)
   const charging = chargeOf(held, {
     reported,

@@ -33,6 +33,8 @@ export interface Relayed {
   readonly tally: OutputTally
   /** The first event that was a delta, for the name and id of what we add. */
   readonly sample: string | null
+  /** The limit that we gave the provider, rather than the caller's, has ended the answer. */
+  readonly isLimited: boolean
 }
 
 interface Relay {
@@ -50,12 +52,15 @@ interface Relay {
   isBusy: boolean
   upstreamEnd: HooshError | 'end' | null
   finished: boolean
+  isLimited: boolean
   reported: ReportedUsage | null
   sample: string | null
   lastWriteAt: number
   end(end: RelayEnd): void
   ended: boolean
 }
+
+const SAYS_LENGTH = /"finish_reason"\s*:\s*"length"/
 
 /** Silence after which a comment keeps proxies from closing the connection, ms. */
 const PING_AFTER_MS = 15_000
@@ -81,6 +86,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
       isBusy: false,
       upstreamEnd: null,
       finished: false,
+      isLimited: false,
       reported: null,
       sample: null,
       lastWriteAt: engine.clock(),
@@ -91,7 +97,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
         held.cut.removeEventListener('abort', aborted)
         begun.running.ping = undefined
         held.counted = r.tally.atMost
-        resolve({ end, reported: r.reported, tally: r.tally, sample: r.sample })
+        resolve({ end, reported: r.reported, tally: r.tally, sample: r.sample, isLimited: r.isLimited })
       },
     }
     const aborted = () => {
@@ -192,7 +198,10 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
     const own = r.tried.candidate.route.provider.redact(event.toString('utf8'))
     return end(r, { how: 'broken', error, event: own })
   }
-  if (read.finishes) r.finished = true
+  if (read.finishes) {
+    r.finished = true
+    r.isLimited = r.tried.limitedByBudget && SAYS_LENGTH.test(text)
+  }
   if (read.reported !== null) r.reported = r.reported === null ? read.reported : largerUsage(r.reported, read.reported)
   if (read.atMostTokens > 0) {
     r.sample ??= text
@@ -211,11 +220,8 @@ function deliverDelta(r: Relay, weight: number, read: StreamEvent, text: string)
 }
 
 function forward(r: Relay, event: Buffer, read: StreamEvent): void {
-  if (read.kind !== 'usage' || read.usageAt < 0) return void r.out.push(event)
-  if (!r.wantsUsage) {
-    if (!read.onlyUsage) r.out.push(event)
-    return
-  }
+  if (read.kind === 'usage' && read.onlyUsage && !r.wantsUsage) return
+  if (read.kind !== 'usage' || read.usageAt < 0 || !r.wantsUsage) return void r.out.push(event)
   const { candidate, quote } = r.tried
   const fields = costFields(costOf(r.reported!.usage, quote) + r.begun.held.spent.nanoUsd, candidate.route.type, false)
   r.out.push(event.subarray(0, read.usageAt), Buffer.from(fields), event.subarray(read.usageAt))
@@ -265,8 +271,10 @@ async function makeRoom(r: Relay, event: Buffer, read: StreamEvent, text: string
   if ((r.tally.isCounting || !scarce) && (await extend(r, r.tally.weigh(read, text))))
     return deliverWaiting(r, event, read, text)
   if (!r.tally.isCounting) {
-    const counter = r.engine.outputCounter(r.tried.candidate.model, r.tried.candidate.route)
-    r.tally.startCounting(counter)
+    const { candidate, limit } = r.tried
+    const counter = await r.engine.outputCounter(candidate.model, candidate.route)
+    await r.tally.startCounting(counter, limit)
+    if (r.ended) return
     held.counted = r.tally.atMost
     const weight = r.tally.weigh(read, text)
     if (r.tally.atMost + weight <= held.granted || (await extend(r, weight)))

@@ -5,18 +5,27 @@ import type { CallHold } from './call.js'
 
 /** Calls and host reservations whose holds this process keeps alive. */
 export interface RunningCalls {
+  /**
+   * A call that is on its way to its hold: the end waits for it too.
+   *
+   * @throws HooshError `shutting_down` once no more are taken
+   */
+  arrive(): void
+  /** It has got there, or was refused. */
+  arrived(): void
+  /** Takes no more calls. */
+  close(): void
   add(running: RunningCall): void
   /** A hold of the host's own: kept alive until then, and nothing to wait for at the end. */
   addReservation(running: RunningCall, until: number): void
   remove(running: RunningCall): void
-  readonly size: number
   /** One heartbeat for all of them; those whose hold is gone are cut off. */
   renew(renew: (running: { id: string; counted: Amount }[]) => Promise<string[]> | string[]): Promise<void>
   /** Writes a comment into every stream that has been silent for long. */
   ping(now: number): void
-  /** Resolves when nothing runs any more. */
+  /** Resolves when nothing runs any more, or is on its way. */
   idle(): Promise<void>
-  /** Ends everything that runs with this reason. */
+  /** Ends everything that runs with this reason; what is still on its way will end as soon as it runs. */
   cutAll(reason: HooshError): void
 }
 
@@ -33,18 +42,36 @@ export interface RunningCall {
 export function runningCalls(limits: { leaseMs: number; clock: () => number }): RunningCalls {
   const calls = new Set<RunningCall>()
   const reservations = new Map<RunningCall, number>()
+  let arriving = 0
+  let isClosed = false
+  let cutReason: HooshError | null = null
   let waiting: (() => void)[] = []
+  const isIdle = () => calls.size === 0 && (arriving === 0 || cutReason !== null)
+  const tellIdle = () => {
+    if (!isIdle()) return
+    for (const resolve of waiting) resolve()
+    waiting = []
+  }
   return {
-    add: (running) => void calls.add(running),
+    arrive() {
+      if (isClosed) throw new HooshError('shutting_down', { details: { retryAfterMs: 1_000 } })
+      arriving += 1
+    },
+    arrived() {
+      arriving -= 1
+      tellIdle()
+    },
+    close() {
+      isClosed = true
+    },
+    add(running) {
+      calls.add(running)
+      if (cutReason !== null) running.cut.abort(cutReason)
+    },
     addReservation: (running, until) => void reservations.set(running, until),
     remove(running) {
       reservations.delete(running)
-      if (!calls.delete(running) || calls.size > 0) return
-      for (const resolve of waiting) resolve()
-      waiting = []
-    },
-    get size() {
-      return calls.size
+      if (calls.delete(running)) tellIdle()
     },
     renew(renew) {
       const now = limits.clock()
@@ -54,8 +81,9 @@ export function runningCalls(limits: { leaseMs: number; clock: () => number }): 
     ping(now) {
       for (const call of calls) call.ping?.(now)
     },
-    idle: () => (calls.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    idle: () => (isIdle() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     cutAll(reason) {
+      cutReason = reason
       for (const call of calls) call.cut.abort(reason)
     },
   }

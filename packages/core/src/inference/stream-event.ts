@@ -5,6 +5,8 @@ export interface StreamEvent {
   readonly kind: 'delta' | 'usage' | 'done' | 'error' | 'other'
   /** A choice has ended. */
   readonly finishes: boolean
+  /** Null where there is none, and where its figures cannot be true. */
+  /** Null where there is none, or none that can be true. */
   readonly reported: ReportedUsage | null
   /** The usage stands beside no choice, so the event exists for the usage alone. */
   readonly onlyUsage: boolean
@@ -111,15 +113,15 @@ function usageEvent(text: string, data: number, usage: number, finishes: boolean
   const json = parseData(text) as { usage?: unknown; choices?: unknown; x_groq?: { usage?: unknown } } | null
   if (json === null || typeof json !== 'object') return null
   const reported = parseUsage(json.usage ?? json.x_groq?.usage)
-  if (reported === null) return null
   const onlyUsage = !Array.isArray(json.choices) || json.choices.length === 0
+  if (reported === null && !(onlyUsage && Array.isArray(json.choices))) return null
   const choices = text.indexOf('"choices"', data)
   return {
     kind: 'usage',
     finishes,
     reported,
     onlyUsage,
-    usageAt: json.usage == null ? -1 : brace + 1,
+    usageAt: json.usage == null || reported === null ? -1 : brace + 1,
     atMostTokens: onlyUsage || choices < 0 ? 0 : deltaBytes(text, choices),
     textFrom: -1,
     textTo: -1,

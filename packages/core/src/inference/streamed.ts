@@ -62,14 +62,14 @@ async function stream(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
 async function chargeFor(
   engine: Engine,
   { held }: Begun,
-  { candidate }: Try,
+  { candidate, limit }: Try,
   { end, reported, tally }: Relayed,
 ): Promise<Charge> {
   return chargeOf(held, {
     reported: reported !== null && completionTokens(reported.usage) === 0 && tally.atMost > 0 ? null : reported,
     whole: end.how === 'whole',
-    countOutput() {
-      tally.startCounting(engine.outputCounter(candidate.model, candidate.route))
+    async countOutput() {
+      await tally.startCounting(await engine.outputCounter(candidate.model, candidate.route), limit)
       return tally.atMost
     },
   })
@@ -115,7 +115,7 @@ async function lastWords(
     budget_remaining: left?.tokens,
     budget_remaining_usd: left?.nanoUsd === undefined ? undefined : left.nanoUsd / 1e9,
     cache: 'MISS',
-    limited_by: end.how === 'cutoff' ? 'budget' : undefined,
+    limited_by: end.how === 'cutoff' || relayed.isLimited ? 'budget' : undefined,
   }
   const comment = `: hoosh {"cost_micro_usd":${microUsd(charge.amount.nanoUsd)},${JSON.stringify(facts).slice(1)}\n\n`
   await sink.write(`${cut}${comment}data: [DONE]\n\n`)

@@ -73,6 +73,8 @@ export interface UpstreamFailure {
    * and a 5xx with a JSON error body.
    */
   readonly mayBill: boolean
+  /** What had come of a plain answer before it broke off: output that may be billed. */
+  readonly received?: Buffer
   /** What its `Retry-After` says. */
   readonly retryAfterMs?: number
   /** The provider is not to blame (a 4xx, an abort): its circuit does not count it. */

@@ -35,9 +35,7 @@ export async function perform(call: ScriptedCall): Promise<void> {
   if (script.status !== undefined || script.body !== undefined) return sendFixed(call)
   if (script.fault === 'html') return sendWhole(call, 'text/html', PAGE)
   if (script.replay !== undefined) return replay(call, script.replay)
-  if (call.path.endsWith('/embeddings')) {
-    return sendWhole(call, 'application/json', embeddingsText(call.head.model, request.input, billed.promptTokens))
-  }
+  if (call.path.endsWith('/embeddings')) return embeddings(call)
   return request.stream === true ? stream(call) : plain(call)
 }
 
@@ -56,13 +54,24 @@ function sendWhole(call: ScriptedCall, contentType: string, body: string, status
   call.response.end(body)
 }
 
-async function plain(call: ScriptedCall): Promise<void> {
-  const { script, request, billed, head, response } = call
+function embeddings(call: ScriptedCall): Promise<void> {
+  const { script, request, billed, head } = call
+  const usage = claimedUsage(script.usage, billed.promptTokens, 0).at(-1)
+  return sendPlain(call, embeddingsText(head.model, request.input, usage))
+}
+
+function plain(call: ScriptedCall): Promise<void> {
+  const { script, request, billed, head } = call
   const speech = speechFor(script, request)
   billed.completionTokens = speech.pieces.length * speech.choices
   // Of two frames a plain answer has room for the last one only.
   const last = claimedUsage(script.usage, billed.promptTokens, billed.completionTokens).at(-1)
-  const text = script.fault === 'garbage' ? '\u0000\u0001 not JSON' : completionText(head, speech, last)
+  return sendPlain(call, completionText(head, speech, last))
+}
+
+async function sendPlain(call: ScriptedCall, answer: string): Promise<void> {
+  const { script, response } = call
+  const text = script.fault === 'garbage' ? '\u0000\u0001 not JSON' : answer
   if (script.fault === undefined || script.fault === 'garbage' || script.fault === 'no-done') {
     return sendWhole(call, 'application/json', text)
   }

@@ -73,19 +73,16 @@ function eventText(value: object): string {
 }
 
 /** An answer to an embeddings request: eight numbers for each input, the same for the same text. */
-export function embeddingsText(model: string, input: unknown, promptTokens: number): string {
+export function embeddingsText(model: string, input: unknown, usage: ClaimedUsage | undefined): string {
   const inputs = Array.isArray(input) && typeof input[0] !== 'number' ? input : [input]
   const data = inputs.map((one: unknown, index) => ({
     object: 'embedding',
     index,
     embedding: numbersOf(JSON.stringify(one)),
   }))
-  return JSON.stringify({
-    object: 'list',
-    data,
-    model,
-    usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
-  })
+  // There is no output, so there is no figure for it either.
+  const figures = usage && { prompt_tokens: usage.prompt_tokens, total_tokens: usage.prompt_tokens }
+  return JSON.stringify({ object: 'list', data, model, usage: figures })
 }
 
 function numbersOf(text: string): number[] {
