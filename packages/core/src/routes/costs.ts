@@ -83,8 +83,8 @@ export const costEstimate: RouteDefinition = {
   access: 'identity',
   async handle(exchange, engine) {
     const { model, input_tokens, output_tokens } = validated(estimateRequest, (await exchange.readJson()).value)
-    const [candidate] = engine.router.candidates(model, { now: engine.clock() })
-    const quote = candidate === undefined ? null : engine.prices.quote(candidate.route, candidate.model)
+    const candidate = engine.router.first(model)
+    const quote = engine.prices.quote(candidate.route, candidate.model)
     if (quote === null) {
       throw new HooshError('unpriced_model', {
         message: `No price is known for the model "${model}".`,
@@ -97,7 +97,7 @@ export const costEstimate: RouteDefinition = {
       estimated_cost_usd: usdText(nanoUsd),
       price: quote.source,
     }
-    return json({ model, provider: candidate!.route.type, input_tokens, output_tokens, ...price }, exchange)
+    return json({ model, provider: candidate.route.type, input_tokens, output_tokens, ...price }, exchange)
   },
 }
 
