@@ -46,6 +46,11 @@ const message = z.looseObject({
   content: z.custom<unknown>(isContent, { error: 'must be a string, an array of parts, or null' }).optional(),
 })
 
+const fallbacks = z
+  .array(modelName, { error: 'must be an array of model names' })
+  .max(MAX_FALLBACKS, { error: `must hold at most ${MAX_FALLBACKS} models` })
+  .nullish()
+
 /** OpenAI's chat request: what decides something here is checked, everything else passes through. */
 export const chatRequest = z.looseObject(
   {
@@ -76,10 +81,7 @@ export const chatRequest = z.looseObject(
       )
       .nullish(),
     pool: poolName.nullish(),
-    fallbacks: z
-      .array(modelName, { error: 'must be an array of model names' })
-      .max(MAX_FALLBACKS, { error: `must hold at most ${MAX_FALLBACKS} models` })
-      .nullish(),
+    fallbacks,
   },
   { error: 'The body must be one JSON object.' },
 )
@@ -91,7 +93,7 @@ export const embeddingsRequest = z.looseObject(
       error: 'is required: a non-empty string, or an array of strings, of token ids, or of arrays of token ids',
     }),
     pool: poolName.nullish(),
-    fallbacks: z.array(modelName, { error: 'must be an array of model names' }).max(MAX_FALLBACKS).nullish(),
+    fallbacks,
   },
   { error: 'The body must be one JSON object.' },
 )
