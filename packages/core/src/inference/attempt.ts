@@ -138,16 +138,16 @@ function lastWord(call: Call, failures: readonly HooshError[], waitMs: number, h
       message: `No provider of the model "${call.model}" can take this call now.`,
     })
   }
-  const retryAfterMs = waitMs === Infinity ? last.details.retryAfterMs : waitMs
+  // Routes that have used up their own rpm say when, as providers do.
+  const retryAfterMs = Math.min(waitMs, ...failures.map(({ details }) => details.retryAfterMs ?? Infinity))
   const billed = held.spent.tokens > 0
   const details = {
-    ...last.details,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(retryAfterMs === Infinity ? {} : { retryAfterMs }),
     ...(billed ? { retryable: false } : {}),
   }
   if (failures.every(({ status }) => status === 429)) {
     const code = last.code === 'rate_limit_exceeded' ? 'rate_limit_exceeded' : 'provider_rate_limited'
-    return new HooshError(code, { message: last.message, details, cause: last })
+    return new HooshError(code, { message: last.message, details: { ...last.details, ...details }, cause: last })
   }
   const telling = failures.find(({ status }) => status !== 429) ?? last
   return new HooshError(telling.code, {
