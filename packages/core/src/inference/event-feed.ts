@@ -2,7 +2,7 @@ import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
 import { eventScanner } from './event-scanner.js'
 import { asBuffer, brokenOff } from './plain-answer.js'
-import { readEvent } from './stream-event.js'
+import { parseData, readEvent } from './stream-event.js'
 
 /** A provider's stream as whole SSE events. Holds them back until somebody is attached. */
 export interface EventFeed {
@@ -88,7 +88,7 @@ export function openFeed(reply: UpstreamReply, signal: AbortSignal): Promise<Eve
       },
       end() {
         const rest = scanner.rest()
-        if (rest !== null) deliver([Buffer.concat([rest, Buffer.from('\n\n')])])
+        if (rest !== null && isWhole(rest)) deliver([Buffer.concat([rest, Buffer.from('\n\n')])])
         finish('end')
       },
       fail: finish,
@@ -99,6 +99,12 @@ export function openFeed(reply: UpstreamReply, signal: AbortSignal): Promise<Eve
 /** Whether an event says anything; comments and empty ones do not. */
 function isTelling(event: Buffer): boolean {
   return readEvent(event.toString('latin1')).kind !== 'other' || event.indexOf('data:') >= 0
+}
+
+/** Whether a last event that lacks its blank line lacks nothing else: half of one would break the caller's parser. */
+function isWhole(event: Buffer): boolean {
+  const text = event.toString('latin1')
+  return readEvent(text).kind === 'done' || parseData(text) !== null
 }
 
 /** Only an error that comes first: after a delta the answer has begun, and the caller gets both. */
