@@ -54,13 +54,16 @@ export async function attempt<Received>(
         engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
       return { tried, received: result as Received }
     }
+    if (held.cut.signal.aborted) {
+      noteFailure(engine, call, held, tried, endedByUs(held, result))
+      throw held.cut.signal.reason
+    }
     noteFailure(engine, call, held, tried, result)
-    if (held.cut.signal.aborted) throw held.cut.signal.reason
     if (!result.retryable) throw result.error
     failures.push(result.error)
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
   }
-  throw lastWord(call, failures, waitMs, held)
+  throw lastWord(call, failures, waitMs)
 }
 
 async function sendAndReceive<Received>(
@@ -80,18 +83,13 @@ async function sendAndReceive<Received>(
     ...tried.request,
     requestId: call.requestId,
     signal,
-    firstByteMs: withinTotal(engine, call, call.stream ? deadlines.firstByteMs : deadlines.plainMs),
+    firstByteMs: call.stream ? deadlines.firstByteMs : deadlines.plainMs,
     idleMs: deadlines.idleMs,
   })
   if (!reply.ok) return reply
   const received = await receive(reply, tried, signal)
   if (!isFailure(received)) observeLatency(route, engine.clock() - sentAt)
   return received
-}
-
-function withinTotal(engine: Engine, call: Call, ms: number): number {
-  const { totalMs } = engine.settings.deadlines
-  return totalMs === undefined ? ms : Math.max(1, Math.min(ms, call.startedAt + totalMs - engine.clock()))
 }
 
 function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
@@ -116,6 +114,13 @@ async function mayTry(engine: Engine, held: CallHold, tried: Try, failures: Hoos
   return held.attempts === 0 && tried.quote === held.quote ? true : holdForAttempt(engine, held, tried.quote)
 }
 
+/** An attempt that we ended. A provider that kept quiet for all of a call's time is to blame, though it was us who hung up. */
+function endedByUs(held: CallHold, failure: UpstreamFailure): UpstreamFailure {
+  const error: HooshError = held.cut.signal.reason
+  const hadAllTime = held.attempts === 1 && error.code === 'total_timeout'
+  return { ...failure, error, blameless: failure.blameless && !hadAllTime }
+}
+
 function noteFailure(engine: Engine, call: Call, held: CallHold, tried: Try, failure: UpstreamFailure): void {
   const { route, model } = tried.candidate
   if (failure.mayBill) held.spent = plus(held.spent, promptAmount(held.promptTokens, tried.quote))
@@ -131,7 +136,7 @@ function noteFailure(engine: Engine, call: Call, held: CallHold, tried: Try, fai
 }
 
 /** What the caller is told when every candidate has failed. */
-function lastWord(call: Call, failures: readonly HooshError[], waitMs: number, held: CallHold): HooshError {
+function lastWord(call: Call, failures: readonly HooshError[], waitMs: number): HooshError {
   const last = failures[failures.length - 1]
   if (last === undefined) {
     return new HooshError('providers_unavailable', {
@@ -140,11 +145,7 @@ function lastWord(call: Call, failures: readonly HooshError[], waitMs: number, h
   }
   // Routes that have used up their own rpm say when, as providers do.
   const retryAfterMs = Math.min(waitMs, ...failures.map(({ details }) => details.retryAfterMs ?? Infinity))
-  const billed = held.spent.tokens > 0
-  const details = {
-    ...(retryAfterMs === Infinity ? {} : { retryAfterMs }),
-    ...(billed ? { retryable: false } : {}),
-  }
+  const details = retryAfterMs === Infinity ? {} : { retryAfterMs }
   if (failures.every(({ status }) => status === 429)) {
     const code = last.code === 'rate_limit_exceeded' ? 'rate_limit_exceeded' : 'provider_rate_limited'
     return new HooshError(code, { message: last.message, details: { ...last.details, ...details }, cause: last })

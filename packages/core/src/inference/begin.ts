@@ -25,6 +25,8 @@ export interface Begun {
   readonly range: OutputRange
   readonly running: RunningCall
   readonly forwardAbort: () => void
+  /** Ends the call when all of its time is up; undefined where it has no limit. */
+  readonly totalTimer: NodeJS.Timeout | undefined
 }
 
 /**
@@ -75,7 +77,15 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
   const forwardAbort = () => held.cut.abort(new HooshError('client_closed'))
   if (call.signal.aborted) forwardAbort()
   else call.signal.addEventListener('abort', forwardAbort, { once: true })
-  return { call, admitted, held, range, running, forwardAbort }
+  return { call, admitted, held, range, running, forwardAbort, totalTimer: totalTimer(engine, call, held) }
+}
+
+function totalTimer(engine: Engine, call: Call, held: CallHold): NodeJS.Timeout | undefined {
+  const { totalMs } = engine.settings.deadlines
+  if (totalMs === undefined) return undefined
+  const leftMs = Math.max(1, call.startedAt + totalMs - engine.clock())
+  const timer = setTimeout(() => held.cut.abort(new HooshError('total_timeout')), leftMs)
+  return timer.unref()
 }
 
 /** Embeddings have no output to hold. */
@@ -154,6 +164,7 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
 /** The end of every call that has begun, whatever became of it. */
 export async function finish(engine: Engine, begun: Begun, ending: Ending): Promise<Settled> {
   begun.call.signal.removeEventListener('abort', begun.forwardAbort)
+  if (begun.totalTimer !== undefined) clearTimeout(begun.totalTimer)
   try {
     return await settle(engine, begun.call, begun.held, begun.admitted, ending)
   } finally {
@@ -162,7 +173,7 @@ export async function finish(engine: Engine, begun: Begun, ending: Ending): Prom
   }
 }
 
-/** A call that ended without an answer. */
+/** A call that ended without an answer. What a provider may have billed already, clients are told not to repeat. */
 export async function finishFailed(
   engine: Engine,
   begun: Begun,
@@ -172,5 +183,7 @@ export async function finishFailed(
   const error = asHooshError(thrown)
   const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
   await finish(engine, begun, { outcome, candidate: begun.admitted.candidates[0]!, charge, error })
-  return error
+  if (error.status < 500 || begun.held.spent.tokens === 0) return error
+  const details = { ...error.details, retryable: false }
+  return new HooshError(error.code, { message: error.message, details, cause: error.cause ?? error })
 }
