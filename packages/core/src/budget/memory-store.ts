@@ -179,7 +179,8 @@ function end(books: Books, held: Held, ending: Ending, at: number): store.Settle
     if (ending.outcome === 'corrected') held.corrected = plus(held.charged, ending.charged)
     else ledger.close(books, held, ending.outcome, ending.charged)
   }
-  return { outcome: ending.outcome, overrun: ending.overrun, pools: held.accounts.map(ledger.stateOf) }
+  const { outcome, overrun, repeated } = ending
+  return { outcome, overrun, repeated, pools: held.accounts.map(ledger.stateOf) }
 }
 
 function expireOne(books: Books, held: Held, onExpire: store.ExpirePolicy['onExpire'], at: number): void {

@@ -198,7 +198,8 @@ export function end(books: Books, held: Held, ending: Ending): Settlement {
       close(books, held, ending.outcome, ending.charged)
     }
   }
-  return { outcome: ending.outcome, overrun: ending.overrun, pools: held.accounts.map((account) => stateOf(account)) }
+  const { outcome, overrun, repeated } = ending
+  return { outcome, overrun, repeated, pools: held.accounts.map((account) => stateOf(account)) }
 }
 
 function expireOne(books: Books, held: Held, onExpire: ExpirePolicy['onExpire'], onLost: OnLost): void {
