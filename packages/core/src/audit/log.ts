@@ -12,6 +12,9 @@ import { createVerifier, type Verifier } from './verifier.js'
 /** How often new entries are checked and a batch of old ones again: a thousand entries a second, about 1 % of a core. */
 const TICK_MS = 250
 
+/** How long a reader waits for records to be linked, ms. */
+const READ_WAIT_MS = 250
+
 export interface AuditLogOptions {
   readonly store: AuditStore
   /** Secret of the tags, in memory only; without it the log is unsigned. */
@@ -126,7 +129,11 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       await Promise.all([seal(parts, timeoutMs), clockwork.stop()])
     },
     flush: () => appender.flush(),
-    query: (filter) => query(store, filter),
+    query: async (filter) => {
+      // In `buffered` what waits is in memory alone, where the store's query does not see it.
+      if (parts.mode === 'buffered' && appender.waiting > 0) await soon(appender.flush())
+      return query(store, filter)
+    },
     status: () => statusOf(verifier),
     scrub: () => verifier.scrub(),
   }
@@ -257,6 +264,16 @@ async function seal(parts: Parts, timeoutMs: number): Promise<void> {
   if (ended !== 'late') return
   logger?.error({ waiting: appender.waiting }, 'audit records are not linked')
   throw unavailable(`${appender.waiting} audit records could not be linked before the end.`)
+}
+
+/** A reader sees what was recorded before he asked, unless the store takes too long to link it. */
+async function soon(flushed: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, READ_WAIT_MS)
+  })
+  await Promise.race([flushed, late])
+  clearTimeout(timer)
 }
 
 async function query(store: AuditStore, filter: AuditFilter): Promise<AuditPage> {
