@@ -65,6 +65,15 @@ export function fit(route: Route, model: string): number {
   return best
 }
 
+/** The routes that take a model, the one to try first at the front. */
+export function takers(routes: readonly Route[], model: string): Route[] {
+  return routes
+    .map((route) => ({ route, fit: fit(route, model) }))
+    .filter((match) => match.fit >= 0)
+    .sort((a, b) => a.route.priority - b.route.priority || b.fit - a.fit)
+    .map(({ route }) => route)
+}
+
 /** Feeds a route's latency with the time to a first byte: new = (7 old + 3 sample) / 10, in whole ms. */
 export function observeLatency(route: Route, sampleMs: number): void {
   const { ms } = route.latency

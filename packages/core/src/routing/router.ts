@@ -3,7 +3,7 @@ import { HooshError } from '../errors.js'
 import { compileGlob } from '../glob.js'
 import type { RoutingOptions, Strategy } from '../options.js'
 import { isPassable } from './circuit.js'
-import { type Candidate, fit, type Route } from './route.js'
+import { type Candidate, fit, type Route, takers } from './route.js'
 import { ordered, type Turn } from './strategies.js'
 
 /** Chooses where a call may go. */
@@ -130,12 +130,9 @@ function matching(table: Table, model: string, provider: string | undefined): Ca
     }
     return withoutPrefix(named, model.slice(slash + 1))
   }
-  const fits = table.routes
-    .filter((route) => provider === undefined || route.name === provider)
-    .map((route) => ({ route, fit: fit(route, model) }))
-    .filter((match) => match.fit >= 0)
-    .sort((a, b) => a.route.priority - b.route.priority || b.fit - a.fit)
-  if (fits.length > 0) return fits.map(({ route }) => ({ route, model }))
+  const routes = table.routes.filter((route) => provider === undefined || route.name === provider)
+  const whole = takers(routes, model)
+  if (whole.length > 0) return whole.map((route) => ({ route, model }))
   if (named === undefined || (provider !== undefined && named.name !== provider)) return []
   return withoutPrefix(named, model.slice(slash + 1))
 }
