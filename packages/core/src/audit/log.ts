@@ -1,6 +1,6 @@
 import { HooshError } from '../errors.js'
 import type { Logger } from '../options.js'
-import type { Awaitable, Clock } from '../time.js'
+import { type Awaitable, type Clock, within } from '../time.js'
 import { type Appender, createAppender } from './appender.js'
 import { predecessors, writerName } from './boot.js'
 import { checkRecord } from './canonical.js'
@@ -12,7 +12,7 @@ import { createVerifier, type Verifier } from './verifier.js'
 /** How often new entries are checked and a batch of old ones again: a thousand entries a second, about 1 % of a core. */
 const TICK_MS = 250
 
-/** How long a reader waits for records to be linked, ms. */
+/** How long a reader waits for what was recorded before he asked, ms. */
 const READ_WAIT_MS = 250
 
 export interface AuditLogOptions {
@@ -131,7 +131,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     flush: () => appender.flush(),
     query: async (filter) => {
       // In `buffered` what waits is in memory alone, where the store's query does not see it.
-      if (parts.mode === 'buffered' && appender.waiting > 0) await soon(appender.flush())
+      if (parts.mode === 'buffered' && appender.waiting > 0) await within(READ_WAIT_MS, appender.flush())
       return query(store, filter)
     },
     status: () => statusOf(verifier),
@@ -264,16 +264,6 @@ async function seal(parts: Parts, timeoutMs: number): Promise<void> {
   if (ended !== 'late') return
   logger?.error({ waiting: appender.waiting }, 'audit records are not linked')
   throw unavailable(`${appender.waiting} audit records could not be linked before the end.`)
-}
-
-/** A reader sees what was recorded before he asked, unless the store takes too long to link it. */
-async function soon(flushed: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, READ_WAIT_MS)
-  })
-  await Promise.race([flushed, late])
-  clearTimeout(timer)
 }
 
 async function query(store: AuditStore, filter: AuditFilter): Promise<AuditPage> {
