@@ -2,7 +2,7 @@ import type { Engine } from '../inference/engine.js'
 import { isPassable } from '../routing/circuit.js'
 import { within } from '../time.js'
 import { VERSION } from '../version.js'
-import { json, type RouteDefinition } from './route.js'
+import { type Exchange, json, type RouteDefinition } from './route.js'
 
 /** How long the storage may take to answer, ms. */
 const STORE_PATIENCE_MS = 250
@@ -13,8 +13,9 @@ export const health: RouteDefinition = {
   path: '/v1/health',
   access: 'anyone',
   async handle(exchange, engine) {
-    const caller = await exchange.whoever().catch(() => null)
-    const more = caller === null ? {} : { version: VERSION, providers_configured: engine.router.routes.length }
+    const more = (await isKnown(exchange))
+      ? { version: VERSION, providers_configured: engine.router.routes.length }
+      : {}
     return json({ status: 'ok', ...more }, exchange)
   },
 }
@@ -66,7 +67,15 @@ export const root: RouteDefinition = {
   path: '/',
   access: 'anyone',
   isRoot: true,
-  handle: (exchange) => json({ name: 'hoosh', status: 'ok' }, exchange),
+  async handle(exchange) {
+    const more = (await isKnown(exchange)) ? { version: VERSION } : {}
+    return json({ name: 'hoosh', status: 'ok', ...more }, exchange)
+  },
+}
+
+/** Which version runs here is not for strangers. */
+async function isKnown(exchange: Exchange): Promise<boolean> {
+  return (await exchange.whoever().catch(() => null)) !== null
 }
 
 /** A storage that says nothing is down, too: whoever asks has a patience of his own. */
