@@ -12,6 +12,7 @@ import { type Charge, chargeOfNothing } from './charge.js'
 import type { Engine } from './engine.js'
 import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
+import { tellHook } from './hooks.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
@@ -130,7 +131,7 @@ async function stageIntent(engine: Engine, call: Call, intent: AuditRecord): Pro
 async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promise<void> {
   engine.metrics.refused(error.code)
   engine.events.emit({ type: 'inference.refused', requestId: call.requestId, user: call.caller.user, code: error.code })
-  if (engine.settings.hooks?.onError !== undefined) await engine.settings.hooks.onError(infoOf(call), error)
+  await tellHook(engine, call, (hooks, info) => hooks.onError?.(info, error))
   if (engine.audit === null || error.code === 'store_unavailable') return
   await engine.audit.refused({
     message: error.message,

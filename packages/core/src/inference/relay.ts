@@ -4,10 +4,10 @@ import { HooshError } from '../errors.js'
 import type { ByteSink } from '../exchange.js'
 import type { Try } from './attempt.js'
 import type { Begun } from './begin.js'
-import { infoOf } from './call.js'
 import type { Engine } from './engine.js'
 import type { EventFeed } from './event-feed.js'
 import { holdMoreOutput } from './hold.js'
+import { tellHook } from './hooks.js'
 import { type OutputTally, outputTally } from './output-tally.js'
 import { asksForUsage } from './request-body.js'
 import { readEvent, type StreamEvent } from './stream-event.js'
@@ -206,7 +206,9 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
 function deliverDelta(r: Relay, weight: number, text: string): void {
   r.tally.add(weight, text)
   r.begun.held.counted = r.tally.atMost
-  r.engine.settings.hooks?.onChunk?.(infoOf(r.begun.call), Buffer.from(text, 'latin1').toString('utf8'))
+  if (r.engine.settings.hooks?.onChunk === undefined) return
+  const data = Buffer.from(text, 'latin1').toString('utf8')
+  void tellHook(r.engine, r.begun.call, (hooks, info) => hooks.onChunk?.(info, data))
 }
 
 function forward(r: Relay, event: Buffer, read: StreamEvent): void {

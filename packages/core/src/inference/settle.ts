@@ -8,9 +8,10 @@ import type { HooshError } from '../errors.js'
 import type { CallResult } from '../options.js'
 import type { Candidate } from '../routing/route.js'
 import type { Admitted } from './admit.js'
-import { type Call, type CallHold, infoOf } from './call.js'
+import type { Call, CallHold } from './call.js'
 import type { Charge } from './charge.js'
 import type { Engine } from './engine.js'
+import { tellHook } from './hooks.js'
 
 /** How a call ended. */
 export interface Ending {
@@ -211,14 +212,9 @@ async function tell(engine: Engine, call: Call, { candidate, charge, outcome, er
   if (charge.claimed !== undefined) {
     engine.events.emit({ type: 'usage.implausible', requestId, claimedTokens: charge.claimed, chargedTokens: tokens })
   }
-  const { hooks } = engine.settings
-  if (hooks === undefined) return
-  try {
-    if (error !== undefined) await hooks.onError?.(infoOf(call), error)
-    await hooks.afterCall?.(infoOf(call), { provider, route, tokens, nanoUsd, outcome })
-  } catch (thrown) {
-    engine.logger.error({ requestId, err: thrown }, 'a hook of the host threw')
-  }
+  if (error !== undefined) await tellHook(engine, call, (hooks, info) => hooks.onError?.(info, error))
+  const result = { provider, route, tokens, nanoUsd, outcome }
+  await tellHook(engine, call, (hooks, info) => hooks.afterCall?.(info, result))
 }
 
 function warn(engine: Engine, pools: readonly PoolState[], { amount }: Charge): void {
