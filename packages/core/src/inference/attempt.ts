@@ -48,6 +48,7 @@ export async function attempt<Received>(
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
     held.attempts += 1
+    held.asked = candidate
     const result = await sendAndReceive(engine, call, tried, signal, steps.receive)
     if (!isFailure(result)) {
       if (recordSuccess(circuit))

@@ -183,7 +183,8 @@ export async function finishFailed(
 ): Promise<HooshError> {
   const error = asHooshError(thrown)
   const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
-  await finish(engine, begun, { outcome, candidate: begun.admitted.candidates[0]!, charge, error })
+  const candidate = begun.held.asked ?? begun.admitted.candidates[0]!
+  await finish(engine, begun, { outcome, candidate, charge, error })
   if (error.status < 500 || begun.held.spent.tokens === 0) return error
   const details = { ...error.details, retryable: false }
   return new HooshError(error.code, { message: error.message, details, cause: error.cause ?? error })

@@ -72,6 +72,8 @@ export async function hold(
     counted: 0,
     spent: nothing,
     attempts: 0,
+    asked: undefined,
+    emptied: undefined,
     couldGive: grant.outputTokens + affordable(grant, quote),
     cut: new AbortController(),
   }
@@ -170,7 +172,10 @@ async function extendHold(engine: Engine, held: CallHold, ask: Ask): Promise<boo
     held.held = grant.held
     return true
   } catch (error) {
-    if (error instanceof HooshError && error.code === 'budget_exceeded') return false
+    if (error instanceof HooshError && error.code === 'budget_exceeded') {
+      held.emptied = error.details.pool
+      return false
+    }
     throw error
   }
 }

@@ -1,7 +1,6 @@
 import type { AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
-import { snapshotOf } from '../budget/snapshot.js'
-import type { CallRecords, PoolState, Settlement } from '../budget/store.js'
+import type { CallRecords, Settlement } from '../budget/store.js'
 import type { UsageRecord } from '../cost/store.js'
 import { completionTokens, promptTokens } from '../cost/usage.js'
 import type { HooshError } from '../errors.js'
@@ -12,6 +11,7 @@ import type { Call, CallHold } from './call.js'
 import type { Charge } from './charge.js'
 import type { Engine } from './engine.js'
 import { tellHook } from './hooks.js'
+import { tellOfPools } from './pool-events.js'
 
 /** How a call ended. */
 export interface Ending {
@@ -30,7 +30,6 @@ export interface Settled {
 }
 
 const MINUTE_MS = 60_000
-const WARNING_THRESHOLDS = [80, 95] as const
 
 /**
  * Step 8, the one way a call ends: the ledger, usage, the outcome's audit record, metrics, events, hooks. Never throws;
@@ -49,10 +48,7 @@ export async function settle(
   try {
     const settlement = await write(engine, held, charge, records)
     left = tightestLeft(settlement.pools)
-    warn(engine, settlement.pools, charge)
-    if (settlement.overrun.tokens > 0 || settlement.overrun.nanoUsd > 0) {
-      engine.events.emit({ type: 'budget.overrun', requestId: call.requestId, ...settlement.overrun })
-    }
+    tellOfPools(engine, call.requestId, settlement, charge.amount)
   } catch (error) {
     engine.logger.error(
       { requestId: call.requestId, reservation: held.id, err: error },
@@ -64,7 +60,7 @@ export async function settle(
   for (const key of admitted.tokenWindows) {
     if (charge.amount.tokens > 0) await engine.storage.rates.add(key, charge.amount.tokens, MINUTE_MS, engine.clock())
   }
-  await tell(engine, call, ending)
+  await tell(engine, call, held, ending)
   return { charge, left }
 }
 
@@ -152,6 +148,7 @@ function outcomeRecords(engine: Engine, call: Call, held: CallHold, ending: Endi
     records.push(
       audit.record({
         ...about,
+        pool: held.emptied ?? about.pool,
         event: 'budget.cutoff',
         level: 'warn',
         message: 'The pools could not pay for more of this answer.',
@@ -173,7 +170,8 @@ function outcomeRecords(engine: Engine, call: Call, held: CallHold, ending: Endi
   return records
 }
 
-async function tell(engine: Engine, call: Call, { candidate, charge, outcome, error }: Ending): Promise<void> {
+async function tell(engine: Engine, call: Call, held: CallHold, ending: Ending): Promise<void> {
+  const { candidate, charge, outcome, error } = ending
   const { requestId } = call
   const { type: provider, name: route } = candidate.route
   const latencyMs = engine.clock() - call.startedAt
@@ -208,25 +206,12 @@ async function tell(engine: Engine, call: Call, { candidate, charge, outcome, er
       latencyMs,
     })
   }
-  if (outcome === 'cutoff') engine.events.emit({ type: 'budget.cutoff', requestId, pool: call.pools[0]! })
+  if (outcome === 'cutoff')
+    engine.events.emit({ type: 'budget.cutoff', requestId, pool: held.emptied ?? call.pools[0]! })
   if (charge.claimed !== undefined) {
     engine.events.emit({ type: 'usage.implausible', requestId, claimedTokens: charge.claimed, chargedTokens: tokens })
   }
   if (error !== undefined) await tellHook(engine, call, (hooks, info) => hooks.onError?.(info, error))
   const result = { provider, route, tokens, nanoUsd, outcome }
   await tellHook(engine, call, (hooks, info) => hooks.afterCall?.(info, result))
-}
-
-function warn(engine: Engine, pools: readonly PoolState[], { amount }: Charge): void {
-  for (const pool of pools) {
-    for (const unit of ['tokens', 'nanoUsd'] as const) {
-      const cap = pool.terms.capacity[unit]
-      if (cap === undefined || cap === 0) continue
-      const before = ((pool.used[unit] - amount[unit]) / cap) * 100
-      const now = (pool.used[unit] / cap) * 100
-      const crossed = WARNING_THRESHOLDS.filter((threshold) => before < threshold && now >= threshold).pop()
-      if (crossed !== undefined)
-        engine.events.emit({ type: 'budget.warning', threshold: crossed, pool: snapshotOf(pool) })
-    }
-  }
 }

@@ -9,6 +9,7 @@ import type { Caller } from '../identity/caller.js'
 import type { Engine } from '../inference/engine.js'
 import { reportExpired } from '../inference/expired.js'
 import { nameablePool } from '../inference/new-call.js'
+import { tellOfPools } from '../inference/pool-events.js'
 import { wirePool } from './pool-wire.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
 import { poolName, tokenCount } from './schemas.js'
@@ -111,9 +112,11 @@ export const tokensReport: RouteDefinition = {
       })
     }
     const actual = { tokens: said.actual ?? 0, nanoUsd: said.actual_usd ?? 0 }
-    const { pools } = await (said.reservation_id === undefined
+    const settlement = await (said.reservation_id === undefined
       ? settleOldest(engine, caller, said, actual)
       : settleNamed(engine, caller, said.reservation_id, said.pool, actual))
+    tellOfPools(engine, exchange.requestId, settlement, actual)
+    const { pools } = settlement
     const [state] = pools
     return json({ used: state?.used.tokens ?? 0, ...leftOnWire(tightestLeft(pools)) }, exchange)
   },
