@@ -1,5 +1,5 @@
 import type { ChatParams, HooshContext, HooshOptions, Identity } from '@hoosh/core'
-import { fakeClock } from '@hoosh/core/testing'
+import { fakeClock, type Script } from '@hoosh/core/testing'
 import OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
 import { ROUTES } from '../../packages/core/src/routes/all.js'
@@ -147,7 +147,7 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
 
     it('throws what would have been the answer, or the last event', async () => {
       const { run, provider } = await open({ deadlines: { idleMs: 50 } })
-      const reading = (script: Parameters<typeof provider.script>[0], params: object = {}) =>
+      const reading = (script: Script, params: object = {}) =>
         run(async (hoosh) => {
           provider.reset()
           provider.script(script)

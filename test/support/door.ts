@@ -123,7 +123,7 @@ export async function deadUrl(): Promise<string> {
 /** A chat request of few words. */
 export const chatOf = (model: string, more: Record<string, unknown> = {}) => ({
   model,
-  messages: [{ role: 'user', content: 'Say something about the sea.' }],
+  messages: [{ role: 'user' as const, content: 'Say something about the sea.' }],
   ...more,
 })
 

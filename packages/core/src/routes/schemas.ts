@@ -39,12 +39,15 @@ const between = (low: number, high: number) => {
   return z.number({ error }).min(low, { error }).max(high, { error }).nullish()
 }
 
-const message = z.looseObject({
-  role: z
-    .string({ error: 'is required' })
-    .refine((role) => ROLES.has(role), { error: `must be one of ${[...ROLES].join(', ')}` }),
-  content: z.custom<unknown>(isContent, { error: 'must be a string, an array of parts, or null' }).optional(),
-})
+const message = z.looseObject(
+  {
+    role: z
+      .string({ error: 'is required' })
+      .refine((role) => ROLES.has(role), { error: `must be one of ${[...ROLES].join(', ')}` }),
+    content: z.custom<unknown>(isContent, { error: 'must be a string, an array of parts, or null' }).optional(),
+  },
+  { error: 'must be an object with a role' },
+)
 
 const fallbacks = z
   .array(modelName, { error: 'must be an array of model names' })
