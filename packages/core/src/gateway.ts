@@ -7,6 +7,7 @@ import { inProcessFetch } from './http/fetch-bridge.js'
 import { type Door, handle, serves } from './http/handle.js'
 import { routeTable } from './http/table.js'
 import type { Engine } from './inference/engine.js'
+import { loggerOf } from './observability/logger.js'
 import type { HooshOptions } from './options.js'
 import { idsFrom } from './random.js'
 import { ROUTES } from './routes/all.js'
@@ -28,6 +29,8 @@ export function createGateway(options: HooshOptions = {}): Gateway {
   let started: Started | null = null
   let starting: Promise<Started> | null = null
   let isClosing = false
+  // A gateway that cannot start has no engine, and a log all the same.
+  const logger = loggerOf(options.logger)
 
   const begin = (): Promise<Started> => {
     starting ??= start(options, { node: hostname(), ids }).then(
@@ -52,8 +55,7 @@ export function createGateway(options: HooshOptions = {}): Gateway {
     ids,
     engine,
     noteError(error, requestId) {
-      if (error.status >= 500)
-        started?.engine.logger.error({ requestId, code: error.code, err: error.cause ?? error }, error.message)
+      if (error.status >= 500) logger.error({ requestId, code: error.code, err: error.cause ?? error }, error.message)
     },
   }
   const parts = {

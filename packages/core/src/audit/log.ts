@@ -1,6 +1,6 @@
 import { HooshError } from '../errors.js'
 import type { Logger } from '../options.js'
-import type { Awaitable, Clock } from '../time.js'
+import { type Awaitable, type Clock, within } from '../time.js'
 import { type Appender, createAppender } from './appender.js'
 import { predecessors, writerName } from './boot.js'
 import { checkRecord, ownRecord, type Writable } from './canonical.js'
@@ -13,6 +13,9 @@ import { createVerifier, type Verifier } from './verifier.js'
 const TICK_MS = 250
 /** At each so manieth time a batch of old ones is checked again: 256 entries a second, 0.3 % of a core. */
 const TICKS_A_STEP = 4
+
+/** How long a reader waits for what was recorded before he asked, ms. */
+const READ_WAIT_MS = 250
 
 export interface AuditLogOptions {
   readonly store: AuditStore
@@ -135,7 +138,11 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       await Promise.all([seal(parts, timeoutMs), clockwork.stop()])
     },
     flush: () => appender.flush(),
-    query: (filter) => query(store, filter),
+    query: async (filter) => {
+      // In `buffered` what waits is in memory alone, where the store's query does not see it.
+      if (parts.mode === 'buffered' && appender.waiting > 0) await within(READ_WAIT_MS, appender.flush())
+      return query(store, filter)
+    },
     status: () => statusOf(verifier),
     scrub: () => verifier.scrub(),
   }

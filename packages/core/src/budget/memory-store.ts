@@ -182,7 +182,8 @@ function end(books: Books, held: Held, ending: Ending, at: number): store.Settle
     if (ending.outcome === 'corrected') held.corrected = plus(held.charged, ending.charged)
     else ledger.close(books, held, ending.outcome, ending.charged)
   }
-  const settlement = { outcome: ending.outcome, overrun: ending.overrun, pools: held.accounts.map(ledger.stateOf) }
+  const { outcome, overrun, repeated } = ending
+  const settlement = { outcome, overrun, repeated, pools: held.accounts.map(ledger.stateOf) }
   return held.lost === undefined ? settlement : { ...settlement, reversal: reversalOf(held.lost) }
 }
 

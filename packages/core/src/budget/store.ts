@@ -165,6 +165,8 @@ export interface Settlement {
   readonly outcome: 'settled' | 'released' | 'corrected'
   /** What was charged beyond the hold; after an expiry beyond what that charged, since the rest was given back. */
   readonly overrun: Amount
+  /** It had ended so before: this changed nothing. Of two that settle at once with one amount, one is told so. */
+  readonly repeated: boolean
   readonly pools: readonly PoolState[]
   /** Of a call that was told of as lost: the usage record that takes that one back, kept already by a store of usage. */
   readonly reversal?: UsageRecord

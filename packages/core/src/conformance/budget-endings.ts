@@ -61,9 +61,10 @@ export const budgetEndingCases: readonly BudgetCase[] = [
     async run(harness) {
       const [store, other] = [await harness.open(), await harness.open()]
       await reserve(harness, store, 'r', [ann], 100)
-      await store.settle('r', tokens(130))
+      assert.equal((await store.settle('r', tokens(130))).repeated, false)
       const again = await other.settle('r', tokens(130))
       assert.deepEqual([again.outcome, again.overrun, again.pools[0]?.used], ['settled', tokens(30), tokens(130)])
+      assert.equal(again.repeated, true)
       await assertRefused('reservation_conflict', () => store.settle('r', tokens(131)))
       await assertRefused('reservation_conflict', () => store.release('r'))
       await assertTokens(harness, store, ann, { used: 130, held: 0 })

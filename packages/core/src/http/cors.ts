@@ -11,11 +11,21 @@ export function corsHeaders(origins: readonly string[], origin: string | undefin
   }
 }
 
-/** Answer to a preflight; whether the origin may go on is said by `corsHeaders`. */
-export function preflight(methods: string): GatewayReply {
+/** Names of headers, as a browser lists them. */
+const HEADER_NAMES = /^[\w-]+(?:, *[\w-]+){0,63}$/
+
+/**
+ * Answer to a preflight; whether the origin may go on is said by `corsHeaders`. Whatever headers it asks for are fine: the
+ * openai package sends a dozen of its own.
+ *
+ * @param asked the names in `access-control-request-headers`
+ */
+export function preflight(methods: string, asked = ''): GatewayReply {
   const headers = {
     'access-control-allow-methods': methods,
-    'access-control-allow-headers': 'authorization, content-type, x-request-id, x-hoosh-provider',
+    'access-control-allow-headers': HEADER_NAMES.test(asked)
+      ? asked
+      : 'authorization, content-type, x-request-id, x-hoosh-provider',
     'access-control-max-age': '600',
   }
   return { status: 204, headers, body: '' }

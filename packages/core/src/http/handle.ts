@@ -56,7 +56,8 @@ async function answer(door: Door, request: GatewayRequest, requestId: string): P
     throw new HooshError('not_found', { message: `There is nothing at ${method} ${shortened(path)}.` })
   }
   if (found.kind === 'other-method') {
-    if (method === 'OPTIONS' && door.cors !== null) return preflight(found.allow)
+    if (method === 'OPTIONS' && door.cors !== null)
+      return preflight(found.allow, request.header('access-control-request-headers'))
     throw new HooshError('method_not_allowed', {
       message: `${shortened(path)} takes ${found.allow}.`,
       details: { allow: found.allow },

@@ -8,7 +8,7 @@ import { beginTrial, isPassable, recordFailure, recordNeither, recordSuccess } f
 import { type Candidate, observeLatency } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import { takeRates } from './admit.js'
-import type { Call, CallHold } from './call.js'
+import { type Call, type CallHold, reasonOf } from './call.js'
 import type { Engine } from './engine.js'
 import { holdForAttempt, promptAmount } from './hold.js'
 
@@ -55,6 +55,7 @@ export async function attempt<Received>(
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
     held.attempts += 1
+    held.asked = candidate
     const result = await sendAndReceive(engine, call, tried, signal, steps.receive)
     if (!isFailure(result)) {
       if (recordSuccess(circuit))
@@ -62,8 +63,11 @@ export async function attempt<Received>(
       return { tried, received: result as Received }
     }
     if (result.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, result))
+    if (held.cut.aborted) {
+      noteFailure(engine, call, tried, endedByUs(held, result))
+      throw held.cut.reason
+    }
     noteFailure(engine, call, tried, result)
-    if (held.cut.aborted) throw held.cut.reason
     if (!result.retryable) throw result.error
     failures.push(result.error)
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
@@ -89,18 +93,13 @@ async function sendAndReceive<Received>(
     params: tried.request.params,
     requestId: call.requestId,
     signal,
-    firstByteMs: withinTotal(engine, call, call.stream ? deadlines.firstByteMs : deadlines.plainMs),
+    firstByteMs: call.stream ? deadlines.firstByteMs : deadlines.plainMs,
     idleMs: deadlines.idleMs,
   })
   if (!reply.ok) return reply
   const received = await receive(reply, tried, signal)
   if (!isFailure(received)) observeLatency(route, engine.clock() - sentAt)
   return received
-}
-
-function withinTotal(engine: Engine, call: Call, ms: number): number {
-  const { totalMs } = engine.settings.deadlines
-  return totalMs === undefined ? ms : Math.max(1, Math.min(ms, call.startedAt + totalMs - engine.clock()))
 }
 
 function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
@@ -149,6 +148,13 @@ async function billable(engine: Engine, held: CallHold, { candidate, quote }: Tr
   return plus(prompt, { tokens: output, nanoUsd: output * eachOutput(quote, held.promptTokens) })
 }
 
+/** An attempt that we ended. A provider that kept quiet for all of a call's time is to blame, though it was us who hung up. */
+function endedByUs(held: CallHold, failure: UpstreamFailure): UpstreamFailure {
+  const error = reasonOf(held.cut)
+  const hadAllTime = held.attempts === 1 && error.code === 'total_timeout'
+  return { ...failure, error, blameless: failure.blameless && !hadAllTime }
+}
+
 function noteFailure(engine: Engine, call: Call, tried: Try, failure: UpstreamFailure): void {
   const { route, model } = tried.candidate
   if (failure.blameless) recordNeither(route.circuit)
@@ -170,11 +176,12 @@ function lastWord(call: Call, failures: readonly HooshError[], waitMs: number): 
       message: `No provider of the model "${call.model}" can take this call now.`,
     })
   }
-  const retryAfterMs = waitMs === Infinity ? last.details.retryAfterMs : waitMs
-  const details = { ...last.details, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+  // Routes that have used up their own rpm say when, as providers do.
+  const retryAfterMs = Math.min(waitMs, ...failures.map(({ details }) => details.retryAfterMs ?? Infinity))
+  const details = retryAfterMs === Infinity ? {} : { retryAfterMs }
   if (failures.every(({ status }) => status === 429)) {
     const code = last.code === 'rate_limit_exceeded' ? 'rate_limit_exceeded' : 'provider_rate_limited'
-    return new HooshError(code, { message: last.message, details, cause: last })
+    return new HooshError(code, { message: last.message, details: { ...last.details, ...details }, cause: last })
   }
   const telling = failures.find(({ status }) => status !== 429) ?? last
   return new HooshError(telling.code, {

@@ -13,6 +13,7 @@ import { type Charge, chargeOfNothing } from './charge.js'
 import type { Engine } from './engine.js'
 import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
+import { tellHook } from './hooks.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
@@ -26,6 +27,8 @@ export interface Begun {
   readonly range: OutputRange
   readonly running: RunningCall
   readonly forwardAbort: () => void
+  /** Ends the call when all of its time is up; undefined where it has no limit. */
+  readonly totalTimer: NodeJS.Timeout | undefined
 }
 
 /**
@@ -84,7 +87,15 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
   const forwardAbort = () => held.cut.abort(new HooshError('client_closed'))
   if (call.signal.aborted) forwardAbort()
   else call.signal.addEventListener('abort', forwardAbort)
-  return { call, admitted, held, range, running, forwardAbort }
+  return { call, admitted, held, range, running, forwardAbort, totalTimer: totalTimer(engine, call, held) }
+}
+
+function totalTimer(engine: Engine, call: Call, held: CallHold): NodeJS.Timeout | undefined {
+  const { totalMs } = engine.settings.deadlines
+  if (totalMs === undefined) return undefined
+  const leftMs = Math.max(1, call.startedAt + totalMs - engine.clock())
+  const timer = setTimeout(() => held.cut.abort(new HooshError('total_timeout')), leftMs)
+  return timer.unref()
 }
 
 /** Embeddings have no output to hold. */
@@ -131,7 +142,7 @@ function stageIntent(engine: Engine, call: Call, intent: AuditRecord): Awaitable
 async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promise<void> {
   engine.metrics.refused(error.code)
   engine.events.emit({ type: 'inference.refused', requestId: call.requestId, user: call.caller.user, code: error.code })
-  if (engine.settings.hooks?.onError !== undefined) await engine.settings.hooks.onError(infoOf(call), error)
+  await tellHook(engine, call, (hooks, info) => hooks.onError?.(info, error))
   if (engine.audit === null || error.code === 'store_unavailable') return
   await engine.audit.refused({
     message: error.message,
@@ -171,6 +182,7 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
 /** The end of every call that has begun, whatever became of it. */
 export async function finish(engine: Engine, begun: Begun, ending: Ending): Promise<Settled> {
   begun.call.signal.removeEventListener('abort', begun.forwardAbort)
+  if (begun.totalTimer !== undefined) clearTimeout(begun.totalTimer)
   try {
     return await settle(engine, begun.call, begun.held, begun.admitted, ending)
   } finally {
@@ -185,11 +197,11 @@ function saidOnce({ spent }: CallHold, error: HooshError): HooshError {
   return new HooshError(error.code, {
     message: error.message,
     details: { ...error.details, retryable: false },
-    cause: error.cause,
+    cause: error.cause ?? error,
   })
 }
 
-/** A call that ended without an answer. */
+/** A call that ended without an answer. What a provider may have billed already, clients are told not to repeat. */
 export async function finishFailed(
   engine: Engine,
   begun: Begun,
@@ -198,6 +210,7 @@ export async function finishFailed(
 ): Promise<HooshError> {
   const error = saidOnce(begun.held, asHooshError(thrown))
   const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
-  await finish(engine, begun, { outcome, candidate: begun.admitted.candidates[0]!, charge, error })
+  const candidate = begun.held.asked ?? begun.admitted.candidates[0]!
+  await finish(engine, begun, { outcome, candidate, charge, error })
   return error
 }

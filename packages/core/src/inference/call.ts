@@ -1,8 +1,10 @@
 import type { Amount } from '../amount.js'
 import type { Cancel, CancelSignal } from '../cancel.js'
 import type { Quote } from '../cost/prices.js'
+import { HooshError } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
 import type { CallInfo } from '../options.js'
+import type { Candidate } from '../routing/route.js'
 
 /** One paid call on its way through the steps. */
 export interface Call {
@@ -45,10 +47,19 @@ export interface CallHold {
   /** What failed attempts may have been billed. */
   spent: Amount
   attempts: number
+  /** Who was asked last. */
+  asked: Candidate | undefined
+  /** The pool that could pay for no more. */
+  emptied: string | undefined
   /** Most that all choices together may still get: granted plus what the pools had left. Infinite where none caps. */
   couldGive: number
   /** Ends the call with a reason: the client has gone, the lease was lost, the gateway stops. */
   readonly cut: Cancel
+}
+
+/** Why a call was cut off. */
+export function reasonOf(cut: CancelSignal): HooshError {
+  return cut.reason instanceof HooshError ? cut.reason : new HooshError('client_closed')
 }
 
 export function infoOf(call: Call): CallInfo {

@@ -1,5 +1,5 @@
 import { type CancelSignal, cancel } from '../cancel.js'
-import { asHooshError, HooshError } from '../errors.js'
+import { asHooshError, ERRORS, type ErrorCode, HooshError } from '../errors.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
 import type { ChatCompletionChunk } from '../host.js'
 import { eventScanner } from './event-scanner.js'
@@ -29,12 +29,9 @@ export async function* chunksOf(
     for (;;) {
       const event = await queue.next()
       if (event === null) break
-      const json = parseData(event.toString('latin1')) as
-        | (ChatCompletionChunk & { error?: { message?: string } })
-        | null
+      const json = parseData(event.toString('latin1')) as (ChatCompletionChunk & { error?: LastError }) | null
       if (json === null) continue
-      if (json.error !== undefined)
-        throw new HooshError('provider_error', { message: json.error.message ?? 'The stream failed.' })
+      if (json.error !== undefined) throw failureOf(json.error)
       yield json
     }
     await writing
@@ -44,6 +41,18 @@ export async function* chunksOf(
     queue.abandon()
     leave()
   }
+}
+
+/** The error that a stream ends with: ours, or what a provider said. */
+interface LastError {
+  message?: string
+  code?: unknown
+}
+
+/** Our own codes stay; a provider's, which may be called like one for the caller's faults, are no more than its failure. */
+function failureOf({ message = 'The stream failed.', code }: LastError): HooshError {
+  const isOurs = typeof code === 'string' && Object.hasOwn(ERRORS, code) && ERRORS[code as ErrorCode][0] >= 500
+  return new HooshError(isOurs ? (code as ErrorCode) : 'provider_error', { message })
 }
 
 /** Events between a writer and a reader; a write is finished when the reader has caught up. */

@@ -97,15 +97,10 @@ export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<Ev
   })
 }
 
-/** Whether what stands behind the last blank line is an event all the same, or half of one. */
-function isWhole(rest: Buffer): boolean {
-  const text = rest.toString('latin1')
+/** Whether a last event that lacks its blank line lacks nothing else: half of one would break the caller's parser. */
+function isWhole(event: Buffer): boolean {
+  const text = event.toString('latin1')
   return readEvent(text).kind === 'done' || parseData(text) !== null
-}
-
-/** Whether an event says anything; comments and empty ones do not. */
-function isTelling(event: Buffer): boolean {
-  return readEvent(event.toString('latin1')).kind !== 'other' || event.indexOf('data:') >= 0
 }
 
 /** Only an error that comes first: after a delta the answer has begun, and the caller gets both. */

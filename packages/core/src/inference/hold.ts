@@ -90,6 +90,8 @@ function callHold(call: Call, { quote, bound }: HoldPlan, grant: Grant, promptTo
     counted: 0,
     spent: nothing,
     attempts: 0,
+    asked: undefined,
+    emptied: undefined,
     couldGive: grant.outputTokens + affordable(grant, eachAmount(quote, promptTokens)),
     cut: cancel(),
   }
@@ -192,7 +194,10 @@ async function extendHold(engine: Engine, held: CallHold, ask: Ask): Promise<boo
     held.held = grant.held
     return true
   } catch (error) {
-    if (error instanceof HooshError && error.code === 'budget_exceeded') return false
+    if (error instanceof HooshError && error.code === 'budget_exceeded') {
+      held.emptied = error.details.pool
+      return false
+    }
     throw error
   }
 }

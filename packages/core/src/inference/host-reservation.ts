@@ -5,6 +5,7 @@ import type { HostReservation } from '../host.js'
 import type { Caller } from '../identity/caller.js'
 import type { Engine } from './engine.js'
 import { reportExpired } from './expired.js'
+import { tellOfPools } from './pool-events.js'
 import type { RunningCall } from './running.js'
 
 /** How long a host's reservation is kept alive, ms. */
@@ -16,7 +17,7 @@ const LONGEST_MS = 3_600_000
  * @throws HooshError `invalid_request` (nothing, or no whole amounts), `budget_exceeded`, `store_unavailable`
  */
 export async function hostReservation(
-  { engine, caller }: { engine: Engine; caller: Caller },
+  { engine, caller, requestId }: { engine: Engine; caller: Caller; requestId: string },
   amount: Partial<Amount>,
 ): Promise<HostReservation> {
   const fixed = wholeAmount(amount)
@@ -44,8 +45,10 @@ export async function hostReservation(
   return {
     id,
     async settle(actual) {
-      await budgets.settle(id, wholeAmount(actual))
+      const charged = wholeAmount(actual)
+      const settlement = await budgets.settle(id, charged)
       engine.running.remove(running)
+      tellOfPools(engine, requestId, settlement, charged)
     },
     async release() {
       await budgets.release(id)

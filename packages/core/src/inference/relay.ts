@@ -1,14 +1,14 @@
-import type { CancelSignal } from '../cancel.js'
 import { costOf } from '../cost/price.js'
 import { larger as largerUsage, type ReportedUsage } from '../cost/wire-usage.js'
 import { HooshError } from '../errors.js'
 import type { ByteSink } from '../exchange.js'
 import type { Try } from './attempt.js'
 import type { Begun } from './begin.js'
-import { infoOf } from './call.js'
+import { reasonOf } from './call.js'
 import type { Engine } from './engine.js'
 import type { EventFeed } from './event-feed.js'
 import { holdMoreOutput } from './hold.js'
+import { tellHook } from './hooks.js'
 import { type OutputTally, outputTally } from './output-tally.js'
 import { asksForUsage } from './request-body.js'
 import { readEvent, type StreamEvent } from './stream-event.js'
@@ -115,10 +115,6 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
   })
 }
 
-export function reasonOf(signal: CancelSignal): HooshError {
-  return signal.reason instanceof HooshError ? signal.reason : new HooshError('client_closed')
-}
-
 function ping(r: Relay, now: number): void {
   if (r.isBusy || r.ended || now - r.lastWriteAt < PING_AFTER_MS) return
   r.lastWriteAt = now
@@ -216,7 +212,9 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
 function deliverDelta(r: Relay, weight: number, read: StreamEvent, text: string): void {
   r.tally.add(weight, read, text)
   r.begun.held.counted = r.tally.atMost
-  r.engine.settings.hooks?.onChunk?.(infoOf(r.begun.call), Buffer.from(text, 'latin1').toString('utf8'))
+  if (r.engine.settings.hooks?.onChunk === undefined) return
+  const data = Buffer.from(text, 'latin1').toString('utf8')
+  void tellHook(r.engine, r.begun.call, (hooks, info) => hooks.onChunk?.(info, data))
 }
 
 function forward(r: Relay, event: Buffer, read: StreamEvent): void {

@@ -1,8 +1,7 @@
 import type { AuditLog } from '../audit/log.js'
 import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
-import { snapshotOf } from '../budget/snapshot.js'
-import type { CallRecords, PoolState, Settlement } from '../budget/store.js'
+import type { CallRecords, Settlement } from '../budget/store.js'
 import type { UsageRecord } from '../cost/store.js'
 import { completionTokens, promptTokens } from '../cost/usage.js'
 import type { HooshError } from '../errors.js'
@@ -10,10 +9,12 @@ import type { CallResult } from '../options.js'
 import type { Candidate } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import type { Admitted } from './admit.js'
-import { type Call, type CallHold, infoOf } from './call.js'
+import type { Call, CallHold } from './call.js'
 import type { Charge } from './charge.js'
 import type { Engine } from './engine.js'
 import { reportFound } from './expired.js'
+import { tellHook } from './hooks.js'
+import { tellOfPools } from './pool-events.js'
 
 /** How a call ended. */
 export interface Ending {
@@ -32,9 +33,6 @@ export interface Settled {
 }
 
 const MINUTE_MS = 60_000
-const UNITS = ['tokens', 'nanoUsd'] as const
-/** Percent of a cap. */
-const WARNING_THRESHOLDS = [80, 95] as const
 
 /**
  * Step 8, the one way a call ends: the ledger, usage, the outcome's audit record, metrics, events, hooks. Never throws;
@@ -54,10 +52,7 @@ export async function settle(
     const writing = write(engine, held, charge, records)
     const settlement = writing instanceof Promise ? await writing : writing
     left = tightestLeft(settlement.pools)
-    warn(engine, settlement.pools, charge)
-    if (settlement.overrun.tokens > 0 || settlement.overrun.nanoUsd > 0) {
-      engine.events.emit({ type: 'budget.overrun', requestId: call.requestId, ...settlement.overrun })
-    }
+    tellOfPools(engine, call.requestId, settlement, charge.amount)
   } catch (error) {
     engine.logger.error(
       { requestId: call.requestId, reservation: held.id, err: error },
@@ -69,7 +64,7 @@ export async function settle(
   for (const key of admitted.tokenWindows) {
     if (charge.amount.tokens > 0) await engine.storage.rates.add(key, charge.amount.tokens, MINUTE_MS, engine.clock())
   }
-  tell(engine, call, ending)
+  tell(engine, call, held, ending)
   if (engine.settings.hooks !== undefined) await tellHooks(engine, call, ending)
   return { charge, left }
 }
@@ -140,7 +135,13 @@ function usageRecord(engine: Engine, call: Call, held: CallHold, { candidate, ch
 function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: Ending): AuditRecord[] {
   const { candidate, charge, outcome, error } = ending
   const isAnswered = outcome === 'ok' || outcome === 'cutoff'
-  const about = (event: string, level: AuditRecord['level'], message: string, metadata: AuditDetails) =>
+  const about = (
+    event: string,
+    level: AuditRecord['level'],
+    message: string,
+    metadata: AuditDetails,
+    pool = call.pools[0]!,
+  ) =>
     audit.own({
       event,
       level,
@@ -148,7 +149,7 @@ function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: End
       provider: candidate.route.type,
       model: candidate.model,
       subject: call.caller.user,
-      pool: call.pools[0]!,
+      pool,
       reservation: call.id,
       requestId: call.requestId,
       metadata,
@@ -176,9 +177,13 @@ function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: End
   ]
   if (outcome === 'cutoff')
     records.push(
-      about('budget.cutoff', 'warn', 'The pools could not pay for more of this answer.', {
-        completion_tokens: completion,
-      }),
+      about(
+        'budget.cutoff',
+        'warn',
+        'The pools could not pay for more of this answer.',
+        { completion_tokens: completion },
+        held.emptied,
+      ),
     )
   if (charge.claimed !== undefined) {
     const claim = { charged_tokens: charge.amount.tokens, claimed_tokens: charge.claimed }
@@ -187,7 +192,8 @@ function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: End
   return records
 }
 
-function tell(engine: Engine, call: Call, { candidate, charge, outcome, error }: Ending): void {
+function tell(engine: Engine, call: Call, held: CallHold, ending: Ending): void {
+  const { candidate, charge, outcome, error } = ending
   const { requestId } = call
   const { type: provider, name: route } = candidate.route
   const latencyMs = engine.clock() - call.startedAt
@@ -222,36 +228,17 @@ function tell(engine: Engine, call: Call, { candidate, charge, outcome, error }:
       latencyMs,
     })
   }
-  if (outcome === 'cutoff') engine.events.emit({ type: 'budget.cutoff', requestId, pool: call.pools[0]! })
+  if (outcome === 'cutoff')
+    engine.events.emit({ type: 'budget.cutoff', requestId, pool: held.emptied ?? call.pools[0]! })
   if (charge.claimed !== undefined) {
     engine.events.emit({ type: 'usage.implausible', requestId, claimedTokens: charge.claimed, chargedTokens: tokens })
   }
 }
 
 async function tellHooks(engine: Engine, call: Call, { candidate, charge, outcome, error }: Ending): Promise<void> {
-  const { hooks } = engine.settings
   const { type: provider, name: route } = candidate.route
   const { tokens, nanoUsd } = charge.amount
-  try {
-    if (error !== undefined) await hooks?.onError?.(infoOf(call), error)
-    await hooks?.afterCall?.(infoOf(call), { provider, route, tokens, nanoUsd, outcome })
-  } catch (thrown) {
-    engine.logger.error({ requestId: call.requestId, err: thrown }, 'a hook of the host threw')
-  }
-}
-
-/** Tells once a pool passes a threshold: this charge is what carried it over. */
-function warn(engine: Engine, pools: readonly PoolState[], { amount }: Charge): void {
-  for (const pool of pools) {
-    for (const unit of UNITS) {
-      const cap = pool.terms.capacity[unit]
-      if (cap === undefined || cap === 0) continue
-      const now = (pool.used[unit] / cap) * 100
-      if (now < WARNING_THRESHOLDS[0]) continue
-      const before = ((pool.used[unit] - amount[unit]) / cap) * 100
-      const crossed = WARNING_THRESHOLDS.filter((threshold) => before < threshold && now >= threshold).pop()
-      if (crossed !== undefined)
-        engine.events.emit({ type: 'budget.warning', threshold: crossed, pool: snapshotOf(pool) })
-    }
-  }
+  if (error !== undefined) await tellHook(engine, call, (hooks, info) => hooks.onError?.(info, error))
+  const result = { provider, route, tokens, nanoUsd, outcome }
+  await tellHook(engine, call, (hooks, info) => hooks.afterCall?.(info, result))
 }

@@ -14,7 +14,11 @@ import { json, type RouteDefinition } from './route.js'
 import { modelName } from './schemas.js'
 import { validated } from './validate.js'
 
-const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, { error: 'must be a day, YYYY-MM-DD' })
+const day = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\d$/, { error: 'must be a day, YYYY-MM-DD' })
+  .optional()
+const costsQuery = z.object({ from: day, to: day })
 const count = z
   .number({ error: 'must be a whole number' })
   .refine((n) => Number.isSafeInteger(n) && n >= 0, { error: 'must be a whole number of at least 0' })
@@ -29,8 +33,7 @@ export const costs: RouteDefinition = {
     const { query } = request
     const pool = query.get('pool')
     if (pool !== null) nameablePool(pool, caller)
-    const from = validated(day.optional(), query.get('from') ?? undefined)
-    const to = validated(day.optional(), query.get('to') ?? undefined)
+    const { from, to } = validated(costsQuery, Object.fromEntries(query))
     const user = caller.admin ? query.get('user') : caller.user
     const totals = await engine.storage.usage.totals({
       ...(user === null ? {} : { user }),
@@ -83,8 +86,8 @@ export const costEstimate: RouteDefinition = {
   access: 'identity',
   async handle(exchange, engine) {
     const { model, input_tokens, output_tokens } = validated(estimateRequest, (await exchange.readJson()).value)
-    const [candidate] = engine.router.candidates(model, { now: engine.clock() })
-    const quote = candidate === undefined ? null : engine.prices.quote(candidate.route, candidate.model)
+    const candidate = engine.router.first(model)
+    const quote = engine.prices.quote(candidate.route, candidate.model)
     if (quote === null) {
       throw new HooshError('unpriced_model', {
         message: `No price is known for the model "${model}".`,
@@ -97,7 +100,7 @@ export const costEstimate: RouteDefinition = {
       estimated_cost_usd: usdText(nanoUsd),
       price: quote.source,
     }
-    return json({ model, provider: candidate!.route.type, input_tokens, output_tokens, ...price }, exchange)
+    return json({ model, provider: candidate.route.type, input_tokens, output_tokens, ...price }, exchange)
   },
 }
 

@@ -1,7 +1,11 @@
 import type { Engine } from '../inference/engine.js'
 import { isPassable } from '../routing/circuit.js'
+import { within } from '../time.js'
 import { VERSION } from '../version.js'
-import { json, type RouteDefinition } from './route.js'
+import { type Exchange, json, type RouteDefinition } from './route.js'
+
+/** How long the storage may take to answer, ms. */
+const STORE_PATIENCE_MS = 250
 
 /** Whether the gateway answers; who is known also learns what is behind it. */
 export const health: RouteDefinition = {
@@ -9,8 +13,9 @@ export const health: RouteDefinition = {
   path: '/v1/health',
   access: 'anyone',
   async handle(exchange, engine) {
-    const caller = await exchange.whoever().catch(() => null)
-    const more = caller === null ? {} : { version: VERSION, providers_configured: engine.router.routes.length }
+    const more = (await isKnown(exchange))
+      ? { version: VERSION, providers_configured: engine.router.routes.length }
+      : {}
     return json({ status: 'ok', ...more }, exchange)
   },
 }
@@ -44,7 +49,8 @@ export const healthProviders: RouteDefinition = {
     const rows = engine.router.routes.map((route) => ({
       provider: route.type,
       name: route.name,
-      base_url: route.baseUrl,
+      // Some providers take their key in the query.
+      base_url: route.baseUrl.split('?', 1)[0],
       enabled: route.enabled,
       status: route.enabled ? (isPassable(route.circuit, now) ? 'healthy' : 'unhealthy') : 'disabled',
       consecutive_failures: route.circuit.failures,
@@ -61,16 +67,21 @@ export const root: RouteDefinition = {
   path: '/',
   access: 'anyone',
   isRoot: true,
-  handle: (exchange) => json({ name: 'hoosh', status: 'ok' }, exchange),
+  async handle(exchange) {
+    const more = (await isKnown(exchange)) ? { version: VERSION } : {}
+    return json({ name: 'hoosh', status: 'ok', ...more }, exchange)
+  },
 }
 
-async function storageAnswers(engine: Engine): Promise<boolean> {
-  try {
-    await engine.storage.budgets.overrides()
-    return true
-  } catch {
-    return false
-  }
+/** Which version runs here is not for strangers. */
+async function isKnown(exchange: Exchange): Promise<boolean> {
+  return (await exchange.whoever().catch(() => null)) !== null
+}
+
+/** A storage that says nothing is down, too: whoever asks has a patience of his own. */
+async function storageAnswers({ storage }: Engine): Promise<boolean> {
+  const asked = async () => Boolean(await storage.budgets.overrides())
+  return (await within(STORE_PATIENCE_MS, asked()).catch(() => null)) !== null
 }
 
 function someRoutePasses(engine: Engine): boolean {

@@ -1,7 +1,7 @@
 import { HooshError } from '../errors.js'
 import type { Engine } from '../inference/engine.js'
 import { MODELS } from '../providers/models.js'
-import { fit, type Route } from '../routing/route.js'
+import { type Route, takers } from '../routing/route.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
 
 /** Models that the providers say they have, and those that routes name in full. */
@@ -35,7 +35,7 @@ export const modelsCatalog: RouteDefinition = {
   handle(exchange, engine) {
     const routes = engine.router.routes.filter(({ enabled }) => enabled)
     const data = MODELS.flatMap(({ id }) => {
-      const route = routes.find((one) => fit(one, id) >= 0)
+      const [route] = takers(routes, id)
       return route === undefined || !exchange.caller.mayUse(id) ? [] : [wire(id, route)]
     })
     return json({ object: 'list', data }, exchange)

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { AuditRecord } from '../audit/store.js'
 import { wirePoolTerms } from '../budget/spec.js'
 import type { PoolTerms } from '../budget/terms.js'
@@ -7,13 +8,15 @@ import { type Exchange, json, type RouteDefinition } from './route.js'
 import { poolName } from './schemas.js'
 import { validated } from './validate.js'
 
+const poolPath = z.object({ name: poolName })
+
 /** Sets a pool's terms, from now on and before any template. */
 export const putPool: RouteDefinition = {
   method: 'PUT',
   path: '/v1/tokens/pools/:name',
   access: 'admin',
   async handle(exchange, engine) {
-    const name = validated(poolName, exchange.params.name)
+    const { name } = validated(poolPath, exchange.params)
     const terms = wirePoolTerms((await exchange.readJson()).value)
     await define(engine, exchange, name, terms)
     const [state] = await engine.storage.budgets.read([{ name, terms }], engine.clock())
@@ -27,7 +30,7 @@ export const deletePool: RouteDefinition = {
   path: '/v1/tokens/pools/:name',
   access: 'admin',
   async handle(exchange, engine) {
-    const name = validated(poolName, exchange.params.name)
+    const { name } = validated(poolPath, exchange.params)
     await define(engine, exchange, name, null)
     return json({ name, deleted: true }, exchange)
   },

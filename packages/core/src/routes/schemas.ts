@@ -39,12 +39,20 @@ const between = (low: number, high: number) => {
   return z.number({ error }).min(low, { error }).max(high, { error }).nullish()
 }
 
-const message = z.looseObject({
-  role: z
-    .string({ error: 'is required' })
-    .refine((role) => ROLES.has(role), { error: `must be one of ${[...ROLES].join(', ')}` }),
-  content: z.custom<unknown>(isContent, { error: 'must be a string, an array of parts, or null' }).optional(),
-})
+const message = z.looseObject(
+  {
+    role: z
+      .string({ error: 'is required' })
+      .refine((role) => ROLES.has(role), { error: `must be one of ${[...ROLES].join(', ')}` }),
+    content: z.custom<unknown>(isContent, { error: 'must be a string, an array of parts, or null' }).optional(),
+  },
+  { error: 'must be an object with a role' },
+)
+
+const fallbacks = z
+  .array(modelName, { error: 'must be an array of model names' })
+  .max(MAX_FALLBACKS, { error: `must hold at most ${MAX_FALLBACKS} models` })
+  .nullish()
 
 /** OpenAI's chat request: what decides something here is checked, everything else passes through. */
 export const chatRequest = z.looseObject(
@@ -76,10 +84,7 @@ export const chatRequest = z.looseObject(
       )
       .nullish(),
     pool: poolName.nullish(),
-    fallbacks: z
-      .array(modelName, { error: 'must be an array of model names' })
-      .max(MAX_FALLBACKS, { error: `must hold at most ${MAX_FALLBACKS} models` })
-      .nullish(),
+    fallbacks,
   },
   { error: 'The body must be one JSON object.' },
 )
@@ -91,7 +96,7 @@ export const embeddingsRequest = z.looseObject(
       error: 'is required: a non-empty string, or an array of strings, of token ids, or of arrays of token ids',
     }),
     pool: poolName.nullish(),
-    fallbacks: z.array(modelName, { error: 'must be an array of model names' }).max(MAX_FALLBACKS).nullish(),
+    fallbacks,
   },
   { error: 'The body must be one JSON object.' },
 )

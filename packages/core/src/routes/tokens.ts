@@ -1,14 +1,17 @@
 import { z } from 'zod'
 import { type Amount, type Capacity, nanoUsdOf, usdText } from '../amount.js'
 import { tightestLeft } from '../budget/pool-book.js'
-import type { PoolAsk, PoolState, Reservation } from '../budget/store.js'
+import type { Grant, PoolAsk, PoolState, ReserveRequest, Settlement } from '../budget/store.js'
+import { errorBody, errorReply } from '../error-body.js'
 import { HooshError } from '../errors.js'
+import type { GatewayReply } from '../exchange.js'
 import type { Caller } from '../identity/caller.js'
 import type { Engine } from '../inference/engine.js'
 import { reportExpired } from '../inference/expired.js'
 import { nameablePool } from '../inference/new-call.js'
+import { tellOfPools } from '../inference/pool-events.js'
 import { wirePool } from './pool-wire.js'
-import { json, type RouteDefinition } from './route.js'
+import { type Exchange, json, type RouteDefinition } from './route.js'
 import { poolName, tokenCount } from './schemas.js'
 import { validated } from './validate.js'
 
@@ -31,13 +34,16 @@ const ttl = z
 const reserveRequest = asked.extend({ ttl_seconds: ttl.default(600) })
 const reportRequest = z.looseObject({
   pool: poolName.optional(),
-  reservation_id: z.string().optional(),
+  reservation_id: z.string({ error: 'must be a string' }).optional(),
   reserved: tokenCount.optional(),
   actual: z
     .number({ error: 'must be a whole number of tokens' })
     .refine((n) => Number.isSafeInteger(n) && n >= 0, { error: 'must be a whole number of at least 0' })
     .optional(),
-  actual_usd: z.union([z.number(), z.string()]).optional(),
+  actual_usd: z
+    .union([z.number(), z.string()], { error: 'must be an amount of USD' })
+    .transform(spentNanoUsd)
+    .optional(),
 })
 
 export const tokensCheck: RouteDefinition = {
@@ -64,7 +70,7 @@ export const tokensReserve: RouteDefinition = {
     const state = await stateOf(engine, caller, wanted.pool)
     const id = engine.ids()
     const leaseMs = wanted.ttl_seconds * 1_000
-    const grant = await engine.storage.budgets.reserve({
+    const request: ReserveRequest = {
       id,
       owner: caller.user,
       phase: 'reserved',
@@ -74,7 +80,14 @@ export const tokensReserve: RouteDefinition = {
       now: engine.clock(),
       onExpire: engine.settings.budget.onExpire,
       maxOpen: MAX_OPEN,
-    })
+    }
+    let grant: Grant
+    try {
+      grant = await engine.storage.budgets.reserve(request)
+    } catch (error) {
+      if (error instanceof HooshError && error.code === 'budget_exceeded') return refusal(error, state, exchange)
+      throw error
+    }
     await reportExpired(engine, grant.expired)
     const expires = new Date(engine.clock() + leaseMs).toISOString()
     return json(
@@ -92,15 +105,18 @@ export const tokensReport: RouteDefinition = {
     const said = validated(reportRequest, (await exchange.readJson()).value)
     const { caller } = exchange
     if (said.pool !== undefined) nameablePool(said.pool, caller)
-    const reservation = await ownReservation(engine, caller, said)
-    const actual = { tokens: said.actual ?? 0, nanoUsd: actualNanoUsd(said.actual_usd) }
     if (said.actual === undefined && said.actual_usd === undefined) {
       throw new HooshError('invalid_request', {
         message: 'actual: is required: the tokens that were used',
         details: { param: 'actual' },
       })
     }
-    const { pools } = await engine.storage.budgets.settle(reservation.id, actual)
+    const actual = { tokens: said.actual ?? 0, nanoUsd: said.actual_usd ?? 0 }
+    const settlement = await (said.reservation_id === undefined
+      ? settleOldest(engine, caller, said, actual)
+      : settleNamed(engine, caller, said.reservation_id, said.pool, actual))
+    tellOfPools(engine, exchange.requestId, settlement, actual)
+    const { pools } = settlement
     const [state] = pools
     return json({ used: state?.used.tokens ?? 0, ...leftOnWire(tightestLeft(pools)) }, exchange)
   },
@@ -165,47 +181,83 @@ function leftOnWire(left: Capacity): { available: number | null; available_usd?:
   }
 }
 
-/** The caller's own reservation over the wire: by id, or as old clients do by pool and amount, the oldest one. */
-async function ownReservation(
+/** A refusal as every other, with what old clients read beside it. */
+function refusal(error: HooshError, state: PoolState, exchange: Exchange): GatewayReply {
+  const { available, availableUsd } = error.details
+  const { tokens, nanoUsd } = tightestLeft([state])
+  const usd = availableUsd ?? (nanoUsd === undefined ? undefined : usdText(nanoUsd))
+  const more = {
+    reserved: false,
+    available: available ?? tokens ?? null,
+    ...(usd !== undefined && { available_usd: usd }),
+  }
+  const reply = errorReply(error, exchange.requestId)
+  return { ...reply, body: JSON.stringify({ ...more, ...errorBody(error) }) }
+}
+
+/** Ends the caller's own reservation over the wire by its id. */
+async function settleNamed(
   engine: Engine,
   caller: Caller,
-  said: z.infer<typeof reportRequest>,
-): Promise<Reservation> {
+  id: string,
+  pool: string | undefined,
+  actual: Amount,
+): Promise<Settlement> {
   const { budgets } = engine.storage
-  if (said.reservation_id !== undefined) {
-    const found = await budgets.find({ id: said.reservation_id })
-    if (found === null || found.owner !== caller.user || found.phase !== 'reserved') {
-      throw new HooshError('not_held', { details: { param: 'reservation_id' } })
-    }
-    if (said.pool !== undefined && !found.holds.some(({ pool }) => pool === said.pool)) {
-      throw new HooshError('reservation_conflict', {
-        message: `This reservation is not in the pool "${said.pool}".`,
-        details: { param: 'pool' },
-      })
-    }
-    return found
+  const found = await budgets.find({ id })
+  if (found === null || found.owner !== caller.user || found.phase !== 'reserved') {
+    throw new HooshError('not_held', {
+      message: 'You have no reservation of this id.',
+      details: { param: 'reservation_id' },
+    })
   }
-  if (said.reserved === undefined) {
+  if (pool !== undefined && !found.holds.some((hold) => hold.pool === pool)) {
+    throw new HooshError('reservation_conflict', {
+      message: `This reservation is not in the pool "${pool}".`,
+      details: { param: 'pool' },
+    })
+  }
+  return budgets.settle(id, actual)
+}
+
+/**
+ * As old clients do: ends the oldest reservation of that pool and amount. Several of them at once may find the same one:
+ * it ends for one of them, and the others look for the next.
+ */
+async function settleOldest(
+  engine: Engine,
+  caller: Caller,
+  said: { pool?: string | undefined; reserved?: number | undefined },
+  actual: Amount,
+): Promise<Settlement> {
+  const { budgets } = engine.storage
+  const { reserved, pool = caller.pools[0]! } = said
+  if (reserved === undefined) {
     throw new HooshError('invalid_request', {
       message: 'reservation_id: is required (or `pool` and `reserved`, as they were reserved)',
       details: { param: 'reservation_id' },
     })
   }
-  const pool = said.pool ?? caller.pools[0]!
-  const found = await budgets.find({ owner: caller.user, pool, amount: { tokens: said.reserved } })
-  if (found !== null) return found
-  throw new HooshError('reservation_conflict', {
-    message: `You have no open reservation of ${said.reserved} tokens in the pool "${pool}".`,
-    details: { param: 'reserved' },
-  })
+  for (;;) {
+    const found = await budgets.find({ owner: caller.user, pool, amount: { tokens: reserved } })
+    if (found === null) {
+      throw new HooshError('reservation_conflict', {
+        message: `You have no open reservation of ${reserved} tokens in the pool "${pool}".`,
+        details: { param: 'reserved' },
+      })
+    }
+    try {
+      const settlement = await budgets.settle(found.id, actual)
+      if (!settlement.repeated) return settlement
+    } catch (error) {
+      if (!(error instanceof HooshError && error.code === 'reservation_conflict')) throw error
+    }
+  }
 }
 
-function actualNanoUsd(usd: number | string | undefined): number {
-  if (usd === undefined) return 0
+function spentNanoUsd(usd: number | string, context: z.core.$RefinementCtx): number {
   const nano = nanoUsdOf(usd)
   if (nano !== null) return nano
-  throw new HooshError('invalid_request', {
-    message: 'actual_usd: must be an amount of USD with at most nine decimals',
-    details: { param: 'actual_usd' },
-  })
+  context.addIssue({ code: 'custom', message: 'must be an amount of USD with at most nine decimals' })
+  return z.NEVER
 }

@@ -52,13 +52,26 @@ export function routeOf(
   }
 }
 
-/** How exactly a route names a model: literal characters of its best matching pattern, or -1 where none matches. */
+/** More than any pattern can have: a model's name has at most 256 characters. */
+const IN_FULL = 1_000
+
+/** How exactly a route names a model: in full, by literal characters of its best matching pattern, or not (-1). */
 export function fit(route: Route, model: string): number {
+  if (route.models.includes(model)) return IN_FULL
   let best = -1
   for (const pattern of route.patterns) {
     if (pattern.literals > best && pattern.test(model)) best = pattern.literals
   }
   return best
+}
+
+/** The routes that take a model, the one to try first at the front. */
+export function takers(routes: readonly Route[], model: string): Route[] {
+  return routes
+    .map((route) => ({ route, fit: fit(route, model) }))
+    .filter((match) => match.fit >= 0)
+    .sort((a, b) => a.route.priority - b.route.priority || b.fit - a.fit)
+    .map(({ route }) => route)
 }
 
 /** Feeds a route's latency with the time to a first byte: new = (7 old + 3 sample) / 10, in whole ms. */

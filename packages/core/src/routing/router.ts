@@ -3,7 +3,7 @@ import { HooshError } from '../errors.js'
 import { compileGlob } from '../glob.js'
 import type { RoutingOptions, Strategy } from '../options.js'
 import { isPassable } from './circuit.js'
-import { type Candidate, fit, type Route } from './route.js'
+import { type Candidate, fit, type Route, takers } from './route.js'
 import { ordered, type Turn } from './strategies.js'
 
 /** Chooses where a call may go. */
@@ -21,6 +21,12 @@ export interface Router {
     model: string,
     want: { provider?: string | undefined; extra?: readonly string[]; now: number },
   ): Candidate[]
+  /**
+   * Where a call of this model goes first when all is well: takes nobody his turn and asks no circuit.
+   *
+   * @throws HooshError `model_not_found`, `invalid_request` as above
+   */
+  first(model: string): Candidate
 }
 
 interface Plan {
@@ -44,18 +50,28 @@ export function createRouter(routes: readonly Route[], options: RoutingOptions =
   }))
   const table = { routes: routes.filter((route) => route.enabled), strategy, aliases: options.aliases ?? {}, fallbacks }
   const plans = new LRUCache<string, Plan>({ max: REMEMBERED_PLANS })
+  const planOf = (model: string, provider?: string): Plan => {
+    const key = provider === undefined ? model : `${provider}\n${model}`
+    let plan = plans.get(key)
+    if (plan === undefined) {
+      plan = planFor(table, model, provider)
+      // Clients choose names freely: those that lead nowhere push nothing out.
+      if (plan.steps.length > 0) plans.set(key, plan)
+    }
+    return plan
+  }
   return {
     routes,
     candidates(model, { provider, extra, now }) {
-      const key = provider === undefined ? model : `${provider}\n${model}`
-      let plan = plans.get(key)
-      if (plan === undefined) {
-        plan = planFor(table, model, provider)
-        plans.set(key, plan)
-      }
-      const steps =
-        extra === undefined ? plan.steps : [...plan.steps, ...extra.flatMap((name) => stepsFor(table, name, undefined))]
+      const { steps: own } = planOf(model, provider)
+      const steps = extra === undefined ? own : [...own, ...extra.flatMap((name) => stepsFor(table, name, provider))]
+      if (steps.length === 0) throw unknownModel(model)
       return passable(steps, strategy, model, now)
+    },
+    first(model) {
+      const candidate = planOf(model).steps[0]?.candidates[0]
+      if (candidate === undefined) throw unknownModel(model)
+      return candidate
     },
   }
 }
@@ -76,21 +92,25 @@ function planFor(table: Table, model: string, provider: string | undefined): Pla
   }
   const own = stepsFor(table, model, provider)
   const others = provider === undefined ? fallbacksOf(table, model, own) : []
-  const steps = [...own, ...others.flatMap((name) => stepsFor(table, name, undefined))]
-  if (steps.length === 0) {
-    throw new HooshError('model_not_found', {
-      message: `No provider serves the model "${model}". GET /v1/models lists those that are known.`,
-      details: { param: 'model' },
-    })
-  }
-  return { steps }
+  return { steps: [...own, ...others.flatMap((name) => stepsFor(table, name, undefined))] }
+}
+
+function unknownModel(model: string): HooshError {
+  return new HooshError('model_not_found', {
+    message: `No provider serves the model "${model}". GET /v1/models lists those that are known.`,
+    details: { param: 'model' },
+  })
+}
+
+/** What a name stands for: the models of an alias, else itself. */
+function meant(table: Table, model: string): readonly string[] {
+  const alias = Object.hasOwn(table.aliases, model) ? table.aliases[model]! : model
+  return typeof alias === 'string' ? [alias] : alias
 }
 
 function stepsFor(table: Table, model: string, provider: string | undefined): Step[] {
-  const alias = Object.hasOwn(table.aliases, model) ? table.aliases[model]! : model
-  const names = typeof alias === 'string' ? [alias] : alias
   const steps: Step[] = []
-  for (const name of names) {
+  for (const name of meant(table, model)) {
     const candidates = matching(table, name, provider)
     if (candidates.length > 0) steps.push({ candidates, turn: { next: 0 } })
   }
@@ -108,32 +128,37 @@ function matching(table: Table, model: string, provider: string | undefined): Ca
         details: { param: 'model' },
       })
     }
-    return [{ route: named, model: model.slice(slash + 1) }]
+    return withoutPrefix(named, model.slice(slash + 1))
   }
-  const fits = table.routes
-    .filter((route) => provider === undefined || route.name === provider)
-    .map((route) => ({ route, fit: fit(route, model) }))
-    .filter((match) => match.fit >= 0)
-    .sort((a, b) => a.route.priority - b.route.priority || b.fit - a.fit)
-  if (fits.length > 0) return fits.map(({ route }) => ({ route, model }))
+  const routes = table.routes.filter((route) => provider === undefined || route.name === provider)
+  const whole = takers(routes, model)
+  if (whole.length > 0) return whole.map((route) => ({ route, model }))
   if (named === undefined || (provider !== undefined && named.name !== provider)) return []
-  const rest = model.slice(slash + 1)
-  return fit(named, rest) >= 0 ? [{ route: named, model: rest }] : []
+  return withoutPrefix(named, model.slice(slash + 1))
+}
+
+function withoutPrefix(route: Route, model: string): Candidate[] {
+  return fit(route, model) >= 0 ? [{ route, model }] : []
 }
 
 function fallbacksOf(table: Table, model: string, own: readonly Step[]): string[] {
   const names = new Set<string>()
   for (const step of own) for (const { route } of step.candidates) for (const name of route.fallbacks) names.add(name)
-  for (const { glob, models } of table.fallbacks) if (glob.test(model)) for (const name of models) names.add(name)
-  names.delete(model)
+  const asked = [model, ...meant(table, model)]
+  for (const { glob, models } of table.fallbacks) {
+    if (asked.some((name) => glob.test(name))) for (const name of models) names.add(name)
+  }
   return [...names]
 }
 
 function passable(steps: readonly Step[], strategy: Strategy, model: string, now: number): Candidate[] {
   const result: Candidate[] = []
   for (const step of steps) {
-    for (const candidate of ordered(step.candidates, strategy, step.turn)) {
-      if (isPassable(candidate.route.circuit, now)) result.push(candidate)
+    // Turns are taken among those that can be asked, or the one behind an open circuit would get two shares.
+    const able = step.candidates.filter(({ route }) => isPassable(route.circuit, now))
+    for (const candidate of ordered(able, strategy, step.turn)) {
+      if (!result.some(({ route, model }) => route === candidate.route && model === candidate.model))
+        result.push(candidate)
     }
   }
   if (result.length > 0) return result

@@ -201,14 +201,10 @@ export function end(books: Books, held: Held, ending: Ending): Settlement {
       close(books, held, ending.outcome, ending.charged)
     }
   }
+  const { outcome, overrun, repeated } = ending
   const pools = held.accounts.map((account) => stateOf(account))
-  const lost = ending.outcome === 'corrected' ? usageOf(held) : null
-  return {
-    outcome: ending.outcome,
-    overrun: ending.overrun,
-    pools,
-    ...(lost !== null && { reversal: reversalOf(lost) }),
-  }
+  const lost = outcome === 'corrected' ? usageOf(held) : null
+  return { outcome, overrun, repeated, pools, ...(lost !== null && { reversal: reversalOf(lost) }) }
 }
 
 function expireOne(books: Books, held: Held, onExpire: ExpirePolicy['onExpire'], onLost: OnLost): void {

@@ -1,0 +1,30 @@
+import type { Amount } from '../amount.js'
+import { snapshotOf } from '../budget/snapshot.js'
+import type { PoolState, Settlement } from '../budget/store.js'
+import type { Engine } from './engine.js'
+
+const WARNING_THRESHOLDS = [80, 95] as const
+
+/** Tells what a charge did to its pools: what it cost beyond its hold, and the thresholds they have crossed with it. */
+export function tellOfPools(
+  { events }: Engine,
+  requestId: string,
+  { pools, overrun, repeated }: Settlement,
+  charged: Amount,
+): void {
+  if (repeated) return
+  for (const pool of pools) warn(events, pool, charged)
+  if (overrun.tokens > 0 || overrun.nanoUsd > 0) events.emit({ type: 'budget.overrun', requestId, ...overrun })
+}
+
+/** Of two thresholds that are crossed at once the higher one is told. */
+function warn(events: Engine['events'], pool: PoolState, charged: Amount): void {
+  for (const unit of ['tokens', 'nanoUsd'] as const) {
+    const cap = pool.terms.capacity[unit]
+    if (cap === undefined || cap === 0) continue
+    const before = ((pool.used[unit] - charged[unit]) / cap) * 100
+    const now = (pool.used[unit] / cap) * 100
+    const crossed = WARNING_THRESHOLDS.filter((threshold) => before < threshold && now >= threshold).pop()
+    if (crossed !== undefined) events.emit({ type: 'budget.warning', threshold: crossed, pool: snapshotOf(pool) })
+  }
+}

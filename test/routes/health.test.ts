@@ -1,0 +1,168 @@
+import type { Storage } from '@hoosh/core'
+import { HooshError } from '@hoosh/core'
+import { memoryBudgets } from '@hoosh/core/storage'
+import { describe, expect, it } from 'vitest'
+import { chat, type Door, door, upstream } from '../support/door.js'
+
+const nobody = { as: 'nobody' } as const
+const admin = { as: 'admin' } as const
+
+/** Two routes of one provider; `break` opens their circuits. */
+const two = async () => {
+  const provider = await upstream()
+  const to = await door({
+    providers: [
+      { type: 'openai', name: 'one', baseUrl: provider.url, apiKey: 'sk-hidden-1234', models: ['a'] },
+      { type: 'vllm', baseUrl: `${provider.url}`, models: ['b'] },
+      { type: 'demo', name: 'off', enabled: false },
+    ],
+  })
+  const fail = async (model: string) => {
+    provider.script({ status: 503, times: 3 })
+    for (let call = 0; call < 3; call += 1) await chat(to, model)
+  }
+  return { to, provider, fail }
+}
+
+describe('GET /v1/health', () => {
+  it('tells anyone that it answers, and whoever is known what it is', async () => {
+    const { to } = await two()
+    expect((await to.get('/v1/health', nobody)).body).toEqual({ status: 'ok' })
+    expect((await to.get('/v1/health')).body).toEqual({
+      status: 'ok',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      providers_configured: 3,
+    })
+  })
+
+  it('answers even where the login is down', async () => {
+    const to = await door(
+      {},
+      {
+        identify: () => {
+          throw new TypeError('no login today')
+        },
+      },
+    )
+    expect((await to.get('/v1/health')).body).toEqual({ status: 'ok' })
+  })
+})
+
+describe('GET /v1/health/live and /ready', () => {
+  it('are ok for anyone', async () => {
+    const { to } = await two()
+    for (const path of ['live', 'ready']) {
+      const reply = await to.get(`/v1/health/${path}`, nobody)
+      expect([reply.status, reply.body]).toEqual([200, { status: 'ok' }])
+      expect(reply.headers.get('cache-control')).toBe('no-store')
+    }
+  })
+
+  it('ready is 503 once every enabled provider is failing, and 200 again after the cool-down', async () => {
+    const { to, fail } = await two()
+    await fail('a')
+    expect((await to.get('/v1/health/ready', nobody)).status).toBe(200)
+    await fail('b')
+    const reply = await to.get('/v1/health/ready', nobody)
+    expect([reply.status, reply.body]).toEqual([503, { status: 'unavailable' }])
+    expect((await to.get('/v1/health/live', nobody)).status).toBe(200)
+    to.clock.advance(30_000)
+    expect((await to.get('/v1/health/ready', nobody)).status).toBe(200)
+  })
+
+  it('ready is 503 while the storage does not answer', async () => {
+    let isDown = false
+    const memory = memoryBudgets({ clock: Date.now })
+    const budgets: Storage['budgets'] = {
+      ...memory,
+      overrides: () => {
+        if (isDown) throw new HooshError('store_unavailable')
+        return memory.overrides()
+      },
+    }
+    const to = await door({ storage: { budgets } })
+    expect((await to.get('/v1/health/ready', nobody)).status).toBe(200)
+    isDown = true
+    expect((await to.get('/v1/health/ready', nobody)).status).toBe(503)
+    isDown = false
+    expect((await to.get('/v1/health/ready', nobody)).status).toBe(200)
+  })
+
+  it('ready is 503 while the storage says nothing at all, within a second', async () => {
+    const memory = memoryBudgets({ clock: Date.now })
+    let isDown = false
+    const budgets: Storage['budgets'] = {
+      ...memory,
+      overrides: () => (isDown ? new Promise(() => {}) : memory.overrides()),
+    }
+    const to = await door({ storage: { budgets } })
+    await to.gateway.ready()
+    isDown = true
+    expect((await to.get('/v1/health/ready', nobody)).status).toBe(503)
+    isDown = false
+  })
+
+  it('is 500 in a gateway that cannot start, with the option to mend in the answer and in the log', async () => {
+    const to = await door({ providers: [{ type: 'openai', apiKey: '$HOOSH_TEST_NEVER_SET' }] })
+    const reply = await to.get('/v1/health/ready', nobody)
+    expect(reply.status).toBe(500)
+    expect(reply.body).toMatchObject({ error: { code: 'invalid_options' } })
+    expect(reply.text).toContain('HOOSH_TEST_NEVER_SET')
+    expect(to.logged.some(({ message }) => message.includes('HOOSH_TEST_NEVER_SET'))).toBe(true)
+  })
+})
+
+describe('GET /v1/health/providers', () => {
+  const rows = async (to: Door) => (await to.get('/v1/health/providers', admin)).body
+
+  it('is a bare array in the order of the configuration', async () => {
+    const { to, provider } = await two()
+    expect(await rows(to)).toEqual([
+      {
+        provider: 'openai',
+        name: 'one',
+        base_url: provider.url,
+        enabled: true,
+        status: 'healthy',
+        consecutive_failures: 0,
+        latency_ms: null,
+      },
+      {
+        provider: 'vllm',
+        name: 'vllm',
+        base_url: provider.url,
+        enabled: true,
+        status: 'healthy',
+        consecutive_failures: 0,
+        latency_ms: null,
+      },
+      {
+        provider: 'demo',
+        name: 'off',
+        base_url: '',
+        enabled: false,
+        status: 'disabled',
+        consecutive_failures: 0,
+        latency_ms: null,
+      },
+    ])
+  })
+
+  it('says what calls have taught: failures in fixed words, latency in whole ms', async () => {
+    const { to, fail } = await two()
+    await fail('a')
+    await chat(to, 'b')
+    expect(await rows(to)).toMatchObject([
+      { status: 'unhealthy', consecutive_failures: 3, last_error: expect.any(String) },
+      { status: 'healthy', consecutive_failures: 0, latency_ms: 0 },
+      { status: 'disabled' },
+    ])
+    expect(JSON.stringify(await rows(to))).not.toContain('sk-hidden')
+  })
+
+  it('shows no secret that stands in the query of an address', async () => {
+    const { url } = await upstream()
+    const to = await door({ providers: [{ type: 'openai', baseUrl: `${url}?api-key=hidden-in-query` }] })
+    expect(JSON.stringify(await rows(to))).not.toContain('hidden-in-query')
+  })
+})
