@@ -97,6 +97,11 @@ export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<Ev
   })
 }
 
+/** Whether an event says anything; comments and empty ones do not. */
+function isTelling(event: Buffer): boolean {
+  return readEvent(event.toString('latin1')).kind !== 'other' || event.indexOf('data:') >= 0
+}
+
 /** Whether a last event that lacks its blank line lacks nothing else: half of one would break the caller's parser. */
 function isWhole(event: Buffer): boolean {
   const text = event.toString('latin1')
