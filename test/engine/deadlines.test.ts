@@ -7,7 +7,7 @@ import { pair, settledPool, silentUrl } from '../support/pair.js'
 
 const STREAMED = [false, true]
 /** A deadline that is meant to pass, ms, and one that is not. */
-const SHORT = 60
+const SHORT = 120
 const LONG = 60_000
 
 const timeoutOf = (reply: Reply) => [reply.status, errorOf(reply).code, errorOf(reply).type]
@@ -128,8 +128,8 @@ describe('idle_timeout', () => {
   })
 
   it('does not run while bytes come, however slowly', async () => {
-    const { to, main } = await pair({ deadlines: { idleMs: 400 } })
-    main.script({ tokens: 40, everyMs: 12 })
+    const { to, main } = await pair({ deadlines: { idleMs: 800 } })
+    main.script({ tokens: 40, everyMs: 22 })
     const reply = await chat(to, 'm', { stream: true })
     expect(reply.text).toMatch(/data: \[DONE\]\n\n$/)
   })
@@ -170,7 +170,7 @@ describe.each(STREAMED)('total_timeout (stream: %s)', (stream) => {
   })
 
   it('ends an answer in the middle', async () => {
-    const { to, main } = await pair({ deadlines: { totalMs: 4 * SHORT } })
+    const { to, main } = await pair({ deadlines: { totalMs: 5 * SHORT } })
     main.script({ tokens: 20, fault: 'hang', faultAfter: 5 })
     const reply = await chat(to, 'm', { stream })
     if (stream) {
@@ -183,7 +183,7 @@ describe.each(STREAMED)('total_timeout (stream: %s)', (stream) => {
   })
 
   it('ends an answer that never stops', async () => {
-    const { to, main } = await pair({ deadlines: { totalMs: 4 * SHORT } })
+    const { to, main } = await pair({ deadlines: { totalMs: 5 * SHORT } })
     main.script({ tokens: 100_000, honoursLimit: false, everyMs: 5, ...(stream ? {} : { fault: 'hang' }) })
     const reply = await chat(to, 'm', { stream })
     expect(stream ? lastEvent(reply).error.code : errorOf(reply).code).toBe('total_timeout')

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { chat, door, errorOf, routeFor } from '../support/door.js'
 import { STORES } from '../support/money.js'
 
@@ -98,7 +98,8 @@ describe('GET /v1/tokens/pools', () => {
 
 describe.each(STORES)('PUT and DELETE /v1/tokens/pools/{name} on $name', (store) => {
   const open = async (options = {}) => {
-    const { storage } = await store.open()
+    const { storage, remove } = await store.open()
+    onTestFinished(remove)
     return door({ storage, migrate: true, ...options })
   }
 
