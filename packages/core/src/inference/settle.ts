@@ -44,21 +44,23 @@ export async function settle(
 ): Promise<Settled> {
   const { charge } = ending
   const records = recordsOf(engine, call, held, ending)
+  const book = async () => {
+    const { pools, overrun } = await write(engine, held, charge, records)
+    warn(engine, pools, charge)
+    if (overrun.tokens > 0 || overrun.nanoUsd > 0)
+      engine.events.emit({ type: 'budget.overrun', requestId: call.requestId, ...overrun })
+    return tightestLeft(pools)
+  }
   let left: Settled['left'] = null
   try {
-    const settlement = await write(engine, held, charge, records)
-    left = tightestLeft(settlement.pools)
-    warn(engine, settlement.pools, charge)
-    if (settlement.overrun.tokens > 0 || settlement.overrun.nanoUsd > 0) {
-      engine.events.emit({ type: 'budget.overrun', requestId: call.requestId, ...settlement.overrun })
-    }
+    left = await book()
   } catch (error) {
     engine.logger.error(
       { requestId: call.requestId, reservation: held.id, err: error },
       'settle failed; it is repeated',
     )
     engine.metrics.settleRetried()
-    engine.retries.add(held.id, async () => void (await write(engine, held, charge, records)))
+    engine.retries.add(held.id, async () => void (await book()))
   }
   for (const key of admitted.tokenWindows) {
     if (charge.amount.tokens > 0) await engine.storage.rates.add(key, charge.amount.tokens, MINUTE_MS, engine.clock())
