@@ -3,7 +3,7 @@ import { tightestLeft } from '../budget/pool-book.js'
 import { snapshotOf } from '../budget/snapshot.js'
 import type { CallRecords, PoolState, Settlement } from '../budget/store.js'
 import type { UsageRecord } from '../cost/store.js'
-import { completionTokens, promptTokens } from '../cost/usage.js'
+import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
 import type { HooshError } from '../errors.js'
 import type { CallResult } from '../options.js'
 import type { Candidate } from '../routing/route.js'
@@ -92,6 +92,7 @@ function recordsOf(engine: Engine, call: Call, held: CallHold, ending: Ending): 
   }
 }
 
+/** What failed attempts may have been billed stands as prompt, so that records add up to what the pools have used. */
 function usageRecord(engine: Engine, call: Call, held: CallHold, { candidate, charge, outcome }: Ending): UsageRecord {
   const now = engine.clock()
   return {
@@ -107,7 +108,7 @@ function usageRecord(engine: Engine, call: Call, held: CallHold, { candidate, ch
     model: candidate.model,
     kind: call.kind,
     stream: call.stream,
-    usage: charge.usage,
+    usage: { ...charge.usage, input: charge.usage.input + charge.amount.tokens - totalTokens(charge.usage) },
     source: charge.source,
     nanoUsd: charge.amount.nanoUsd,
     price: held.quote.source,
