@@ -47,7 +47,7 @@ export async function attempt<Received>(
   for (const candidate of steps.candidates) {
     throwIfEnded(engine, call, held)
     const tried = steps.prepare(candidate)
-    if (tried === null || !(await mayTry(engine, held, tried, failures))) continue
+    if (tried === null || !(await mayTry(engine, call, held, tried, failures))) continue
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
     held.attempts += 1
@@ -105,7 +105,13 @@ function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
 }
 
 /** Whether the route takes one more call this minute, its circuit lets it pass, and the pools pay for the attempt. */
-async function mayTry(engine: Engine, held: CallHold, tried: Try, failures: HooshError[]): Promise<boolean> {
+async function mayTry(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  tried: Try,
+  failures: HooshError[],
+): Promise<boolean> {
   const { route } = tried.candidate
   if (!isPassable(route.circuit, engine.clock())) return false
   if (route.rpm !== undefined) {
@@ -117,7 +123,8 @@ async function mayTry(engine: Engine, held: CallHold, tried: Try, failures: Hoos
       return false
     }
   }
-  return held.attempts === 0 && tried.quote === held.quote ? true : holdForAttempt(engine, held, tried.quote)
+  const isHeld = held.attempts === 0 && tried.candidate === held.candidate && tried.quote === held.quote
+  return isHeld || holdForAttempt(engine, call, held, tried)
 }
 
 /** What a failed attempt may be billed as: the prompt's bound, and what had come of the answer, counted. */

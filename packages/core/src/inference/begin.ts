@@ -1,7 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
 import type { AuditRecord } from '../audit/store.js'
-import { promptBound } from '../context/estimate.js'
-import { tokenFacts } from '../context/token-facts.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
@@ -63,9 +61,9 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
   const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first)
   const held = await hold(engine, call, {
     asks,
+    candidate: first,
     quote: quoteFor(engine, asks, first)!,
     range,
-    bound: promptBound(call.params, tokenFacts(first.route, first.model)),
     intent,
   })
   if (intent !== undefined) await stageIntent(engine, call, intent)

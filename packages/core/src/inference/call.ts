@@ -1,7 +1,10 @@
 import type { Amount } from '../amount.js'
+import type { PromptBound } from '../context/estimate.js'
+import type { TokenFacts } from '../context/token-facts.js'
 import type { Quote } from '../cost/prices.js'
 import type { Caller } from '../identity/caller.js'
 import type { CallInfo } from '../options.js'
+import type { Candidate } from '../routing/route.js'
 
 /** One paid call on its way through the steps. */
 export interface Call {
@@ -35,10 +38,11 @@ export interface CallHold {
   held: Amount
   /** Upper bound of the prompt's tokens that the hold contains. */
   promptTokens: number
-  /** The same, counted as closely as we can; asked for only when an answer broke off. */
-  readonly countPrompt: () => number | Promise<number>
-  /** Price of the candidate that is being tried. */
+  /** The candidate that is being tried, its price, and the prompt as its tokenizer counts it. */
+  candidate: Candidate
   quote: Quote
+  facts: TokenFacts
+  bound: PromptBound
   /** Output tokens delivered so far, by our own count. */
   counted: number
   /** What failed attempts may have been billed. */

@@ -31,7 +31,7 @@ export interface Answered {
 export async function chargeOf(held: CallHold, answered: Answered): Promise<Charge> {
   const { reported } = answered
   if (reported === null) {
-    const usage = { ...noUsage, input: await held.countPrompt(), output: await answered.countOutput() }
+    const usage = { ...noUsage, input: await held.bound.exact(), output: await answered.countOutput() }
     return charge(held, usage, 'counted')
   }
   const usage = answered.whole ? reported.usage : atLeast(reported.usage, await answered.countOutput())

@@ -2,7 +2,8 @@ import { type Amount, nothing, plus } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
 import type { Ask, Grant, PoolAsk } from '../budget/store.js'
-import type { PromptBound } from '../context/estimate.js'
+import { promptBound } from '../context/estimate.js'
+import { tokenFacts } from '../context/token-facts.js'
 import { eachOutput, promptCost } from '../cost/price.js'
 import { costFree, type Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
@@ -42,13 +43,15 @@ export async function hold(
   call: Call,
   plan: {
     asks: readonly PoolAsk[]
+    candidate: Candidate
     quote: Quote
     range: OutputRange
-    bound: PromptBound
     intent: AuditRecord | undefined
   },
 ): Promise<CallHold> {
-  const { quote, range, bound } = plan
+  const { candidate, quote, range } = plan
+  const facts = tokenFacts(candidate.route, candidate.model)
+  const bound = promptBound(call.params, facts)
   const plenty = promptAmount(bound.plenty, quote)
   const scarce = engine.pools.wasScarce(call.pools)
   let grant: Grant | null = null
@@ -67,8 +70,10 @@ export async function hold(
     granted: grant.outputTokens,
     held: grant.held,
     promptTokens,
-    countPrompt: () => bound.exact(),
+    candidate,
     quote,
+    facts,
+    bound,
     counted: 0,
     spent: nothing,
     attempts: 0,
@@ -141,20 +146,39 @@ function affordable(grant: Grant, { nanoUsd }: Amount): number {
  *
  * @returns false where the pools cannot pay for it: no extension, no attempt
  */
-export async function holdForAttempt(engine: Engine, held: CallHold, quote: Quote): Promise<boolean> {
-  const own = plus(promptAmount(held.promptTokens, quote), {
+export async function holdForAttempt(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  { candidate, quote }: { candidate: Candidate; quote: Quote },
+): Promise<boolean> {
+  const prompt = await promptFor(call, held, candidate)
+  const own = plus(promptAmount(prompt.promptTokens, quote), {
     tokens: held.granted,
-    nanoUsd: held.granted * eachOutput(quote, held.promptTokens),
+    nanoUsd: held.granted * eachOutput(quote, prompt.promptTokens),
   })
   const need = plus(held.spent, own)
   const more = {
     tokens: Math.max(0, need.tokens - held.held.tokens),
     nanoUsd: Math.max(0, need.nanoUsd - held.held.nanoUsd),
   }
-  held.quote = quote
-  if (more.tokens === 0 && more.nanoUsd === 0) return true
-  if (engine.settings.budget.enforcement === 'soft') return true
-  return extendHold(engine, held, { fixed: more, each: nothing, floor: 0, wish: 0, atMost: 0 })
+  const isHeld = (more.tokens === 0 && more.nanoUsd === 0) || engine.settings.budget.enforcement === 'soft'
+  const ask = { fixed: more, each: nothing, floor: 0, wish: 0, atMost: 0 }
+  if (!isHeld && !(await extendHold(engine, held, ask))) return false
+  Object.assign(held, prompt, { candidate, quote })
+  return true
+}
+
+/** The prompt as a candidate's own tokenizer may count it, which need not be that of the one before. */
+async function promptFor(
+  call: Call,
+  held: CallHold,
+  { route, model }: Candidate,
+): Promise<Pick<CallHold, 'facts' | 'bound' | 'promptTokens'>> {
+  const facts = tokenFacts(route, model)
+  if (facts === held.facts) return { facts, bound: held.bound, promptTokens: held.promptTokens }
+  const bound = promptBound(call.params, facts)
+  return { facts, bound, promptTokens: bound.plenty <= held.promptTokens ? bound.plenty : await bound.exact() }
 }
 
 /** Asks for more output tokens; false where the pools have none. */
