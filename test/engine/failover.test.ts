@@ -56,3 +56,23 @@ describe.each([
     }
   })
 })
+
+it('a stream that fails over to a model that thinks gives it no more than is held, since thoughts cannot be watched', async () => {
+  const counter = await open(3_000)
+  counter.provider.script({ model: 'gpt-4o', status: 500 }, { model: 'o3-mini', tokens: 5 })
+  const reply = await counter.call({ ...ask({ fallbacks: ['o3-mini'], stream: true }), max_completion_tokens: 2_500 })
+  expect(reply.status).toBe(200)
+  await reply.text()
+  const limits = counter.provider.requests.map(({ body }) => (body as Record<string, unknown>).max_completion_tokens)
+  // An answer that can be watched may take what the pool has; one that cannot gets the grant.
+  expect(limits).toEqual([2_500, 1_024])
+})
+
+it('a model is never asked for more output than it has', async () => {
+  const counter = await open(100_000)
+  counter.provider.script({ model: 'gpt-4.1', status: 500 })
+  await (await counter.call(ask({ model: 'gpt-4.1', fallbacks: ['gpt-3.5-turbo'], max_tokens: 30_000 }))).text()
+  const [first, second] = counter.provider.requests.map(({ body }) => (body as { max_tokens?: number }).max_tokens)
+  expect(first).toBeGreaterThan(4_096)
+  expect(second).toBe(4_096)
+})

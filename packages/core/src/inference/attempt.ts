@@ -16,6 +16,8 @@ const MINUTE_MS = 60_000
 export interface Try {
   readonly candidate: Candidate
   readonly quote: Quote
+  /** Its output can be counted as it comes. */
+  readonly watchable: boolean
   /** Output tokens per choice that the provider was told not to pass; infinite where it was told nothing. */
   readonly limit: number
   /** Our limit rather than the caller's is what the provider was told. */

@@ -56,8 +56,7 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
       details: { param: 'model' },
     })
   }
-  const facts = factsOn(first.route, first.model)
-  const range = call.kind === 'chat' ? outputRange(call.params, first.route, facts, engine.settings.budget) : NO_OUTPUT
+  const range = rangeFor(engine, call, first)
   const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first)
   const held = await hold(engine, call, {
     asks,
@@ -77,6 +76,11 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
   if (call.signal.aborted) forwardAbort()
   else call.signal.addEventListener('abort', forwardAbort, { once: true })
   return { call, admitted, held, range, running, forwardAbort }
+}
+
+function rangeFor(engine: Engine, call: Call, { route, model }: Candidate): OutputRange {
+  if (call.kind !== 'chat') return NO_OUTPUT
+  return outputRange(call.params, route, factsOn(route, model), engine.settings.budget)
 }
 
 /** Embeddings have no output to hold. */
@@ -135,7 +139,8 @@ async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promi
 
 /** A candidate's request; null where a pool with money meets a model without a price. */
 export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try | null {
-  const { call, held, range, admitted } = begun
+  const { call, held, admitted } = begun
+  const range = candidate === held.candidate ? begun.range : rangeFor(engine, call, candidate)
   const quote = quoteFor(engine, admitted.asks, candidate)
   if (quote === null) return null
   const isSoft = engine.settings.budget.enforcement === 'soft'
@@ -152,6 +157,7 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
   return {
     candidate,
     quote,
+    watchable: range.watchable,
     limit: limit ?? range.callerLimit ?? Infinity,
     limitedByBudget: limit !== null && limit < wanted,
     request,
