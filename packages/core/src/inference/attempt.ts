@@ -18,6 +18,8 @@ const MINUTE_MS = 60_000
 export interface Try {
   readonly candidate: Candidate
   readonly quote: Quote
+  /** Its output can be counted as it comes. */
+  readonly watchable: boolean
   /** Output tokens per choice that the provider was told not to pass; infinite where it was told nothing. */
   readonly limit: number
   /** Our limit rather than the caller's is what the provider was told. */
@@ -50,12 +52,11 @@ export async function attempt<Received>(
     throwIfEnded(engine, call, held)
     const tried = steps.prepare(candidate)
     if (tried === null) continue
-    const may = mayTry(engine, held, tried, failures)
+    const may = mayTry(engine, call, held, tried, failures)
     if (!(typeof may === 'boolean' ? may : await may)) continue
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
     held.attempts += 1
-    held.asked = candidate
     const result = await sendAndReceive(engine, call, tried, signal, steps.receive)
     if (!isFailure(result)) {
       if (recordSuccess(circuit))
@@ -109,15 +110,16 @@ function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
 }
 
 /** Whether the route takes one more call this minute, its circuit lets it pass, and the pools pay for the attempt. */
-function mayTry(engine: Engine, held: CallHold, tried: Try, failures: HooshError[]): Awaitable<boolean> {
+function mayTry(engine: Engine, call: Call, held: CallHold, tried: Try, failures: HooshError[]): Awaitable<boolean> {
   const { route } = tried.candidate
   if (!isPassable(route.circuit, engine.clock())) return false
-  if (route.rpm !== undefined) return mayTryThisMinute(engine, held, tried, failures, route.rpm)
-  return isHeldFor(held, tried) || holdForAttempt(engine, held, tried.quote)
+  if (route.rpm !== undefined) return mayTryThisMinute(engine, call, held, tried, failures, route.rpm)
+  return isHeldFor(held, tried) || holdForAttempt(engine, call, held, tried)
 }
 
 async function mayTryThisMinute(
   engine: Engine,
+  call: Call,
   held: CallHold,
   tried: Try,
   failures: HooshError[],
@@ -131,12 +133,12 @@ async function mayTryThisMinute(
     failures.push(error)
     return false
   }
-  return isHeldFor(held, tried) || holdForAttempt(engine, held, tried.quote)
+  return isHeldFor(held, tried) || holdForAttempt(engine, call, held, tried)
 }
 
 /** The first candidate is what the hold was made for. */
 function isHeldFor(held: CallHold, tried: Try): boolean {
-  return held.attempts === 0 && tried.quote === held.quote
+  return held.attempts === 0 && tried.candidate === held.candidate && tried.quote === held.quote
 }
 
 /** What a failed attempt may be billed as: the prompt's bound, and what had come of the answer, counted. */

@@ -1,7 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
 import type { AuditRecord } from '../audit/store.js'
-import { promptBound } from '../context/estimate.js'
-import { tokenFacts } from '../context/token-facts.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
@@ -64,15 +62,13 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
       details: { param: 'model' },
     })
   }
-  const facts = factsOn(first.route, first.model)
-  const range = call.kind === 'chat' ? outputRange(call.params, first.route, facts, engine.settings.budget) : NO_OUTPUT
+  const range = rangeFor(engine, call, first)
   const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first)
   const holding = hold(engine, call, {
     asks,
     candidate: first,
     quote: quoteFor(engine, asks, first)!,
     range,
-    bound: promptBound(call.params, tokenFacts(first.route, first.model)),
     intent,
   })
   const held = holding instanceof Promise ? await holding : holding
@@ -96,6 +92,11 @@ function totalTimer(engine: Engine, call: Call, held: CallHold): NodeJS.Timeout 
   const leftMs = Math.max(1, call.startedAt + totalMs - engine.clock())
   const timer = setTimeout(() => held.cut.abort(new HooshError('total_timeout')), leftMs)
   return timer.unref()
+}
+
+function rangeFor(engine: Engine, call: Call, { route, model }: Candidate): OutputRange {
+  if (call.kind !== 'chat') return NO_OUTPUT
+  return outputRange(call.params, route, factsOn(route, model), engine.settings.budget)
 }
 
 /** Embeddings have no output to hold. */
@@ -156,7 +157,8 @@ async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promi
 
 /** A candidate's request; null where a pool with money meets a model without a price. */
 export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try | null {
-  const { call, held, range, admitted } = begun
+  const { call, held, admitted } = begun
+  const range = candidate === held.candidate ? begun.range : rangeFor(engine, call, candidate)
   const quote = quoteFor(engine, admitted.asks, candidate)
   if (quote === null) return null
   const isSoft = engine.settings.budget.enforcement === 'soft'
@@ -173,6 +175,7 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
   return {
     candidate,
     quote,
+    watchable: range.watchable,
     limit: limit ?? range.callerLimit ?? Infinity,
     limitedByBudget: limit !== null && limit < wanted,
     request,
@@ -210,7 +213,6 @@ export async function finishFailed(
 ): Promise<HooshError> {
   const error = saidOnce(begun.held, asHooshError(thrown))
   const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
-  const candidate = begun.held.asked ?? begun.admitted.candidates[0]!
-  await finish(engine, begun, { outcome, candidate, charge, error })
+  await finish(engine, begun, { outcome, candidate: begun.held.candidate, charge, error })
   return error
 }

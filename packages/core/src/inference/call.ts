@@ -1,5 +1,7 @@
 import type { Amount } from '../amount.js'
 import type { Cancel, CancelSignal } from '../cancel.js'
+import type { PromptBound } from '../context/estimate.js'
+import type { TokenFacts } from '../context/token-facts.js'
 import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
@@ -38,17 +40,16 @@ export interface CallHold {
   held: Amount
   /** Upper bound of the prompt's tokens that the hold contains. */
   promptTokens: number
-  /** The same, counted as closely as we can; asked for only when an answer broke off. */
-  readonly countPrompt: () => number | Promise<number>
-  /** Price of the candidate that is being tried. */
+  /** The candidate that is being tried, its price, and the prompt as its tokenizer counts it. */
+  candidate: Candidate
   quote: Quote
+  facts: TokenFacts
+  bound: PromptBound
   /** Output tokens delivered so far, by our own count. */
   counted: number
   /** What failed attempts may have been billed. */
   spent: Amount
   attempts: number
-  /** Who was asked last. */
-  asked: Candidate | undefined
   /** The pool that could pay for no more. */
   emptied: string | undefined
   /** Most that all choices together may still get: granted plus what the pools had left. Infinite where none caps. */

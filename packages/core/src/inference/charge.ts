@@ -39,7 +39,7 @@ export function chargeOf(held: CallHold, answered: Answered): Awaitable<Charge> 
 async function chargeInDoubt(held: CallHold, answered: Answered): Promise<Charge> {
   const { reported } = answered
   if (reported === null) {
-    const usage = { ...noUsage, input: await held.countPrompt(), output: await answered.countOutput() }
+    const usage = { ...noUsage, input: await held.bound.exact(), output: await answered.countOutput() }
     return charge(held, usage, 'counted')
   }
   const usage = answered.whole ? reported.usage : atLeast(reported.usage, await answered.countOutput())

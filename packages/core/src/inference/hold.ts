@@ -3,7 +3,8 @@ import type { AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
 import type { Ask, Grant, PoolAsk, ReserveRequest } from '../budget/store.js'
 import { cancel } from '../cancel.js'
-import type { PromptBound } from '../context/estimate.js'
+import { type PromptBound, promptBound } from '../context/estimate.js'
+import { type TokenFacts, tokenFacts } from '../context/token-facts.js'
 import { eachOutput, promptCost } from '../cost/price.js'
 import { costFree, type Quote } from '../cost/prices.js'
 import type { CallFacts } from '../cost/store.js'
@@ -39,7 +40,6 @@ interface HoldPlan {
   readonly candidate: Candidate
   readonly quote: Quote
   readonly range: OutputRange
-  readonly bound: PromptBound
   readonly intent: AuditRecord | undefined
 }
 
@@ -51,14 +51,16 @@ interface HoldPlan {
  * @throws HooshError `budget_exceeded`, `unknown_pool`, `store_unavailable`
  */
 export function hold(engine: Engine, call: Call, plan: HoldPlan): Awaitable<CallHold> {
-  const plenty = promptAmount(plan.bound.plenty, plan.quote)
-  if (engine.pools.wasScarce(call.pools)) return exact(engine, call, plan, plenty)
+  const facts = tokenFacts(plan.candidate.route, plan.candidate.model)
+  const bound = promptBound(call.params, facts)
+  const plenty = promptAmount(bound.plenty, plan.quote)
+  if (engine.pools.wasScarce(call.pools)) return exact(engine, call, plan, bound, facts)
   const unaffordable = { tokens: MORE_THAN_ANY, nanoUsd: plenty.nanoUsd === 0 ? 0 : MORE_THAN_ANY }
   const orExact = (error: unknown): Promise<CallHold> => {
-    if (error instanceof HooshError && error.code === 'budget_exceeded') return exact(engine, call, plan, plenty)
+    if (error instanceof HooshError && error.code === 'budget_exceeded') return exact(engine, call, plan, bound, facts)
     throw error
   }
-  const heldFor = (grant: Grant) => callHold(call, plan, grant, plan.bound.plenty)
+  const heldFor = (grant: Grant) => callHold(call, plan, grant, { facts, bound, promptTokens: bound.plenty })
   try {
     const each = eachAmount(plan.quote, plenty.tokens)
     const granting = reserve(engine, call, plan, askOf(engine, plan.range, unaffordable, each, plenty))
@@ -69,28 +71,43 @@ export function hold(engine: Engine, call: Call, plan: HoldPlan): Awaitable<Call
 }
 
 /** With the prompt counted, where room is scarce. */
-async function exact(engine: Engine, call: Call, plan: HoldPlan, plenty: Amount): Promise<CallHold> {
-  const { quote, range, bound } = plan
-  const promptTokens = await bound.exact()
-  const ask = askOf(engine, range, promptAmount(promptTokens, quote), eachAmount(quote, promptTokens), plenty)
-  const grant = await reserve(engine, call, plan, ask)
+async function exact(
+  engine: Engine,
+  call: Call,
+  plan: HoldPlan,
+  bound: PromptBound,
+  facts: TokenFacts,
+): Promise<CallHold> {
+  const { quote, range } = plan
+  const counting = bound.exact()
+  const counted = typeof counting === 'number' ? counting : await counting
+  const plenty = promptAmount(bound.plenty, quote)
+  const ask = askOf(engine, range, promptAmount(counted, quote), eachAmount(quote, counted), plenty)
+  const granting = reserve(engine, call, plan, ask)
+  const grant = granting instanceof Promise ? await granting : granting
   const isGenerous = grant.held.tokens === plenty.tokens + grant.outputTokens
   engine.pools.noteScarce(call.pools, !isGenerous)
-  return callHold(call, plan, grant, isGenerous ? bound.plenty : promptTokens)
+  return callHold(call, plan, grant, { facts, bound, promptTokens: isGenerous ? bound.plenty : counted })
 }
 
-function callHold(call: Call, { quote, bound }: HoldPlan, grant: Grant, promptTokens: number): CallHold {
+function callHold(
+  call: Call,
+  { candidate, quote }: HoldPlan,
+  grant: Grant,
+  { facts, bound, promptTokens }: Pick<CallHold, 'facts' | 'bound' | 'promptTokens'>,
+): CallHold {
   return {
     id: call.id,
     granted: grant.outputTokens,
     held: grant.held,
     promptTokens,
-    countPrompt: () => bound.exact(),
+    candidate,
     quote,
+    facts,
+    bound,
     counted: 0,
     spent: nothing,
     attempts: 0,
-    asked: undefined,
     emptied: undefined,
     couldGive: grant.outputTokens + affordable(grant, eachAmount(quote, promptTokens)),
     cut: cancel(),
@@ -161,20 +178,39 @@ function affordable(grant: Grant, { nanoUsd }: Amount): number {
  *
  * @returns false where the pools cannot pay for it: no extension, no attempt
  */
-export async function holdForAttempt(engine: Engine, held: CallHold, quote: Quote): Promise<boolean> {
-  const own = plus(promptAmount(held.promptTokens, quote), {
+export async function holdForAttempt(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  { candidate, quote }: { candidate: Candidate; quote: Quote },
+): Promise<boolean> {
+  const prompt = await promptFor(call, held, candidate)
+  const own = plus(promptAmount(prompt.promptTokens, quote), {
     tokens: held.granted,
-    nanoUsd: held.granted * eachOutput(quote, held.promptTokens),
+    nanoUsd: held.granted * eachOutput(quote, prompt.promptTokens),
   })
   const need = plus(held.spent, own)
   const more = {
     tokens: Math.max(0, need.tokens - held.held.tokens),
     nanoUsd: Math.max(0, need.nanoUsd - held.held.nanoUsd),
   }
-  held.quote = quote
-  if (more.tokens === 0 && more.nanoUsd === 0) return true
-  if (engine.settings.budget.enforcement === 'soft') return true
-  return extendHold(engine, held, { fixed: more, each: nothing, floor: 0, wish: 0, atMost: 0 })
+  const isHeld = (more.tokens === 0 && more.nanoUsd === 0) || engine.settings.budget.enforcement === 'soft'
+  const ask = { fixed: more, each: nothing, floor: 0, wish: 0, atMost: 0 }
+  if (!isHeld && !(await extendHold(engine, held, ask))) return false
+  Object.assign(held, prompt, { candidate, quote })
+  return true
+}
+
+/** The prompt as a candidate's own tokenizer may count it, which need not be that of the one before. */
+async function promptFor(
+  call: Call,
+  held: CallHold,
+  { route, model }: Candidate,
+): Promise<Pick<CallHold, 'facts' | 'bound' | 'promptTokens'>> {
+  const facts = tokenFacts(route, model)
+  if (facts === held.facts) return { facts, bound: held.bound, promptTokens: held.promptTokens }
+  const bound = promptBound(call.params, facts)
+  return { facts, bound, promptTokens: bound.plenty <= held.promptTokens ? bound.plenty : await bound.exact() }
 }
 
 /** Asks for more output tokens; false where the pools have none. */

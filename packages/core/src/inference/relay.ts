@@ -80,7 +80,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
       sink,
       tally: outputTally(),
       wantsUsage: asksForUsage(call.params),
-      watches: begun.range.watchable && engine.settings.budget.enforcement === 'hard' && held.couldGive !== Infinity,
+      watches: tried.watchable && engine.settings.budget.enforcement === 'hard' && held.couldGive !== Infinity,
       waiting: [],
       out: [],
       isBusy: false,
@@ -285,7 +285,15 @@ async function makeRoom(r: Relay, event: Buffer, read: StreamEvent, text: string
 async function extend(r: Relay, weight: number): Promise<boolean> {
   const { held } = r.begun
   const floor = r.tally.atMost + weight - held.granted
-  return holdMoreOutput(r.engine, held, { floor, wish: Math.max(floor, held.granted) })
+  const wish = Math.max(floor, held.granted)
+  try {
+    return await holdMoreOutput(r.engine, held, { floor, wish })
+  } catch (error) {
+    if (!(error instanceof HooshError) || error.code !== 'store_unavailable') throw error
+    // A store that is away ends no stream before its lease does; what it did not hold, the settle will tell as overrun.
+    held.granted += wish
+    return true
+  }
 }
 
 function deliverWaiting(r: Relay, event: Buffer, read: StreamEvent, text: string): void {

@@ -1,3 +1,4 @@
+import { HooshError } from '../errors.js'
 import type { Logger } from '../options.js'
 
 /** Settles that wait for their store; more than these are given up and logged. */
@@ -21,7 +22,7 @@ export function settleRetries(logger: Logger): SettleRetries {
     if (timer !== undefined || waiting.size === 0) return
     timer = setTimeout(async () => {
       const before = waiting.size
-      await tryAll(waiting)
+      await tryAll(waiting, logger)
       pauseMs = waiting.size < before ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
       timer = undefined
       schedule()
@@ -42,19 +43,23 @@ export function settleRetries(logger: Logger): SettleRetries {
     },
     async close() {
       clearTimeout(timer)
-      await tryAll(waiting)
+      await tryAll(waiting, logger)
       for (const id of waiting.keys()) logger.error({ reservation: id }, 'settle could not be written before the end')
     },
   }
 }
 
-async function tryAll(waiting: Map<string, () => Promise<void>>): Promise<void> {
+async function tryAll(waiting: Map<string, () => Promise<void>>, logger: Logger): Promise<void> {
   for (const [id, settle] of [...waiting]) {
     try {
       await settle()
       waiting.delete(id)
-    } catch {
-      return // The store is still away: the others would fail too.
+    } catch (err) {
+      if (!(err instanceof HooshError)) continue
+      // The store is still away: the others would fail too.
+      if (err.code === 'store_unavailable') return
+      waiting.delete(id)
+      logger.error({ reservation: id, err }, 'settle given up: the store will never take it')
     }
   }
 }

@@ -3,7 +3,7 @@ import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
 import type { CallRecords, Settlement } from '../budget/store.js'
 import type { UsageRecord } from '../cost/store.js'
-import { completionTokens, promptTokens } from '../cost/usage.js'
+import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
 import type { HooshError } from '../errors.js'
 import type { CallResult } from '../options.js'
 import type { Candidate } from '../routing/route.js'
@@ -47,19 +47,25 @@ export async function settle(
 ): Promise<Settled> {
   const { charge } = ending
   const records = recordsOf(engine, call, held, ending)
+  const told = (settlement: Settlement) => {
+    tellOfPools(engine, call.requestId, settlement, charge.amount)
+    return tightestLeft(settlement.pools)
+  }
+  const book = (): Awaitable<Settled['left']> => {
+    const writing = write(engine, held, charge, records)
+    return writing instanceof Promise ? writing.then(told) : told(writing)
+  }
   let left: Settled['left'] = null
   try {
-    const writing = write(engine, held, charge, records)
-    const settlement = writing instanceof Promise ? await writing : writing
-    left = tightestLeft(settlement.pools)
-    tellOfPools(engine, call.requestId, settlement, charge.amount)
+    const booking = book()
+    left = booking instanceof Promise ? await booking : booking
   } catch (error) {
     engine.logger.error(
       { requestId: call.requestId, reservation: held.id, err: error },
       'settle failed; it is repeated',
     )
     engine.metrics.settleRetried()
-    engine.retries.add(held.id, async () => void (await write(engine, held, charge, records)))
+    engine.retries.add(held.id, async () => void (await book()))
   }
   for (const key of admitted.tokenWindows) {
     if (charge.amount.tokens > 0) await engine.storage.rates.add(key, charge.amount.tokens, MINUTE_MS, engine.clock())
@@ -107,6 +113,7 @@ function recordsOf(engine: Engine, call: Call, held: CallHold, ending: Ending): 
   return records
 }
 
+/** What failed attempts may have been billed stands as prompt, so that records add up to what the pools have used. */
 function usageRecord(engine: Engine, call: Call, held: CallHold, { candidate, charge, outcome }: Ending): UsageRecord {
   const now = engine.clock()
   return {
@@ -122,7 +129,7 @@ function usageRecord(engine: Engine, call: Call, held: CallHold, { candidate, ch
     model: candidate.model,
     kind: call.kind,
     stream: call.stream,
-    usage: charge.usage,
+    usage: { ...charge.usage, input: charge.usage.input + charge.amount.tokens - totalTokens(charge.usage) },
     source: charge.source,
     nanoUsd: charge.amount.nanoUsd,
     price: held.quote.source,
