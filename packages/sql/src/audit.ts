@@ -77,23 +77,21 @@ async function query(
       )
   const countStaged = statement<Row>(`select count(*) as total from ${waiting} where ${matching}`)
   return connection.read(async (runner) => {
-    const linked = await page(audit, entryColumns(dialect))(runner, ...pageValues, filter.limit)
-    const unlinked = await page(waiting, `at, ${dialect.bytes('id')} as id, text`)(runner, ...pageValues, filter.limit)
+    const id = `${dialect.bytes('id')} as id`
+    const linked = await page(audit, `${id}, ${entryColumns(dialect)}`)(runner, ...pageValues, filter.limit)
+    const unlinked = await page(waiting, `${id}, at, text`)(runner, ...pageValues, filter.limit)
     const counted = Number((await countLinked(runner, ...values))[0]!.total)
     const uncounted = Number((await countStaged(runner, ...values))[0]!.total)
-    const rows = [
-      ...linked.map((row) => ({ row, entry: entryOf(row) })),
-      ...unlinked.map((row) => ({
-        row,
-        entry: { record: JSON.parse(String(row.text)) as AuditRecord, cursor: `${String(row.at)}.${textOf(row.id)}` },
-      })),
+    const entries = [
+      ...linked.map((row) => ({ ...entryOf(row), ...placeOf(row) })),
+      ...unlinked.map((row) => ({ record: JSON.parse(String(row.text)) as AuditRecord, ...placeOf(row) })),
     ]
-    const entries = rows
-      .sort(newestFirst)
-      .slice(0, filter.limit)
-      .map(({ entry }) => entry)
+    const newest = entries.sort(newestFirst).slice(0, filter.limit)
     const total = counted + uncounted
-    return { entries, total: isOpen(filter) ? total : Math.min(total, MAX_COUNTED) }
+    return {
+      entries: newest.map(({ at: _at, ...entry }) => entry),
+      total: isOpen(filter) ? total : Math.min(total, MAX_COUNTED),
+    }
   })
 }
 
@@ -102,8 +100,13 @@ function isOpen({ event, subject, model, from, to }: AuditFilter): boolean {
   return [event, subject, model, from, to].every((field) => field === undefined)
 }
 
-function newestFirst(a: { row: Row; entry: StoredEntry }, b: { row: Row; entry: StoredEntry }): number {
-  return Number(b.row.at) - Number(a.row.at) || (a.entry.cursor < b.entry.cursor ? 1 : -1)
+/** Where an entry stands among the others, whatever its text says. */
+function placeOf(row: Row): { at: number; cursor: string } {
+  return { at: Number(row.at), cursor: `${String(row.at)}.${textOf(row.id) ?? ''}` }
+}
+
+function newestFirst(a: { at: number; cursor: string }, b: { at: number; cursor: string }): number {
+  return b.at - a.at || (a.cursor < b.cursor ? 1 : -1)
 }
 
 /** One field, the rarest as a rule, chooses the index; the others are compared in a way that cannot. */
