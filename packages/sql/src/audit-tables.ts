@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { AuditIntegrity, AuditRecord, ChainHead, LinkedRecord, StoredEntry } from '@hoosh/core/storage'
 import { type Runner, statement } from './connection.js'
 import type { Columns, Dialect } from './dialect.js'
@@ -7,7 +8,7 @@ export type AuditTables = ReturnType<typeof auditTables>
 
 type Row = Record<string, unknown>
 
-const STAGED: Columns = { writer: 'text', text: 'text' }
+const STAGED: Columns = { writer: 'text', text: 'text', at: 'integer', id: 'text' }
 const LINKED: Columns = {
   writer: 'text',
   seq: 'integer',
@@ -16,14 +17,20 @@ const LINKED: Columns = {
   hash: 'text',
   signature: 'text',
   text: 'text',
+  at: 'integer',
+  id: 'text',
+  event: 'text',
+  model: 'text',
+  subject: 'text',
 }
 
 /** The writes of the log. They run inside the transaction they are given. */
 export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables) {
   const insertStaged = statement<never>(
-    `insert into ${staged} (writer, text) select writer, text from ${dialect.rows(STAGED)} as r where true on conflict do nothing`,
+    `insert into ${staged} (writer, text) select writer, text from ${dialect.rows(STAGED)} as r
+      where not exists (select 1 from ${audit} as a where a.at = r.at and a.id = r.id) on conflict do nothing`,
   )
-  const headOf = statement<Row>(`select seq, hash from ${writers} where writer = ?`)
+  const headOf = statement<Row>(`select seq, ${dialect.bytes('hash')} as hash from ${writers} where writer = ?`)
   const saveHead = statement<never>(
     `insert into ${writers} (writer, seq, hash) values (?, ?, ?)
       on conflict (writer) do update set seq = excluded.seq, hash = excluded.hash`,
@@ -39,18 +46,20 @@ export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables
     `delete from ${staged} where n in (select s.n from ${keys} as k join ${staged} as s on s.at = k.at and s.id = k.id)`,
   )
   const findText = statement<Row>(
-    `select text from ${staged} where at = ? and id = ? union all select text from ${audit} where at = ? and id = ? limit 1`,
+    `select ${dialect.bytes('text')} as text from ${staged} where at = ? and id = ?
+      union all select ${dialect.bytes('text')} from ${audit} where at = ? and id = ? limit 1`,
   )
   return {
     async stage(runner: Runner, records: readonly { writer: string; record: AuditRecord }[]): Promise<void> {
       if (records.length === 0) return
-      await insertStaged(runner, JSON.stringify(records.map(({ writer, record }) => [writer, JSON.stringify(record)])))
+      const rows = records.map(({ writer, record }) => [writer, JSON.stringify(record), record.timestamp, record.id])
+      await insertStaged(runner, JSON.stringify(rows))
     },
 
     async link(runner: Runner, writer: string, after: ChainHead, entries: readonly LinkedRecord[]): Promise<boolean> {
       const [head] = await headOf(runner, writer)
       const seq = head === undefined ? 0 : Number(head.seq)
-      const hash = head === undefined ? '0'.repeat(64) : String(head.hash)
+      const hash = head === undefined ? '0'.repeat(64) : textOf(head.hash)
       if (seq !== after.seq || hash !== after.hash) return false
       const places = JSON.stringify(entries.map(({ record }) => [record.timestamp, record.id]))
       const [linked] = await countLinked(runner, places)
@@ -62,37 +71,68 @@ export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables
       return true
     },
 
-    /** A record by what its reservation remembers of it; null where it is not here. */
+    /** A record by what its reservation remembers of it; null where it is not here, or not what it was. */
     async recordOf(runner: Runner, at: number, id: string): Promise<AuditRecord | null> {
       const [row] = await findText(runner, at, id, at, id)
-      return row === undefined ? null : (JSON.parse(String(row.text)) as AuditRecord)
+      try {
+        return row === undefined ? null : (JSON.parse(textOf(row.text) ?? '') as AuditRecord)
+      } catch {
+        return null
+      }
     },
   }
 }
 
-function rowOf({ body, integrity }: LinkedRecord): unknown[] {
+function rowOf({ record, body, integrity }: LinkedRecord): unknown[] {
   const { writer, seq, epoch, previous_hash, hash, signature } = integrity
-  return [writer, seq, epoch, previous_hash, hash, signature, body]
+  const { timestamp, id, event, model = null, subject = null } = record
+  return [writer, seq, epoch, previous_hash, hash, signature, body, timestamp, id, event, model, subject]
 }
 
-/** A row of the chain as it stands. What is no JSON any more is damaged. */
+/**
+ * A row of the chain as `entryOf` reads it. Bytes cost drivers more than text, so hashes and signature come as one, and
+ * whether the entry is found by what its text says is the database's to tell.
+ */
+export function entryColumns({ bytes, field, isJson }: Dialect): string {
+  const told = [
+    ['timestamp', 'at'],
+    ['id', 'id'],
+    ['event', 'event'],
+    ['model', 'model'],
+    ['subject', 'subject'],
+  ] as const
+  const same = told.map(([name, column]) => `${column} is not distinct from ${field('text', name, LINKED[column]!)}`)
+  return `${bytes('writer')} as writer, seq, epoch, at, ${bytes('previous_hash || hash || signature')} as hashes,
+    ${bytes('text')} as text, case when ${isJson('text')} then ${same.join(' and ')} else false end as same`
+}
+
+/** A text that was read as bytes; null where it is none, or none any more. */
+export function textOf(stored: unknown): string | null {
+  // libsql gives blobs as ArrayBuffers, better-sqlite3 as Buffers.
+  const bytes = stored instanceof ArrayBuffer ? new Uint8Array(stored) : stored
+  if (!(bytes instanceof Uint8Array) || !isUtf8(bytes)) return null
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
+}
+
+/** A row of the chain as it stands. What is no JSON any more is damaged, and so is what filters would find it by otherwise. */
 export function entryOf(row: Row): StoredEntry {
-  const cursor = `${String(row.at)}.${String(row.id)}`
-  const body = String(row.text)
+  const hashes = textOf(row.hashes) ?? ''
   const integrity: AuditIntegrity = {
     version: '2',
-    writer: String(row.writer),
+    writer: textOf(row.writer) ?? '',
     seq: Number(row.seq),
     epoch: Number(row.epoch),
-    previous_hash: String(row.previous_hash),
-    hash: String(row.hash),
-    signature: String(row.signature),
+    previous_hash: hashes.slice(0, 64),
+    hash: hashes.slice(64, 128),
+    signature: hashes.slice(128),
   }
+  const body = textOf(row.text) ?? ''
   try {
     const { integrity: _place, ...record } = JSON.parse(body) as AuditRecord & { integrity: unknown }
-    return { record, body, integrity, cursor }
+    const entry = { record, body, integrity, cursor: `${String(row.at)}.${record.id}` }
+    return Number(row.same) === 1 ? entry : { ...entry, damaged: 'what it is found by is not what its text says' }
   } catch {
     const record: AuditRecord = { id: '', timestamp: 0, event: '', level: 'error', message: '' }
-    return { record, body, integrity, cursor, damaged: 'the stored text is no JSON' }
+    return { record, body, integrity, cursor: `${String(row.at)}.`, damaged: 'the stored text is no JSON' }
   }
 }

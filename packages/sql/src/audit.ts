@@ -1,5 +1,5 @@
 import { type AuditFilter, type AuditRecord, type AuditStore, HooshError, type StoredEntry } from '@hoosh/core/storage'
-import { entryOf } from './audit-tables.js'
+import { entryColumns, entryOf, textOf } from './audit-tables.js'
 import type { Batches } from './batch.js'
 import { type Connection, statement } from './connection.js'
 import type { Tables } from './schema.js'
@@ -12,8 +12,13 @@ const GENESIS = { seq: 0, hash: '0'.repeat(64) }
 /** The log in the database: writes share the ledger's commits, reads run outside of them. */
 export function sqlAudit(connection: Connection, tables: Tables, batches: Batches<Step>): AuditStore {
   const { staged, audit, writers } = tables
-  const findHeads = statement<Row>(`select writer, seq, hash from ${writers} order by writer`)
-  const findChain = statement<Row>(`select * from ${audit} where writer = ? and seq > ? order by seq limit ?`)
+  const { bytes } = connection.dialect
+  const findHeads = statement<Row>(
+    `select ${bytes('writer')} as writer, seq, ${bytes('hash')} as hash from ${writers} order by 1`,
+  )
+  const findChain = statement<Row>(
+    `select ${entryColumns(connection.dialect)} from ${audit} where writer = ? and seq > ? order by seq limit ?`,
+  )
   const findStaged = statement<Row>(
     `select text from ${staged} where (writer = ? or ?) and (at < ? or ?) order by n limit ?`,
   )
@@ -36,9 +41,9 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
     async heads() {
       const rows = await connection.read((runner) => findHeads(runner))
       return rows.map(({ writer, seq, hash }) => ({
-        writer: String(writer),
+        writer: textOf(writer) ?? '',
         seq: Number(seq),
-        hash: String(hash),
+        hash: textOf(hash) ?? '',
         anchor: GENESIS,
       }))
     },
@@ -49,65 +54,85 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
   }
 }
 
-/** The newest page of both tables, merged, and how many match. Only the page is read. */
+/** Most that is counted: beyond, nobody asks how many exactly, and counting would take longer with each entry. */
+const MAX_COUNTED = 10_000
+
+/** The newest page of both tables, merged, and how many match. Only the page is read, each from the end of an index. */
 async function query(
   connection: Connection,
-  { staged, audit }: Tables,
+  { staged, audit, writers }: Tables,
   filter: AuditFilter,
 ): Promise<{ entries: StoredEntry[]; total: number }> {
   const { dialect } = connection
+  const fields = ['event', 'model', 'subject'].map((name) => `${dialect.field('text', name, 'text')} as ${name}`)
+  const waiting = `(select at, id, text, ${fields.join(', ')} from ${staged}) as s`
   const [matching, values] = conditions(filter)
-  const [fromCursor, cursor] = cursorOf(filter.cursor)
-  const waiting = `(select at, id, text, ${dialect.field('text', 'event', 'text')} as event,
-    coalesce(${dialect.field('text', 'model', 'text')}, '') as model, ${dialect.field('text', 'subject', 'text')} as subject from ${staged}) as s`
+  const [onPage, pageValues] = conditions(filter, cursorOf(filter.cursor))
   const page = (from: string, columns: string) =>
-    statement<Row>(
-      `select ${columns} from ${from} where ${matching} and ${fromCursor} order by at desc, id desc limit ?`,
-    )
-  const count = statement<Row>(
-    `select (select count(*) from ${audit} where ${matching}) + (select count(*) from ${waiting} where ${matching}) as total`,
-  )
+    statement<Row>(`select ${columns} from ${from} where ${onPage} order by at desc, id desc limit ?`)
+  const countLinked = isOpen(filter)
+    ? statement<Row>(`select coalesce(sum(seq), 0) as total from ${writers}`)
+    : statement<Row>(
+        `select count(*) as total from (select 1 from ${audit} where ${matching} limit ${MAX_COUNTED}) as m`,
+      )
+  const countStaged = statement<Row>(`select count(*) as total from ${waiting} where ${matching}`)
   return connection.read(async (runner) => {
-    const linked = await page(audit, '*')(runner, ...values, ...cursor, filter.limit)
-    const unlinked = await page(waiting, 'at, id, text')(runner, ...values, ...cursor, filter.limit)
-    const [counted] = await count(runner, ...values, ...values)
-    const rows = [
-      ...linked.map((row) => ({ row, entry: entryOf(row) })),
-      ...unlinked.map((row) => ({
-        row,
-        entry: { record: JSON.parse(String(row.text)) as AuditRecord, cursor: `${String(row.at)}.${String(row.id)}` },
-      })),
+    const id = `${dialect.bytes('id')} as id`
+    const linked = await page(audit, `${id}, ${entryColumns(dialect)}`)(runner, ...pageValues, filter.limit)
+    const unlinked = await page(waiting, `${id}, at, text`)(runner, ...pageValues, filter.limit)
+    const counted = Number((await countLinked(runner, ...values))[0]!.total)
+    const uncounted = Number((await countStaged(runner, ...values))[0]!.total)
+    const entries = [
+      ...linked.map((row) => ({ ...entryOf(row), ...placeOf(row) })),
+      ...unlinked.map((row) => ({ record: JSON.parse(String(row.text)) as AuditRecord, ...placeOf(row) })),
     ]
-    const entries = rows
-      .sort(newestFirst)
-      .slice(0, filter.limit)
-      .map(({ entry }) => entry)
-    return { entries, total: Number(counted!.total) }
+    const newest = entries.sort(newestFirst).slice(0, filter.limit)
+    const total = counted + uncounted
+    return {
+      entries: newest.map(({ at: _at, ...entry }) => entry),
+      total: isOpen(filter) ? total : Math.min(total, MAX_COUNTED),
+    }
   })
 }
 
-function newestFirst(a: { row: Row }, b: { row: Row }): number {
-  return Number(b.row.at) - Number(a.row.at) || (String(a.row.id) < String(b.row.id) ? 1 : -1)
+/** Chains have no gaps, so all their entries need no counting. */
+function isOpen({ event, subject, model, from, to }: AuditFilter): boolean {
+  return [event, subject, model, from, to].every((field) => field === undefined)
 }
 
-function conditions({ event, subject, model, from, to }: AuditFilter): [string, unknown[]] {
-  const parts: [string, unknown][] = []
-  if (event !== undefined) parts.push(['event = ?', event])
-  if (subject !== undefined) parts.push(['subject = ?', subject])
-  if (model !== undefined) parts.push(['model = ?', model])
+/** Where an entry stands among the others, whatever its text says. */
+function placeOf(row: Row): { at: number; cursor: string } {
+  return { at: Number(row.at), cursor: `${String(row.at)}.${textOf(row.id) ?? ''}` }
+}
+
+function newestFirst(a: { at: number; cursor: string }, b: { at: number; cursor: string }): number {
+  return b.at - a.at || (a.cursor < b.cursor ? 1 : -1)
+}
+
+/** One field, the rarest as a rule, chooses the index; the others are compared in a way that cannot. */
+function conditions(
+  { event, subject, model, from, to }: AuditFilter,
+  cursor: { readonly at: number; readonly id: string } | null = null,
+): [string, unknown[]] {
+  const parts: [text: string, ...values: unknown[]][] = []
+  for (const [name, value] of Object.entries({ subject, model, event })) {
+    if (value !== undefined) parts.push([parts.length === 0 ? `${name} = ?` : `${name} || '' = ?`, value])
+  }
   if (from !== undefined) parts.push(['at >= ?', from])
-  if (to !== undefined) parts.push(['at <= ?', to])
-  return [parts.length === 0 ? '1 = 1' : parts.map(([text]) => text).join(' and '), parts.map(([, value]) => value)]
+  const end = Math.min(to ?? Number.POSITIVE_INFINITY, cursor?.at ?? Number.POSITIVE_INFINITY)
+  if (end !== Number.POSITIVE_INFINITY) parts.push(['at <= ?', end])
+  if (cursor !== null && cursor.at === end) parts.push(['(at < ? or id < ?)', cursor.at, cursor.id])
+  const text = parts.length === 0 ? '1 = 1' : parts.map(([part]) => part).join(' and ')
+  return [text, parts.flatMap(([, ...those]) => those)]
 }
 
-function cursorOf(cursor: string | undefined): [string, unknown[]] {
-  if (cursor === undefined) return ['1 = 1', []]
+function cursorOf(cursor: string | undefined): { at: number; id: string } | null {
+  if (cursor === undefined) return null
   const match = /^(\d+)\.(.*)$/s.exec(cursor)
   if (match === null)
     throw new HooshError('invalid_request', {
       message: 'cursor: is none that this log gave',
       details: { param: 'cursor' },
     })
-  const at = Number(match[1])
-  return ['(at < ? or (at = ? and id < ?))', [at, at, match[2]]]
+  return { at: Number(match[1]), id: match[2]! }
 }

@@ -20,6 +20,10 @@ export interface Dialect {
   readonly strings: string
   /** A field of a JSON text, null where it is absent. */
   field(column: string, field: string, type: Columns[string]): string
+  /** Whether a text is JSON. */
+  isJson(column: string): string
+  /** The bytes of a text: drivers may fail, or end the process, over text that was damaged. */
+  bytes(text: string): string
   /** Type of a key that the database counts up. */
   readonly counter: string
 }
@@ -51,5 +55,7 @@ export const sqlite: Dialect = {
   },
   strings: '(select value from json_each(?))',
   field: (column, field) => `${column} ->> '$.${field}'`,
+  isJson: (column) => `json_valid(${column})`,
+  bytes: (text) => `cast(${text} as blob)`,
   counter: 'integer',
 }

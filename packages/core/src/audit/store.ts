@@ -30,8 +30,8 @@ export interface AuditStore {
   chain(writer: string, after: number, limit: number): Awaitable<StoredEntry[]>
 
   /**
-   * Newest first, staged ones included (they have no `integrity`), and how many match in all. Its cost does not grow
-   * with the chain: no entry is verified here.
+   * Newest first, staged ones included (they have no `integrity`), and how many match in all; where a field is given, a
+   * store may stop counting at 10,000. Its cost does not grow with the chain: no entry is verified here.
    *
    * @throws HooshError `invalid_request` for a cursor that it never gave
    */

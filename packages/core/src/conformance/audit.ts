@@ -109,6 +109,17 @@ const staging: readonly AuditCase[] = [
       assert.equal((await store.query(ALL)).total, 2)
     },
   },
+  {
+    name: 'nor does one that is staged again after it was linked, whose answer got lost',
+    async run({ open }) {
+      const store = await open()
+      await store.stage('n/1', [record('a')])
+      await store.link('n/1', GENESIS, placed('n/1', GENESIS, [record('a')]))
+      await store.stage('n/1', [record('a'), record('b')])
+      assert.deepEqual(await stagedIds(store, ALL), ['b'])
+      assert.equal((await store.query(ALL)).total, 2)
+    },
+  },
 ]
 
 const linking: readonly AuditCase[] = [
