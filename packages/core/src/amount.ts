@@ -53,5 +53,5 @@ export function usdText(nanoUsd: number): string {
 function decimalText(value: number): string {
   if (!Number.isFinite(value)) return ''
   const text = String(value)
-  return text.includes('e') ? value.toFixed(9).replace(/\.?0+$/, '') : text
+  return text.includes('e') ? value.toFixed(20).replace(/\.?0+$/, '') : text
 }
