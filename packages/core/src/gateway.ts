@@ -25,7 +25,7 @@ const DEFAULT_MAX_BODY = 20 * 1024 * 1024
  */
 export function createGateway(options: HooshOptions = {}): Gateway {
   checkOptions(options)
-  const ids = idsFrom(options.random)
+  const ids = idsFrom(options.random, options.clock ?? Date.now)
   let started: Started | null = null
   let starting: Promise<Started> | null = null
   let isClosing = false

@@ -1,16 +1,41 @@
 import { randomUUID } from 'node:crypto'
+import type { Clock } from './time.js'
 
 /** `bytes` random bytes. The gateway's own, so that a test can replay a run. */
 export type Random = (bytes: number) => Uint8Array
 
-/** Makes ids: UUID v4, from `random` where the host gave one, else from the operating system. */
-export function idsFrom(random: Random | undefined): () => string {
-  if (random === undefined) return randomUUID
+/** Ids of one millisecond that are told apart by their counter. */
+const MOST_A_MS = 0x1000
+
+/**
+ * Makes ids: UUID v7 (RFC 9562, 6.2, method 1), rising within a process. So rows that are keyed by them stand side by
+ * side in a database's index: keys at random dirty a page each, which was half the cost of a hold on SQLite.
+ *
+ * Where the clock stands still, or steps back, a counter goes on. The last 62 bits are from `random` where the host gave
+ * one, else from the operating system.
+ */
+export function idsFrom(random: Random | undefined, clock: Clock): () => string {
+  const tail = random === undefined ? () => randomUUID().slice(19) : () => tailFrom(random)
+  let ms = 0
+  let count = 0
+  let head = ''
   return () => {
-    const bytes = Buffer.from(random(16))
-    bytes[6] = (bytes[6]! & 0x0f) | 0x40
-    bytes[8] = (bytes[8]! & 0x3f) | 0x80
-    const hex = bytes.toString('hex')
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+    const now = Math.floor(clock())
+    count += 1
+    if (now > ms || count === MOST_A_MS) {
+      ms = Math.max(now, ms + 1)
+      count = 0
+      const hex = ms.toString(16).padStart(12, '0')
+      head = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
+    }
+    return `${head}${count.toString(16).padStart(3, '0')}-${tail()}`
   }
+}
+
+/** Variant and 62 random bits. */
+function tailFrom(random: Random): string {
+  const bytes = Buffer.from(random(8))
+  bytes[0] = (bytes[0]! & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return `${hex.slice(0, 4)}-${hex.slice(4)}`
 }
