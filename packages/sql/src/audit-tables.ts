@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { AuditIntegrity, AuditRecord, ChainHead, LinkedRecord, StoredEntry } from '@hoosh/core/storage'
-import { type Runner, statement } from './connection.js'
+import { type Runner, rowsStatement, statement } from './connection.js'
 import type { Columns, Dialect } from './dialect.js'
 import type { Tables } from './schema.js'
 
@@ -26,8 +26,10 @@ const LINKED: Columns = {
 
 /** The writes of the log. They run inside the transaction they are given. */
 export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables) {
-  const insertStaged = statement<never>(
-    `insert into ${staged} (writer, text) select writer, text from ${dialect.rows(STAGED)} as r
+  const insertStaged = rowsStatement(
+    dialect,
+    STAGED,
+    (rows) => `insert into ${staged} (writer, text) select writer, text from ${rows} as r
       where not exists (select 1 from ${audit} as a where a.at = r.at and a.id = r.id) on conflict do nothing`,
   )
   const headOf = statement<Row>(`select seq, ${dialect.bytes('hash')} as hash from ${writers} where writer = ?`)
@@ -35,8 +37,11 @@ export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables
     `insert into ${writers} (writer, seq, hash) values (?, ?, ?)
       on conflict (writer) do update set seq = excluded.seq, hash = excluded.hash`,
   )
-  const insertLinked = statement<never>(
-    `insert into ${audit} (${Object.keys(LINKED).join(', ')}) select ${Object.keys(LINKED).join(', ')} from ${dialect.rows(LINKED)} as r where true`,
+  const linked = Object.keys(LINKED).join(', ')
+  const insertLinked = rowsStatement(
+    dialect,
+    LINKED,
+    (rows) => `insert into ${audit} (${linked}) select ${linked} from ${rows} as r where true`,
   )
   const keys = dialect.rows({ at: 'integer', id: 'text' })
   const countLinked = statement<Row>(
@@ -51,9 +56,8 @@ export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables
   )
   return {
     async stage(runner: Runner, records: readonly { writer: string; record: AuditRecord }[]): Promise<void> {
-      if (records.length === 0) return
       const rows = records.map(({ writer, record }) => [writer, JSON.stringify(record), record.timestamp, record.id])
-      await insertStaged(runner, JSON.stringify(rows))
+      await insertStaged(runner, rows)
     },
 
     async link(runner: Runner, writer: string, after: ChainHead, entries: readonly LinkedRecord[]): Promise<boolean> {
@@ -62,9 +66,9 @@ export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables
       const hash = head === undefined ? '0'.repeat(64) : textOf(head.hash)
       if (seq !== after.seq || hash !== after.hash) return false
       const places = JSON.stringify(entries.map(({ record }) => [record.timestamp, record.id]))
-      const [linked] = await countLinked(runner, places)
-      if (Number(linked!.found) > 0) return false
-      await insertLinked(runner, JSON.stringify(entries.map(rowOf)))
+      const [known] = await countLinked(runner, places)
+      if (Number(known!.found) > 0) return false
+      await insertLinked(runner, entries.map(rowOf))
       await deleteStaged(runner, places)
       const last = entries.at(-1)
       if (last !== undefined) await saveHead(runner, writer, last.integrity.seq, last.integrity.hash)

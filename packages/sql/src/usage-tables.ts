@@ -1,5 +1,5 @@
 import { completionTokens, promptTokens, type UsageRecord } from '@hoosh/core/storage'
-import { type Runner, statement } from './connection.js'
+import { type Runner, rowsStatement } from './connection.js'
 import type { Columns, Dialect } from './dialect.js'
 import type { Tables } from './schema.js'
 
@@ -17,14 +17,19 @@ const TOTAL: Columns = { ...KEY, local: 'integer', ...SUMS }
 
 /** The writes of usage: each record once, and what a transaction adds to a day in one row. */
 export function usageTables(dialect: Dialect, { usage, totals }: Tables) {
-  const insert = statement<{ id: unknown }>(
-    `insert into ${usage} (at, id, record) select at, id, record from ${dialect.rows(RECORD)} as r where true on conflict do nothing returning id`,
+  const insert = rowsStatement<{ id: unknown }>(
+    dialect,
+    RECORD,
+    (rows) =>
+      `insert into ${usage} (at, id, record) select at, id, record from ${rows} as r where true on conflict do nothing returning id`,
   )
   const names = Object.keys(TOTAL).map((name) => `"${name}"`)
   const keys = Object.keys(KEY).map((name) => `"${name}"`)
   const sums = Object.keys(SUMS).map((name) => `${name} = ${totals}.${name} + excluded.${name}`)
-  const add = statement<never>(
-    `insert into ${totals} (${names.join(', ')}) select ${names.join(', ')} from ${dialect.rows(TOTAL)} as r where true
+  const add = rowsStatement(
+    dialect,
+    TOTAL,
+    (rows) => `insert into ${totals} (${names.join(', ')}) select ${names.join(', ')} from ${rows} as r where true
       on conflict (${keys.join(', ')}) do update set ${sums.join(', ')}`,
   )
   return {
@@ -32,11 +37,10 @@ export function usageTables(dialect: Dialect, { usage, totals }: Tables) {
       if (records.length === 0) return
       const inserted = await insert(
         runner,
-        JSON.stringify(records.map((record) => [record.at, record.id, JSON.stringify(record)])),
+        records.map((record) => [record.at, record.id, JSON.stringify(record)]),
       )
       const fresh = new Set(inserted.map(({ id }) => String(id)))
-      const rows = totalsOf(records.filter(({ id }) => fresh.delete(id)))
-      if (rows.length > 0) await add(runner, JSON.stringify(rows))
+      await add(runner, totalsOf(records.filter(({ id }) => fresh.delete(id))))
     },
   }
 }

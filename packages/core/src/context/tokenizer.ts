@@ -1,3 +1,6 @@
+import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+
 /** Encodings that can be counted here. */
 export type Encoding = 'o200k_base' | 'cl100k_base'
 
@@ -26,6 +29,14 @@ const SLICE = 4_096
 
 /** Characters counted for one call; what is beyond counts as its bytes, which no encoding exceeds. Bounds our own work. */
 const MOST = 1_048_576
+
+/**
+ * Counts that are remembered, by the digest of their text: the messages of a conversation come again with each of its
+ * calls. No text is kept.
+ */
+const REMEMBERED_TEXTS = 10_000
+/** Characters from which on a digest is cheaper than a count. */
+const WORTH_REMEMBERING = 128
 
 /** Pieces of words that the encoding remembers: at most a few MB. */
 const REMEMBERED_PIECES = 10_000
@@ -70,31 +81,52 @@ async function load(encoding: Encoding): Promise<Tokenizer> {
 }
 
 function tokenizerOf(encode: (chunk: string) => number): Tokenizer {
+  const remembered = new LRUCache<string, number>({ max: REMEMBERED_TEXTS })
   return {
     count: (text) => countInChunks(encode, text),
     countAll(texts) {
-      let length = 0
-      for (const text of texts) length += text.length
-      if (length > SLICE) return countInTurns(encode, texts)
       let tokens = 0
-      for (const text of texts) tokens += countInChunks(encode, text)
+      let length = 0
+      const unknown: Unknown[] = []
+      for (const text of texts) {
+        const key = text.length < WORTH_REMEMBERING ? null : hash('sha256', text, 'base64')
+        const known = key === null ? undefined : remembered.get(key)
+        if (known === undefined) {
+          unknown.push({ text, key })
+          length += text.length
+        } else tokens += known
+      }
+      if (length > SLICE) return countInTurns(encode, unknown, remembered).then((rest) => tokens + rest)
+      for (const { text, key } of unknown) {
+        const own = countInChunks(encode, text)
+        if (key !== null) remembered.set(key, own)
+        tokens += own
+      }
       return tokens
     },
   }
 }
 
-async function countInTurns(encode: (chunk: string) => number, texts: readonly string[]): Promise<number> {
+/** A text to be counted, and the key to remember its count by; null where that is not worth it. */
+interface Unknown {
+  readonly text: string
+  readonly key: string | null
+}
+
+async function countInTurns(
+  encode: (chunk: string) => number,
+  texts: readonly Unknown[],
+  remembered: LRUCache<string, number>,
+): Promise<number> {
   let tokens = 0
   let left = MOST
   let turn = SLICE
-  for (const text of texts) {
-    for (let at = 0; at < text.length; ) {
-      if (left <= 0) {
-        tokens += Buffer.byteLength(text.slice(at))
-        break
-      }
+  for (const { text, key } of texts) {
+    let own = 0
+    let at = 0
+    for (; at < text.length && left > 0; ) {
       const end = chunkEnd(text, at)
-      tokens += countChunk(encode, text, at, end)
+      own += countChunk(encode, text, at, end)
       left -= end - at
       turn -= end - at
       at = end
@@ -102,6 +134,9 @@ async function countInTurns(encode: (chunk: string) => number, texts: readonly s
       turn = SLICE
       await new Promise<void>((resolve) => setImmediate(resolve))
     }
+    if (at < text.length) own += Buffer.byteLength(text.slice(at))
+    else if (key !== null) remembered.set(key, own)
+    tokens += own
   }
   return tokens
 }

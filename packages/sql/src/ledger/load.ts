@@ -26,7 +26,9 @@ type Row = Record<string, unknown>
 /** The reads of the ledger: a few for all steps of a transaction together. Integers may come as bigint or text. */
 export function ledgerLoader(dialect: Dialect, { pools, accounts, holds }: Tables, codec: TermsCodec) {
   const { strings } = dialect
-  const findHolds = statement<Row>(`select * from ${holds} where reservation in (
+  const findHolds = statement<Row>(`select * from ${holds} where reservation in ${strings} order by since, place`)
+  const findAnyLate = statement<Row>(`select 1 as late from ${holds} where state = 'held' and lease_until <= ? limit 1`)
+  const findHoldsAndLate = statement<Row>(`select * from ${holds} where reservation in (
     select value from ${strings} as ids
     union select reservation from ${holds} where state = 'held' and lease_until <= ? and pool in ${strings}
     union select reservation from (
@@ -70,17 +72,14 @@ export function ledgerLoader(dialect: Dialect, { pools, accounts, holds }: Table
     async load(runner: Runner, books: Books, needs: LedgerNeeds): Promise<void> {
       const asked = new Set(needs.asks.map(({ pool }) => pool.name))
       const { reservations, owners, overdue } = needs
-      const rows =
-        reservations.size === 0 && asked.size === 0 && overdue === 0
+      const ids = JSON.stringify([...reservations])
+      // Mostly nothing is late, which one look at an index tells.
+      const isLate = (asked.size > 0 || overdue > 0) && (await findAnyLate(runner, books.at)).length > 0
+      const rows = isLate
+        ? await findHoldsAndLate(runner, ids, books.at, JSON.stringify([...asked]), books.at, overdue)
+        : reservations.size === 0
           ? []
-          : await findHolds(
-              runner,
-              JSON.stringify([...reservations]),
-              books.at,
-              JSON.stringify([...asked]),
-              books.at,
-              overdue,
-            )
+          : await findHolds(runner, ids)
       const names = new Set([...asked, ...needs.pools, ...rows.map(({ pool }) => String(pool))])
       if (names.size > 0) await loadPools(runner, books, names)
       const windows = windowsOf(books, needs.asks)

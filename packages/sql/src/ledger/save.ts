@@ -1,4 +1,4 @@
-import { type Runner, type Statement, statement } from '../connection.js'
+import { type Runner, rowsStatement } from '../connection.js'
 import type { Columns, Dialect } from '../dialect.js'
 import type { Tables } from '../schema.js'
 import type { Books, Held } from './books.js'
@@ -61,8 +61,10 @@ const CORRECTION: Columns = {
 export function ledgerSaver(dialect: Dialect, tables: Tables, codec: TermsCodec) {
   const insert = (table: string, columns: Columns, conflict = '') => {
     const names = Object.keys(columns).join(', ')
-    return statement<never>(
-      `insert into ${table} (${names}) select ${names} from ${dialect.rows(columns)} as r where true ${conflict}`,
+    return rowsStatement(
+      dialect,
+      columns,
+      (rows) => `insert into ${table} (${names}) select ${names} from ${rows} as r where true ${conflict}`,
     )
   }
   const upsert = (table: string, columns: Columns, key: readonly string[]) => {
@@ -74,30 +76,29 @@ export function ledgerSaver(dialect: Dialect, tables: Tables, codec: TermsCodec)
   const saveAccounts = upsert(tables.accounts, ACCOUNT, ['pool', 'window_start'])
   const insertHolds = insert(tables.holds, { ...KEY, ...STATE, ...BIRTH })
   const insertCorrections = insert(tables.corrections, CORRECTION)
-  const updateHolds = statement<never>(
-    `update ${tables.holds} as h set ${Object.keys(STATE).map((name) => `${name} = r.${name}`)}
-      from ${dialect.rows({ ...KEY, ...STATE })} as r where h.reservation = r.reservation and h.pool = r.pool`,
+  const updateHolds = rowsStatement(
+    dialect,
+    { ...KEY, ...STATE },
+    (rows) => `update ${tables.holds} as h set ${Object.keys(STATE).map((name) => `${name} = r.${name}`)}
+      from ${rows} as r where h.reservation = r.reservation and h.pool = r.pool`,
   )
 
   return async (runner: Runner, { at, changed }: Books): Promise<void> => {
     const { pools, accounts, born, reservations, corrections } = changed
-    const write = async (say: Statement<never>, rows: readonly unknown[]) => {
-      if (rows.length > 0) await say(runner, JSON.stringify(rows))
-    }
-    await write(
-      savePools,
+    await savePools(
+      runner,
       [...pools].map(({ name, template, override }) => [name, codec.write(template), codec.write(override)]),
     )
-    await write(
-      saveAccounts,
+    await saveAccounts(
+      runner,
       [...accounts].map(({ pool, windowStart, windowEnd, used, held, lastEntry }) => {
         return [pool.name, windowStart, windowEnd, used.tokens, used.nanoUsd, held.tokens, held.nanoUsd, lastEntry]
       }),
     )
-    await write(insertHolds, [...born].flatMap(bornRows))
-    await write(updateHolds, [...reservations].filter((held) => !born.has(held)).flatMap(rowsOf))
-    await write(
-      insertCorrections,
+    await insertHolds(runner, [...born].flatMap(bornRows))
+    await updateHolds(runner, [...reservations].filter((held) => !born.has(held)).flatMap(rowsOf))
+    await insertCorrections(
+      runner,
       corrections.map(({ held, account: { pool, windowStart }, entry, amount, overrun }) => {
         const figures = [amount.tokens, amount.nanoUsd, overrun.tokens, overrun.nanoUsd]
         return [pool.name, entry, held.id, windowStart, ...figures, at]
