@@ -8,16 +8,19 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: '@hoosh/core/node', replacement: source('core/src/node.ts') },
+      { find: '@hoosh/core/fetch', replacement: source('core/src/fetch.ts') },
       { find: '@hoosh/core/testing', replacement: source('core/src/testing/index.ts') },
       { find: '@hoosh/core/conformance', replacement: source('core/src/conformance/index.ts') },
       { find: '@hoosh/core/storage', replacement: source('core/src/storage/index.ts') },
       { find: '@hoosh/core', replacement: source('core/src/index.ts') },
       { find: '@hoosh/express', replacement: source('express/src/index.ts') },
+      { find: '@hoosh/koa', replacement: source('koa/src/index.ts') },
       { find: '@hoosh/sql', replacement: source('sql/src/index.ts') },
     ],
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/mounts/table.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { codeBlocks, documents } from './documents.js'
@@ -29,7 +29,9 @@ const OPTIONS = {
 
 describe('TypeScript in the documents', () => {
   it('compiles against the packages as they are built', () => {
-    const built = ['core', 'express', 'sql'].every((name) => existsSync(join(root, `packages/${name}/dist/index.d.ts`)))
+    const built = ['core', 'express', 'koa', 'sql'].every((name) =>
+      existsSync(join(root, `packages/${name}/dist/index.d.ts`)),
+    )
     expect(built, 'run `npm run build` first').toBe(true)
     expect(errorsOf(writeBlocks())).toBe('')
   }, 120_000)
@@ -45,6 +47,7 @@ function writeBlocks(): string {
     }
   }
   writeFileSync(join(folder, 'login.d.ts'), LOGIN)
+  copyFileSync(join(root, 'test/house/host-libraries.d.ts'), join(folder, 'host-libraries.d.ts'))
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: OPTIONS, include: ['*.ts'] }))
   return folder

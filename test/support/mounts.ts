@@ -1,10 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { bearerTokens, type Gateway } from '@hoosh/core'
-import { toNodeHandler } from '@hoosh/core/node'
-import { hoosh } from '@hoosh/express'
-import express from 'express'
-import express4 from 'express4'
 
 /** A server on a free port of this machine. */
 export interface Served {
@@ -13,7 +9,8 @@ export interface Served {
   close(): Promise<void>
 }
 
-export async function serve(listener: RequestListener): Promise<Served> {
+/** @param gateways closed with the server */
+export async function serve(listener: RequestListener, gateways: readonly Gateway[] = []): Promise<Served> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
@@ -22,6 +19,7 @@ export async function serve(listener: RequestListener): Promise<Served> {
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
+      await Promise.all(gateways.map((gateway) => gateway.close()))
     },
   }
 }
@@ -34,10 +32,3 @@ export const people = {
 }
 
 export const identify = bearerTokens(Object.values(people))
-
-/** Every way of mounting that exists here, for suites that run on each. */
-export const MOUNTS: readonly { name: string; mount(gateway: Gateway): RequestListener }[] = [
-  { name: 'node:http', mount: (gateway) => toNodeHandler(gateway, { identify }) },
-  { name: 'Express 5', mount: (gateway) => express().use(hoosh(gateway, { identify })) },
-  { name: 'Express 4', mount: (gateway) => express4().use(hoosh(gateway, { identify })) as unknown as RequestListener },
-]
