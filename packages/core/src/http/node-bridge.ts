@@ -30,6 +30,14 @@ export function fromNode(req: IncomingMessage, res: ServerResponse, facts: NodeR
   request.method = req.method ?? 'GET'
   request.path = mark === -1 ? target : target.slice(0, mark)
   request.mounted = facts.mounted ?? false
+  request.header = (name) => {
+    const value = req.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+  request.identify = () => {
+    request.madeIdentity ??= ask(facts.identify)
+    return request.madeIdentity
+  }
   return request
 }
 
@@ -47,14 +55,6 @@ interface NodeRequest extends GatewayRequest {
 
 /** What all requests share: accessors written into each request's own literal would cost 2 us each. */
 const LAZY: ThisType<NodeRequest> = {
-  header(name: string) {
-    const value = this.req.headers[name]
-    return Array.isArray(value) ? value.join(', ') : value
-  },
-  identify() {
-    this.madeIdentity ??= ask(this.facts.identify)
-    return this.madeIdentity
-  },
   get query() {
     this.madeQuery ??= new URLSearchParams(this.search)
     return this.madeQuery
