@@ -3,7 +3,7 @@ import { streamed } from '../support/answers.js'
 import { ask, MEMORY, till } from '../support/money.js'
 
 const open = async () => {
-  const deadlines = { idleMs: 100 }
+  const deadlines = { idleMs: 300 }
   const counter = await till(MEMORY, { pools: { 'user:*': { tokens: 10_000 } }, deadlines })
   onTestFinished(() => counter.close())
   return counter
