@@ -178,12 +178,12 @@ const failedAfter: Ending[] = (['reset', 'eof', 'half-event', 'error-event', 'ha
 
 const failedWithin: Ending[] = (['reset', 'eof', 'hang', 'garbage'] as const)
   .flatMap((fault): Ending[] => {
-    const ending = {
+    const ending: Omit<Ending, 'name' | 'script'> = {
       charged: 'what came',
       outcome: 'error',
       only: 'plain',
       ...(fault === 'hang' && { isImpatient: 'after it' }),
-    } as const
+    }
     return [
       { ...ending, name: `${fault} at the begin of a plain answer`, script: { fault, faultAfter: 60 } },
       // So late that half of its text has come.
