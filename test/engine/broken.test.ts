@@ -1,9 +1,9 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { streamed } from '../support/answers.js'
-import { ask, MEMORY, till } from '../support/money.js'
+import { ask, billed, MEMORY, till } from '../support/money.js'
 
 const open = async () => {
-  const deadlines = { idleMs: 100 }
+  const deadlines = { idleMs: 300 }
   const counter = await till(MEMORY, { pools: { 'user:*': { tokens: 10_000 } }, deadlines })
   onTestFinished(() => counter.close())
   return counter
@@ -21,4 +21,31 @@ it.each([
   const { said, finishes, error, isDone } = await streamed(counter, ask())
   expect([said, finishes, isDone]).toEqual([' one two three four five', [], false])
   expect(error).toMatchObject(code === null ? { message: expect.any(String) } : { code })
+})
+
+it('usage that was said before an answer broke off counts as far as it goes: of the output, the larger figure', async () => {
+  const said = (content: string, completion_tokens: number) =>
+    `data: ${JSON.stringify({
+      id: 'c',
+      object: 'chat.completion.chunk',
+      created: 1,
+      model: 'gpt-4o',
+      choices: [{ index: 0, delta: { content }, finish_reason: null }],
+      usage: { prompt_tokens: 9, completion_tokens, total_tokens: 9 + completion_tokens },
+    })}\n\n`
+  for (const [claimed, output] of [
+    [1, 5],
+    [8, 8],
+  ] as const) {
+    const counter = await open()
+    const body = ' one two three four five'
+      .match(/ \w+/g)!
+      .map((word) => said(word, claimed))
+      .join('')
+    const bills = { promptTokens: 9, completionTokens: output }
+    counter.provider.script({ replay: { body, bills } })
+    const { error, isDone } = await streamed(counter, ask())
+    expect([error?.code, isDone]).toEqual(['provider_error', false])
+    expect(await counter.settled()).toMatchObject({ used: billed(counter.provider.bill), held: { tokens: 0 } })
+  }
 })

@@ -80,7 +80,8 @@ async function check(store: StoreKind, { path, stream, ending }: Cell): Promise<
 async function open(store: StoreKind, { tokens = AMPLE, isImpatient, isUnreachable }: Ending): Promise<Till> {
   const counter = await till(store, {
     pools: { 'user:*': { tokens, usd: 1_000 } },
-    ...(isImpatient === true && { deadlines: { firstByteMs: 40, plainMs: 40, idleMs: 40 } }),
+    ...(isImpatient === 'before the head' && { deadlines: { firstByteMs: 40, plainMs: 40 } }),
+    ...(isImpatient === 'after it' && { deadlines: { idleMs: 300 } }),
     ...(isUnreachable === true && { providers: [{ type: 'openai', baseUrl: 'http://127.0.0.1:9' }] }),
   })
   onTestFinished(() => counter.close())

@@ -13,7 +13,11 @@ describe.each(STORES)('of 50 calls at once on what five can cost, five are answe
     ['one pool', ['tight']],
     ['a chain whose first pool is the tighter one', ['tight', 'wide']],
     ['a chain whose second pool is the tighter one', ['wide', 'tight']],
-  ])('%s, every seed', async (_, widths) => {
-    for (const seed of SEEDS) await rush(seed, widths, { ...counter, urls: [counter.url] })
-  })
+  ])(
+    '%s, every seed',
+    async (_, widths) => {
+      for (const seed of SEEDS) await rush(seed, widths, { ...counter, urls: [counter.url] })
+    },
+    120_000,
+  )
 })

@@ -31,4 +31,4 @@ it('of 50 calls at once before four processes on one file, what five can cost, f
   const pool = async (name: string): Promise<PoolSnapshot> =>
     (await watcher.as({ user: 'watcher', pool: name }).budget.pools())[0]!
   for (const seed of SEEDS) await rush(seed, ['tight'], { provider, urls, pool })
-})
+}, 120_000)

@@ -59,8 +59,8 @@ export interface Ending {
   readonly leaves?: 'at once' | { readonly after: string }
   /** The pool's cap, where it is not ample. */
   readonly tokens?: number
-  /** Deadlines are over at once. */
-  readonly isImpatient?: boolean
+  /** The deadlines there are over soon. */
+  readonly isImpatient?: 'before the head' | 'after it'
   /** There is no provider at all. */
   readonly isUnreachable?: boolean
   readonly event?: 'budget.overrun' | 'budget.cutoff' | 'usage.implausible'
@@ -150,7 +150,7 @@ const failedBefore: Ending[] = [
     script: { fault: 'hang-before-head' },
     charged: 'the prompt',
     outcome: 'error',
-    isImpatient: true,
+    isImpatient: 'before the head',
   },
   {
     name: 'an error event first',
@@ -173,17 +173,17 @@ const failedAfter: Ending[] = (['reset', 'eof', 'half-event', 'error-event', 'ha
   charged: { counted: 5 },
   outcome: 'error',
   only: 'streamed',
-  ...(fault === 'hang' && { isImpatient: true }),
+  ...(fault === 'hang' && { isImpatient: 'after it' }),
 }))
 
 const failedWithin: Ending[] = (['reset', 'eof', 'hang', 'garbage'] as const)
   .flatMap((fault): Ending[] => {
-    const ending = {
+    const ending: Omit<Ending, 'name' | 'script'> = {
       charged: 'what came',
       outcome: 'error',
       only: 'plain',
-      ...(fault === 'hang' && { isImpatient: true }),
-    } as const
+      ...(fault === 'hang' && { isImpatient: 'after it' }),
+    }
     return [
       { ...ending, name: `${fault} at the begin of a plain answer`, script: { fault, faultAfter: 60 } },
       // So late that half of its text has come.
