@@ -53,11 +53,11 @@ const leavesStream = (scene: Scene): Promise<void> =>
   })
 
 /**
- * Where its client leaves a stream hoosh has to count: here 18 tokens of prompt, and one for each event that could be
- * output, the first one included. The scripted provider bills this prompt (a token for four bytes) as 19, and the first
- * event, which only says whose turn it is, as none. So both come to the same, to the token.
+ * A prompt that both sides count alike, to the token: hoosh, for a stream that was left, by its tokenizer and the template
+ * (7 and 12), the scripted provider as a token for four bytes. The first event, which only says whose turn it is, counts
+ * nowhere.
  */
-const EVEN_PROMPT = [{ role: 'user', content: Array(5).fill('characteristic').join(' ') }]
+const EVEN_PROMPT = [{ role: 'user', content: `${Array(5).fill('characteristic').join(' ')}.` }]
 
 /** Tokens that a stream has sent when its client leaves it. */
 const HEARD = 7
