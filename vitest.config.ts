@@ -23,6 +23,7 @@ export default defineConfig({
     globalSetup: ['test/mounts/table.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 10_000 } },
     pool: 'forks',
   },
 })

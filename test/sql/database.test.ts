@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { createGateway } from '@hoosh/core'
 import type { BudgetStore, ReserveRequest } from '@hoosh/core/storage'
 import { nothing } from '@hoosh/core/storage'
 import { type SqlDatabase, type SqlStorageOptions, sqlStorage } from '@hoosh/sql'
 import Database from 'libsql'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createAuditLog } from '../../packages/core/src/audit/log.js'
 import { sqliteFile } from '../support/sqlite.js'
 
 const tokens = (count: number) => ({ tokens: count, nanoUsd: 0 })
@@ -14,6 +16,14 @@ const request = (id: string, more: Partial<ReserveRequest> = {}): ReserveRequest
   const call = { owner: 'ann', phase: 'sent', leaseMs: 60_000, now: 0, onExpire: 'charge' } as const
   return { id, pools: [{ name: 'user:ann', terms }], ask, ...call, ...more }
 }
+
+/** Blobs as better-sqlite3 gives them: libsql's are bare ArrayBuffers. */
+const withBuffers = (rows: unknown[]) =>
+  (rows as Record<string, unknown>[]).map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, value instanceof ArrayBuffer ? Buffer.from(value) : value]),
+    ),
+  )
 
 /** A database that counts what is run on it, with no method but the one that hoosh needs. */
 async function counted(options: SqlStorageOptions = {}) {
@@ -33,7 +43,7 @@ async function counted(options: SqlStorageOptions = {}) {
       }
       return {
         reader: statement.reader,
-        all: (parameters) => note(statement.all(parameters)),
+        all: (parameters) => note(withBuffers(statement.all(parameters))),
         run: (parameters) => note(statement.run(parameters)),
       }
     },
@@ -101,6 +111,20 @@ describe('commits are shared', () => {
 })
 
 describe('the connection', () => {
+  it('may give blobs as Buffers', async () => {
+    const { storage } = await counted()
+    let now = 0
+    const clock = () => now++
+    const log = createAuditLog({ store: storage.audit, node: 'n', clock, ids: randomUUID, mode: 'strict' })
+    await log.start()
+    await log.stage(log.record({ event: 'host.event', level: 'info', message: 'ünïcode' }))
+    await log.close()
+    await log.scrub()
+    const { entries } = await log.query({ limit: 10 })
+    expect(entries.map(({ event, message }) => [event, message])[1]).toEqual(['host.event', 'ünïcode'])
+    expect(log.status()).toMatchObject({ chain_valid: true, verified_through: { [log.writer]: 3 } })
+  })
+
   it('is told to write ahead, and to wait for the disk only where that is asked', async () => {
     const normal = await counted()
     expect([normal.pragma('journal_mode'), normal.pragma('synchronous')]).toEqual(['wal', 1])
