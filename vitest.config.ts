@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: '@hoosh/core/node', replacement: source('core/src/node.ts') },
+      { find: '@hoosh/core/fetch', replacement: source('core/src/fetch.ts') },
       { find: '@hoosh/core/testing', replacement: source('core/src/testing/index.ts') },
       { find: '@hoosh/core/conformance', replacement: source('core/src/conformance/index.ts') },
       { find: '@hoosh/core/storage', replacement: source('core/src/storage/index.ts') },

@@ -7,6 +7,7 @@ type Answer = (request: GatewayRequest) => Promise<GatewayReply> | GatewayReply
 export function fakeGateway(routes: Readonly<Record<string, Answer>>): Gateway {
   const context: Gateway['context'] = ({ identify }) => ({ identity: identify }) as HooshContext
   return {
+    dev: false,
     serves: ({ path }) => path in routes,
     async handle(request) {
       try {

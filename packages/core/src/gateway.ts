@@ -3,8 +3,8 @@ import { checkOptions } from './config/settings.js'
 import { HooshError } from './errors.js'
 import type { Gateway } from './host.js'
 import { hostContext } from './host-context.js'
-import { inProcessFetch } from './http/fetch-bridge.js'
 import { type Door, handle, serves } from './http/handle.js'
+import { inProcessFetch } from './http/in-process-fetch.js'
 import { routeTable } from './http/table.js'
 import type { Engine } from './inference/engine.js'
 import type { HooshOptions } from './options.js'
@@ -56,13 +56,16 @@ export function createGateway(options: HooshOptions = {}): Gateway {
         started?.engine.logger.error({ requestId, code: error.code, err: error.cause ?? error }, error.message)
     },
   }
+  // In process there is no mount: `/v1` is where it is, whatever path the host gave the gateway.
+  const inside: Door = { ...door, basePath: '' }
   const parts = {
     engine,
     ids,
     fetchFor: (caller: Parameters<typeof inProcessFetch>[1]) =>
-      inProcessFetch((request) => handle(door, request), caller),
+      inProcessFetch((request) => handle(inside, request), caller),
   }
   return {
+    dev: options.dev === true,
     serves: (request) => serves(door, request),
     handle: (request) => handle(door, request),
     context: (caller) => hostContext(parts, caller),

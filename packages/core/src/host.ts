@@ -13,6 +13,8 @@ export interface Gateway {
   serves(request: Pick<GatewayRequest, 'method' | 'path' | 'mounted'>): boolean
   /** Answers a request; never rejects. What it does not serve is a JSON 404. */
   handle(request: GatewayRequest): Promise<GatewayReply>
+  /** Whether mounts that see no socket serve everybody as `anonymous` where they have no `identify`. */
+  readonly dev: boolean
   /** What the host's own handlers use, for the caller of one request. */
   context(caller: ContextCaller): HooshContext
   /** The same for cron jobs, queue workers and sockets, which have no request. */

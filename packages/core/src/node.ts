@@ -1,33 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createGateway } from './gateway.js'
 import type { Gateway, HooshContext } from './host.js'
 import { fromNode } from './http/node-bridge.js'
 import { writeReply } from './http/node-reply.js'
 import { ask } from './identity/ask.js'
 import { anonymousOnLoopback, type SocketRequest } from './identity/loopback.js'
-import type { HooshOptions, Identify } from './options.js'
+import { type Mount, type MountOptions, type MountSettings, mountWith } from './mount.js'
 
 export type { NodeRequestFacts } from './http/node-bridge.js'
 export type { SocketRequest } from './identity/loopback.js'
+export type { Mount, MountOptions, MountSettings } from './mount.js'
 export { fromNode, writeReply }
 
-/** What belongs to one mount of a gateway rather than to the gateway. */
-export interface MountSettings<Request> {
-  /** Who is calling. Without it only callers on this machine are served, as `anonymous`. */
-  identify?: Identify<Request>
-}
-
-/** Options of a gateway and of its only mount. */
-export type MountOptions<Request> = HooshOptions & MountSettings<Request>
-
-/** A gateway, and who calls it by way of this mount. */
-export interface Mount<Request> {
-  readonly gateway: Gateway
-  readonly identify: Identify<Request>
-}
-
 /**
- * What every mount begins with: the gateway it was given, or one of its own made from options, and who decides who calls.
+ * What every mount on Node begins with: the gateway it was given, or one of its own made from options, and who decides
+ * who calls. Without `identify` only callers on this machine are served, as `anonymous`.
  *
  * @throws HooshError `invalid_options`
  */
@@ -35,11 +21,7 @@ export function mount<Request extends SocketRequest>(
   optionsOrGateway: MountOptions<Request> | Gateway | undefined,
   settings: MountSettings<Request> = {},
 ): Mount<Request> {
-  if (optionsOrGateway !== undefined && 'handle' in optionsOrGateway) {
-    return { gateway: optionsOrGateway, identify: settings.identify ?? anonymousOnLoopback }
-  }
-  const { identify = settings.identify ?? anonymousOnLoopback, ...options } = optionsOrGateway ?? {}
-  return { gateway: createGateway(optionsOrGateway && options), identify }
+  return mountWith(optionsOrGateway, settings, () => anonymousOnLoopback)
 }
 
 /** A handler for `http.createServer`. */

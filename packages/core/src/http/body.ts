@@ -24,9 +24,9 @@ export function bodyTooLarge(maxBytes: number): HooshError {
 }
 
 /** For a stream that somebody has read without leaving anything. */
-export function bodyGone(): HooshError {
+export function bodyGone(remedy = 'mount hoosh before body parsers'): HooshError {
   return new HooshError('invalid_request', {
-    message: 'The host app has read the body before hoosh could; mount hoosh before body parsers.',
+    message: `The host app has read the body before hoosh could; ${remedy}.`,
   })
 }
 

@@ -1,6 +1,6 @@
-import type { Gateway, GatewayRequest } from '@hoosh/core'
+import { createGateway, type Gateway, type GatewayRequest } from '@hoosh/core'
 import { describe, expect, it } from 'vitest'
-import { inProcessFetch } from '../../../packages/core/src/http/fetch-bridge.js'
+import { inProcessFetch } from '../../../packages/core/src/http/in-process-fetch.js'
 import { deferred } from '../../support/deferred.js'
 import { fakeGateway, text } from '../../support/fake-gateway.js'
 
@@ -48,6 +48,13 @@ describe('fetch in process', () => {
     expect((await inProcessFetch(handle, alice)('/v1/x', { method: 'POST', body: 'abc' })).status).toBe(413)
     const twice = fakeGateway({ '/v1/x': async ({ body }) => text(`${await body.bytes(9)}${await body.bytes(9)}`) })
     expect((await inProcessFetch(twice.handle, alice)('/v1/x', { method: 'POST', body: 'abc' })).status).toBe(400)
+  })
+
+  it('serves `/v1` wherever the gateway is mounted', async () => {
+    const gateway = createGateway({ providers: [{ type: 'demo' }], logger: false, basePath: '/ai' })
+    const { fetch } = gateway.as({ user: 'alice' })
+    expect((await fetch('http://hoosh/v1/models')).status).toBe(200)
+    await gateway.close()
   })
 
   it('has no body where HTTP has none', async () => {

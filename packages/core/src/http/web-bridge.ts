@@ -1,0 +1,155 @@
+import { HooshError } from '../errors.js'
+import type { BodySource, ByteSink, GatewayReply, GatewayRequest } from '../exchange.js'
+import { bodyGone, bodyTooLarge, clientClosed } from './body.js'
+
+/** Bytes of a stream that wait for their reader before the writer is told to wait. */
+const QUEUE_BYTES = 64 * 1024
+
+const encoder = new TextEncoder()
+
+type Stream = Exclude<GatewayReply['body'], string | Uint8Array>
+
+/** What one request leaves behind for its answer. */
+export interface Answering {
+  /** `HEAD` gets no body. */
+  readonly method: string
+  /** Aborted by us when the reader cancels the answer's body. */
+  readonly gone: AbortController
+  /** Called once, after the last of the answer's work. */
+  ended(): void
+}
+
+/** A web request for the gateway; `identify` is asked once at most. */
+export function fromWeb(
+  request: Request,
+  { identify, signal }: Pick<GatewayRequest, 'identify' | 'signal'>,
+): GatewayRequest {
+  const url = new URL(request.url)
+  let identity: ReturnType<typeof identify> | undefined
+  return {
+    method: request.method,
+    path: url.pathname,
+    get query() {
+      return url.searchParams
+    },
+    header: (name) => request.headers.get(name) ?? undefined,
+    body: bodyOf(request),
+    signal,
+    identify: () => (identity ??= identify()),
+  }
+}
+
+function bodyOf(request: Request): BodySource {
+  return {
+    async bytes(maxBytes) {
+      if (request.bodyUsed) throw bodyGone('give it the request before you read it, or a clone of it')
+      const announced = Number(request.headers.get('content-length') ?? Number.NaN)
+      if (announced > maxBytes) throw bodyTooLarge(maxBytes)
+      try {
+        // A server holds a body to its announced length, so it may be read at one go, which costs servers on Node far less.
+        return announced <= maxBytes
+          ? limited(new Uint8Array(await request.arrayBuffer()), maxBytes)
+          : await readUpTo(maxBytes, request.body)
+      } catch (thrown) {
+        throw thrown instanceof HooshError ? thrown : clientClosed()
+      }
+    },
+  }
+}
+
+async function readUpTo(maxBytes: number, body: AsyncIterable<Uint8Array> | null): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength
+    if (size > maxBytes) throw bodyTooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+}
+
+function limited(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  if (bytes.byteLength > maxBytes) throw bodyTooLarge(maxBytes)
+  return bytes
+}
+
+/** A web response. */
+export function toResponse({ status, headers, body }: GatewayReply, answering: Answering): Response {
+  const { method, ended } = answering
+  const hasBody = method !== 'HEAD' && status !== 204 && status !== 304
+  if (typeof body === 'function') {
+    if (hasBody) return new Response(streamOf(body, answering), { status, headers })
+    void letGo(body).then(ended)
+    return new Response(null, { status, headers })
+  }
+  ended()
+  if (hasBody) return new Response(body, { status, headers })
+  if (method !== 'HEAD') return new Response(null, { status, headers })
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+  return new Response(null, { status, headers: { ...headers, 'content-length': String(length) } })
+}
+
+function streamOf(body: Stream, { gone, ended }: Answering): ReadableStream<Uint8Array> {
+  const { signal } = gone
+  let wake: (() => void) | undefined
+  return new ReadableStream<Uint8Array>(
+    {
+      start(queue) {
+        const sink: ByteSink = {
+          get closed() {
+            return signal.aborted
+          },
+          write: (chunk) => {
+            if (signal.aborted) return
+            queue.enqueue(typeof chunk === 'string' ? encoder.encode(chunk) : chunk)
+            if (queue.desiredSize! > 0) return
+            return new Promise((resolve) => {
+              wake = resolve
+            })
+          },
+        }
+        const leave = () => {
+          queue.error(signal.reason) // without effect where the reader has cancelled
+          wake?.()
+        }
+        if (signal.aborted) leave()
+        else signal.addEventListener('abort', leave, { once: true })
+        const end = () => {
+          signal.removeEventListener('abort', leave)
+          ended()
+        }
+        body(sink).then(
+          () => {
+            end()
+            if (!signal.aborted) queue.close()
+          },
+          (error: unknown) => {
+            end()
+            queue.error(error)
+          },
+        )
+      },
+      pull: () => wake?.(),
+      cancel: (reason) => gone.abort(reason),
+    },
+    { highWaterMark: QUEUE_BYTES, size: (chunk) => chunk.byteLength },
+  )
+}
+
+/** Runs the writer of a stream that nobody reads: what the gateway holds for it has to be settled all the same. */
+export async function letGo(body: Stream): Promise<void> {
+  await body({ closed: true, write: () => undefined }).catch(() => undefined)
+}
+
+/**
+ * Aborts `controller` as soon as one of the sources' signals does, until the function that comes back is called. It holds
+ * the sources themselves: undici's Request lets go of the signal it was made with once it is collected.
+ */
+export function follow(controller: AbortController, sources: readonly { signal?: AbortSignal }[]): () => void {
+  const leave = () => controller.abort(sources.find(({ signal }) => signal?.aborted)?.signal?.reason)
+  for (const { signal } of sources) signal?.addEventListener('abort', leave)
+  if (sources.some(({ signal }) => signal?.aborted)) leave()
+  return () => {
+    for (const { signal } of sources) signal?.removeEventListener('abort', leave)
+  }
+}

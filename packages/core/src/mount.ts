@@ -1,0 +1,37 @@
+import { createGateway } from './gateway.js'
+import type { Gateway } from './host.js'
+import type { HooshOptions, Identify } from './options.js'
+
+/** What belongs to one mount of a gateway rather than to the gateway. */
+export interface MountSettings<Request> {
+  /** Who is calling. Without it a mount serves only whom it can tell is harmless: docs/identity.md. */
+  identify?: Identify<Request>
+}
+
+/** Options of a gateway and of its only mount. */
+export type MountOptions<Request> = HooshOptions & MountSettings<Request>
+
+/** A gateway, and who calls it by way of this mount. */
+export interface Mount<Request> {
+  readonly gateway: Gateway
+  readonly identify: Identify<Request>
+}
+
+/**
+ * The gateway that a mount was given, or one of its own made from options, and who decides who calls.
+ *
+ * @param anonymous who decides where the host does not
+ * @throws HooshError `invalid_options`
+ */
+export function mountWith<Request>(
+  optionsOrGateway: MountOptions<Request> | Gateway | undefined,
+  settings: MountSettings<Request>,
+  anonymous: (gateway: Gateway) => Identify<Request>,
+): Mount<Request> {
+  if (optionsOrGateway !== undefined && 'handle' in optionsOrGateway) {
+    return { gateway: optionsOrGateway, identify: settings.identify ?? anonymous(optionsOrGateway) }
+  }
+  const { identify = settings.identify, ...options } = optionsOrGateway ?? {}
+  const gateway = createGateway(optionsOrGateway && options)
+  return { gateway, identify: identify ?? anonymous(gateway) }
+}
