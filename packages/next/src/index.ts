@@ -1,7 +1,13 @@
-import type { Gateway, HooshContext, HooshOptions } from '@hoosh/core'
-import { type FetchHandler, type MountOptions, toFetchHandler } from '@hoosh/core/fetch'
+import type { Gateway, HooshContext, HooshOptions, Identify } from '@hoosh/core'
+import { type FetchHandler, toFetchHandler } from '@hoosh/core/fetch'
 import { headers } from 'next/headers.js'
 import { after } from 'next/server.js'
+
+/** Options of a gateway in an app of Next.js. */
+export interface NextOptions extends HooshOptions {
+  /** Who is calling, from the request or whatever the login reads by itself. Without it every call is 401. */
+  identify?: Identify<Request>
+}
 
 /** A gateway in an app of Next.js. */
 export interface NextHoosh {
@@ -34,7 +40,7 @@ export type RouteHandler = (request: Request) => Promise<Response>
  * // app/v1/[...path]/route.ts
  * export const { GET, POST, PUT, DELETE, OPTIONS } = ai.handlers
  */
-export function createHoosh(options: MountOptions<Request> = {}): NextHoosh {
+export function createHoosh(options: NextOptions = {}): NextHoosh {
   const place = options.basePath ?? ''
   const mounts = mountsOfProcess()
   mounts.set(place, mounted(options, mounts.get(place)))
@@ -59,12 +65,12 @@ const MOUNTS = Symbol.for('@hoosh/next')
 
 /** `globalThis` outlives the evaluations of a module, and is shared by the copies of it that bundles hold. */
 function mountsOfProcess(): Map<string, Mounted> {
-  const home: { [MOUNTS]?: Map<string, Mounted> } = globalThis
+  const home = globalThis as { [MOUNTS]?: Map<string, Mounted> }
   home[MOUNTS] ??= new Map()
   return home[MOUNTS]
 }
 
-function mounted({ identify, ...options }: MountOptions<Request>, before: Mounted | undefined): Mounted {
+function mounted({ identify, ...options }: NextOptions, before: Mounted | undefined): Mounted {
   const text = textOf(options)
   // A call is settled before its answer ends, except where the client leaves: then the rest needs the process awake.
   const settings = { ...(identify && { identify }), waitUntil: (work: Promise<void>) => after(work) }
@@ -74,7 +80,7 @@ function mounted({ identify, ...options }: MountOptions<Request>, before: Mounte
   return { text, handler: toFetchHandler({ ...options, audit: auditOf(options) }, settings) }
 }
 
-function auditOf({ audit }: HooshOptions): HooshOptions['audit'] & object | false {
+function auditOf({ audit }: HooshOptions): (HooshOptions['audit'] & object) | false {
   return audit === false ? false : { chain: 'shared', ...audit }
 }
 
