@@ -14,11 +14,13 @@ export default defineConfig({
       { find: '@hoosh/core/storage', replacement: source('core/src/storage/index.ts') },
       { find: '@hoosh/core', replacement: source('core/src/index.ts') },
       { find: '@hoosh/express', replacement: source('express/src/index.ts') },
+      { find: '@hoosh/koa', replacement: source('koa/src/index.ts') },
       { find: '@hoosh/sql', replacement: source('sql/src/index.ts') },
     ],
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/mounts/table.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

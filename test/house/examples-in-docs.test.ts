@@ -29,7 +29,9 @@ const OPTIONS = {
 
 describe('TypeScript in the documents', () => {
   it('compiles against the packages as they are built', () => {
-    const built = ['core', 'express', 'sql'].every((name) => existsSync(join(root, `packages/${name}/dist/index.d.ts`)))
+    const built = ['core', 'express', 'koa', 'sql'].every((name) =>
+      existsSync(join(root, `packages/${name}/dist/index.d.ts`)),
+    )
     expect(built, 'run `npm run build` first').toBe(true)
     expect(errorsOf(writeBlocks())).toBe('')
   }, 120_000)

@@ -13,7 +13,8 @@ export interface Served {
   close(): Promise<void>
 }
 
-export async function serve(listener: RequestListener): Promise<Served> {
+/** @param gateways closed with the server */
+export async function serve(listener: RequestListener, gateways: readonly Gateway[] = []): Promise<Served> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
@@ -22,6 +23,7 @@ export async function serve(listener: RequestListener): Promise<Served> {
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
+      await Promise.all(gateways.map((gateway) => gateway.close()))
     },
   }
 }

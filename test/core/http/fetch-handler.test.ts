@@ -151,6 +151,19 @@ describe('a web response', () => {
     expect(await over.promise).toBe(true)
   })
 
+  it('tells a server that cancels it of no error: the client had gone, and that is all', async () => {
+    const leaving = new AbortController()
+    const handler = handling({
+      '/v1/x': ({ signal }) =>
+        text((sink) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(void sink.write('x'))))),
+    })
+    const reader = (await handler(asked('/v1/x', { signal: leaving.signal }))).body!.getReader()
+    leaving.abort()
+    await reader.cancel()
+    await reader.closed
+    expect(await reader.read()).toMatchObject({ done: true })
+  })
+
   it('keeps the host awake until the call is settled, which is later than its reader leaves', async () => {
     const work: Promise<void>[] = []
     const settle = deferred()

@@ -109,8 +109,10 @@ function streamOf(body: Stream, { gone, ended }: Answering): ReadableStream<Uint
           },
         }
         const leave = () => {
-          queue.error(signal.reason) // without effect where the reader has cancelled
           wake?.()
+          // Servers abort the request of a client that has gone and then cancel its answer; an error between the two
+          // would be one in their log. After a cancel it is without effect.
+          queueMicrotask(() => queue.error(signal.reason))
         }
         if (signal.aborted) leave()
         else signal.addEventListener('abort', leave, { once: true })

@@ -1,0 +1,4 @@
+import { honoMount } from './apps/hono.js'
+import { testMount } from './matrix.js'
+
+testMount(honoMount)

@@ -1,0 +1,4 @@
+import { nodeMount } from './apps/node.js'
+import { testMount } from './matrix.js'
+
+testMount(nodeMount)
