@@ -15,6 +15,7 @@ export default defineConfig({
       { find: '@hoosh/core', replacement: source('core/src/index.ts') },
       { find: '@hoosh/express', replacement: source('express/src/index.ts') },
       { find: '@hoosh/koa', replacement: source('koa/src/index.ts') },
+      { find: '@hoosh/next', replacement: source('next/src/index.ts') },
       { find: '@hoosh/sql', replacement: source('sql/src/index.ts') },
     ],
   },

@@ -31,6 +31,8 @@ export interface Mount {
   readonly hasNext: boolean
   /** It sees the socket's address, so callers on this machine can be told from others. */
   readonly seesSocket: boolean
+  /** The host sends answers without their length, whatever they say. */
+  readonly dropsLength?: boolean
   /** Cases that mean nothing here, by their names, and why. */
   readonly without: Readonly<Record<string, string>>
   start(plan: AppPlan): Promise<App>
