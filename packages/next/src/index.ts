@@ -55,10 +55,10 @@ export function createHoosh(options: NextOptions = {}): NextHoosh {
   }
 }
 
-/** A mount, and its gateway's options as text: null where they are more than data. */
+/** A mount, and what its gateway was made from: null where that is more than data. */
 interface Mounted {
   readonly handler: FetchHandler
-  readonly text: string | null
+  readonly data: string | null
 }
 
 const MOUNTS = Symbol.for('@hoosh/next')
@@ -71,20 +71,21 @@ function mountsOfProcess(): Map<string, Mounted> {
 }
 
 function mounted({ identify, ...options }: NextOptions, before: Mounted | undefined): Mounted {
-  const text = textOf(options)
-  // A call is settled before its answer ends, except where the client leaves: then the rest needs the process awake.
+  const data = dataOf(options)
+  // A call is settled before its answer ends, except where its client leaves: the rest needs the process awake.
   const settings = { ...(identify && { identify }), waitUntil: (work: Promise<void>) => after(work) }
-  const isSame = process.env.NODE_ENV === 'production' || (text !== null && text === before?.text)
-  if (before !== undefined && isSame) return { text, handler: toFetchHandler(before.handler.gateway, settings) }
-  void before?.handler.gateway.close().catch(() => {}) // calls under way finish on the old one
-  return { text, handler: toFetchHandler({ ...options, audit: auditOf(options) }, settings) }
+  const isSame = process.env.NODE_ENV === 'production' || (data !== null && data === before?.data)
+  if (before !== undefined && isSame) return { data, handler: toFetchHandler(before.handler.gateway, settings) }
+  before?.handler.gateway.close().catch(() => {}) // its calls finish; a store that fails now concerns nobody
+  return { data, handler: toFetchHandler(withSharedChain(options), settings) }
 }
 
-function auditOf({ audit }: HooshOptions): (HooshOptions['audit'] & object) | false {
-  return audit === false ? false : { chain: 'shared', ...audit }
+function withSharedChain({ audit = {}, ...options }: HooshOptions): HooshOptions {
+  return { ...options, audit: audit && { chain: 'shared', ...audit } }
 }
 
-function textOf(options: HooshOptions): string | null {
+/** Options as JSON; null where functions or objects of a class are among them. */
+function dataOf(options: HooshOptions): string | null {
   let isData = true
   const text = JSON.stringify(options, (_key, value: unknown) => {
     if (typeof value !== 'function' && (typeof value !== 'object' || isPlain(value))) return value
