@@ -34,7 +34,7 @@ const light = { stream: { goal: 16 }, firstByteP50: { goal: 0.3 }, firstByteP99:
 
 const mounted = { plain1k: { gate: 1.9, goal: 1.5 }, plain20k: { gate: 1.5, goal: 1.25 } }
 
-const likeExpress = { goal: 1.15 }
+const byHand = (goal: number) => ({ plain1k: { goal }, plain20k: { goal }, event: { goal } })
 
 export const PEERS: readonly Peer[] = [
   { name: BASELINE, title: 'bare passthrough', module: 'passthrough' },
@@ -53,7 +53,17 @@ export const PEERS: readonly Peer[] = [
     title: 'hoosh, Express mount',
     module: 'hoosh-express',
     against: 'express',
-    limits: { plain1k: likeExpress, plain20k: likeExpress, event: likeExpress },
+    limits: byHand(1.15),
+  },
+  { name: 'koa', title: 'Koa 3 + bodyparser + undici', module: 'koa-json' },
+  { name: 'koa-mount', title: 'hoosh, Koa mount', module: 'hoosh-koa', against: 'koa', limits: byHand(1.15) },
+  { name: 'hono', title: 'Hono + json + undici', module: 'hono-json' },
+  {
+    name: 'fetch-mount',
+    title: 'hoosh, fetch mount in Hono',
+    module: 'hoosh-hono',
+    against: 'hono',
+    limits: byHand(1.3),
   },
   {
     name: 'sqlite',

@@ -1,10 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { bearerTokens, type Gateway } from '@hoosh/core'
-import { toNodeHandler } from '@hoosh/core/node'
-import { hoosh } from '@hoosh/express'
-import express from 'express'
-import express4 from 'express4'
 
 /** A server on a free port of this machine. */
 export interface Served {
@@ -36,10 +32,3 @@ export const people = {
 }
 
 export const identify = bearerTokens(Object.values(people))
-
-/** Every way of mounting that exists here, for suites that run on each. */
-export const MOUNTS: readonly { name: string; mount(gateway: Gateway): RequestListener }[] = [
-  { name: 'node:http', mount: (gateway) => toNodeHandler(gateway, { identify }) },
-  { name: 'Express 5', mount: (gateway) => express().use(hoosh(gateway, { identify })) },
-  { name: 'Express 4', mount: (gateway) => express4().use(hoosh(gateway, { identify })) as unknown as RequestListener },
-]

@@ -73,22 +73,19 @@ export type ErrorCode = keyof typeof ERRORS
 export class HooshError extends Error {
   override readonly name = 'HooshError'
   readonly code: ErrorCode
+  /** HTTP status: the provider's own where its refusal is passed on. A plain property, since Koa assigns it. */
+  readonly status: number
+  /** OpenAI's error type. */
+  readonly type: string
   readonly details: ErrorDetails
 
   constructor(code: ErrorCode, options: { message?: string; details?: ErrorDetails; cause?: unknown } = {}) {
     super(options.message ?? ERRORS[code][2], options.cause === undefined ? undefined : { cause: options.cause })
+    const { details = {} } = options
     this.code = code
-    this.details = options.details ?? {}
-  }
-
-  /** HTTP status: the provider's own where its refusal is passed on. */
-  get status(): number {
-    return this.details.upstream?.status ?? ERRORS[this.code][0]
-  }
-
-  /** OpenAI's error type. */
-  get type(): string {
-    return this.details.upstream?.type ?? ERRORS[this.code][1]
+    this.status = details.upstream?.status ?? ERRORS[code][0]
+    this.type = details.upstream?.type ?? ERRORS[code][1]
+    this.details = details
   }
 }
 

@@ -64,8 +64,8 @@ export interface Identity {
   metadata?: Readonly<Record<string, string>>
 }
 
-/** Decides who is calling from what the framework calls a request; null for nobody. */
-export type Identify<Request> = (request: Request) => Awaitable<Identity | null | undefined | false>
+/** Decides who is calling from what the framework calls a request; null, or whatever is falsy, for nobody. */
+export type Identify<Request> = (request: Request) => Awaitable<Identity | null | undefined | false | 0 | ''>
 
 /** Limits beside tokens and money, in a sliding minute. */
 export interface Limits {

@@ -11,7 +11,11 @@ export const honoMount: Mount = {
   name: 'fetch (Hono)',
   hasNext: false,
   seesSocket: false,
-  without: { 'a body that the host keeps as it came': 'a web request has no such place; its clone is the case above' },
+  without: {
+    'a body that the host keeps as it came': 'a web request has no such place; its clone is the case above',
+    'an error of hoosh that a handler lets pass becomes the answer of the framework':
+      'Hono takes the status of its own errors only',
+  },
   async start({ parser, compression, gateways: plans }: AppPlan) {
     const app = new Hono()
     if (compression) app.use(compress({ threshold: 0 }))

@@ -55,4 +55,12 @@ export const CALLERS: readonly Case[] = [
       expect(await (await send('/throws/whoami', { plan: 'many' })).json()).toEqual({ code: 'identify_failed' })
     },
   },
+  {
+    name: 'an error of hoosh that a handler lets pass becomes the answer of the framework',
+    async run({ send }) {
+      const response = await send('/unguarded', { headers: { authorization: '' } })
+      expect([response.status, response.headers.get('content-type')]).toEqual([401, expect.stringMatching(/^text\//)])
+      expect((await send('/unguarded')).status).toBe(200) // the app has survived it
+    },
+  },
 ]

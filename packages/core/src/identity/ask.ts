@@ -1,9 +1,8 @@
 import { HooshError } from '../errors.js'
-import type { Identity } from '../options.js'
-import type { Awaitable } from '../time.js'
+import type { Identify, Identity } from '../options.js'
 
 /** What a host's `identify` may return. */
-export type Answer = Awaitable<Identity | null | undefined | false>
+export type Answer = ReturnType<Identify<unknown>>
 
 /**
  * The host's decision, null for nobody; whatever is falsy is nobody, since `req.user && { ... }` may be `''` or 0.
