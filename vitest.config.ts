@@ -21,7 +21,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/mounts/table.ts'],
+    globalSetup: ['test/mounts/table.ts', 'test/support/once.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

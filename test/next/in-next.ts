@@ -1,7 +1,7 @@
 import { gate, type ScriptedProvider, scriptedProvider } from '@hoosh/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { plansFor, question } from '../mounts/case.js'
-import type { App, Mount } from '../mounts/plan.js'
+import { type App, type Mount, PREPARE_MS } from '../mounts/plan.js'
 
 const headers = { authorization: 'Bearer admin-token', 'content-type': 'application/json' }
 
@@ -11,9 +11,10 @@ export function testInNext(mount: Mount): void {
     let provider: ScriptedProvider
     let app: App
     beforeAll(async () => {
+      await mount.prepare?.()
       provider = await scriptedProvider()
       app = await mount.start(plansFor(provider.url).plain)
-    })
+    }, PREPARE_MS)
     afterAll(async () => {
       await app.close()
       await provider.close()

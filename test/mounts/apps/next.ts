@@ -1,52 +1,27 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { killed } from '../../support/children.js'
-import type { App, AppPlan, Mount } from '../plan.js'
+import { built, type NextApp, nextApp, started } from '../../support/next-app.js'
+import type { Mount } from '../plan.js'
 
-const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1', NODE_ENV: 'production' as const, FORCE_COLOR: '0' }
-
-/** Where an app is, and the Next.js that it is built and started with. */
-export interface NextApp {
-  readonly folder: string
-  readonly bin: string
+const WITHOUT: Mount['without'] = {
+  'a body that the host has parsed': 'a web request has no place for it',
+  'a body that the host keeps as it came': 'a web request has no place for it',
+  'an error of hoosh that a handler lets pass becomes the answer of the framework':
+    'Next answers 500 to whatever a route handler throws',
 }
 
-/** An app of Next.js that is built once and then started for each plan, in a process of its own. */
-export function mountOn(name: string, app: NextApp): Mount {
+/** An app of Next.js: built before, and started for each plan. */
+export function nextMountOf(name: string, app: NextApp, prepare: () => Promise<void>): Mount {
   return {
     name,
     hasNext: false,
     seesSocket: false,
     dropsLength: true,
-    without: {
-      'a body that the host has parsed': 'a web request keeps no parsed body',
-      'a body that the host keeps as it came': 'a web request keeps no parsed body',
-    },
-    start: (plan) => start(app, plan),
+    without: WITHOUT,
+    prepare,
+    start: (plan) =>
+      started(app, { APP_PLAN: JSON.stringify(plan), ...(plan.compression === true && { COMPRESS: '1' }) }),
   }
 }
 
-export const next16: NextApp = {
-  folder: fileURLToPath(new URL('next-app/', import.meta.url)),
-  bin: fileURLToPath(new URL('../../../node_modules/next/dist/bin/next', import.meta.url)),
-}
+const app = nextApp('test/mounts/apps/next-app')
 
-/** Builds as a host does before it deploys: no secret is there, and none is needed. */
-export async function build({ folder, bin }: NextApp): Promise<void> {
-  await promisify(execFile)(process.execPath, [bin, 'build', folder], { env })
-}
-
-async function start({ folder, bin }: NextApp, plan: AppPlan): Promise<App> {
-  const child = spawn(process.execPath, [bin, 'start', folder, '--port', '0', '--hostname', '127.0.0.1'], {
-    env: { ...env, APP_PLAN: JSON.stringify(plan), ...(plan.compression === true && { COMPRESS: '1' }) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text))
-  const ended = once(child, 'exit').then(() => Promise.reject(new TypeError(`next start ended: ${said}`)))
-  ended.catch(() => {})
-  while (!/Local: +http\S+[\s\S]*Ready/.test(said)) await Promise.race([once(child.stdout, 'data'), ended])
-  return { url: /Local: +(http\S+)/.exec(said)![1]!, close: () => killed(child) }
-}
+export const next16Mount = nextMountOf('Next 16', app, () => built(app))
