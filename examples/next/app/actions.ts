@@ -20,11 +20,13 @@ export async function signOut(): Promise<void> {
 export interface Budget {
   left: number
   of: number
+  /** Set aside for calls that are under way; what they do not use comes back. */
+  held: number
 }
 
 /** A server action has no request, so the context finds the caller in `next/headers`. */
 export async function readBudget(): Promise<Budget> {
   const { budget } = await ai.context()
   const [pool] = await budget.pools()
-  return { left: pool?.available.tokens ?? 0, of: pool?.capacity.tokens ?? 0 }
+  return { left: pool?.available.tokens ?? 0, of: pool?.capacity.tokens ?? 0, held: pool?.held.tokens ?? 0 }
 }

@@ -1,21 +1,31 @@
 'use client'
 
 import { useChat } from '@ai-sdk/react'
-import { type FormEvent, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { type Budget, readBudget } from '../app/actions'
+
+/** How often the budget is read while a call holds a part of it, ms. */
+const WATCH_MS = 300
 
 export function Chat({ budget: atFirst }: { budget: Budget }) {
   const [budget, setBudget] = useState(atFirst)
-  const [text, setText] = useState('')
   const showBudget = async () => setBudget(await readBudget())
   const { messages, sendMessage, status, stop, error } = useChat({ onFinish: showBudget, onError: showBudget })
   const isBusy = status === 'submitted' || status === 'streaming'
 
-  const send = (event: FormEvent) => {
-    event.preventDefault()
-    if (isBusy || text.trim() === '') return
-    setText('')
-    void sendMessage({ text })
+  // A call that was stopped a moment ago is settled a moment later.
+  useEffect(() => {
+    if (budget.held === 0) return
+    const timer = setTimeout(async () => setBudget(await readBudget()), WATCH_MS)
+    return () => clearTimeout(timer)
+  }, [budget])
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what comes last stays in sight
+  useEffect(() => void window.scrollTo({ top: document.body.scrollHeight }), [messages])
+
+  const send = (form: FormData) => {
+    const text = String(form.get('question')).trim()
+    if (text !== '' && !isBusy) void sendMessage({ text })
   }
   return (
     <>
@@ -29,13 +39,8 @@ export function Chat({ budget: atFirst }: { budget: Budget }) {
         ))}
         {error !== undefined && <p className="error">{error.message}</p>}
       </section>
-      <form className="ask" onSubmit={send}>
-        <input
-          value={text}
-          onChange={({ target }) => setText(target.value)}
-          placeholder="Ask something"
-          aria-label="Your question"
-        />
+      <form className="ask" action={send}>
+        <input name="question" autoComplete="off" placeholder="Ask something" aria-label="Your question" />
         {isBusy ? (
           <button type="button" onClick={() => void stop()}>
             Stop
