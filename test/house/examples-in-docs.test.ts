@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { codeBlocks, documents } from './documents.js'
@@ -47,6 +47,7 @@ function writeBlocks(): string {
     }
   }
   writeFileSync(join(folder, 'login.d.ts'), LOGIN)
+  copyFileSync(join(root, 'test/house/host-libraries.d.ts'), join(folder, 'host-libraries.d.ts'))
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: OPTIONS, include: ['*.ts'] }))
   return folder

@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** A script in a process of its own; resolves with the first line it prints. */
+/** A script in a process of its own, of Node unless said; resolves with the first line it prints. */
 export async function child(
   script: URL,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
+  [command, ...before]: readonly [string, ...string[]] = [process.execPath],
 ): Promise<{ process: ChildProcess; line: string; output(): string }> {
-  const running = spawn(process.execPath, [fileURLToPath(script), ...args], {
+  const running = spawn(command, [...before, fileURLToPath(script), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -1,4 +1,5 @@
-import { type Dispatcher, Pool } from 'undici'
+// By its path, since Bun puts a stand-in of its own, without `dispatch`, where it reads `undici`.
+import { type Dispatcher, Pool } from 'undici/index.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
 import { deadlineOf } from './deadline.js'
