@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const names = ['core', 'express', 'koa', 'sql']
+const names = ['core', 'express', 'koa', 'next', 'sql']
 const folder = mkdtempSync(join(tmpdir(), 'hoosh-packages-'))
 
 /** What may be in a tarball: the build, its sources (for source maps), and what a reader expects. */
@@ -21,7 +21,11 @@ try {
   }
   const project = mkdtempSync(join(folder, 'project-'))
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
-  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...tarballs, 'express@5', 'koa@3'], project)
+  run(
+    'npm',
+    ['install', '--no-audit', '--no-fund', '--loglevel=error', ...tarballs, 'express@5', 'koa@3', 'next@16'],
+    project,
+  )
   const entries = names.flatMap(entryPoints)
   const script = entries.map((entry) => `await import('${entry}')`).join('\n')
   run(process.execPath, ['--input-type=module', '--eval', script], project)

@@ -2,7 +2,7 @@ import type { HooshOptions } from '@hoosh/core'
 import { type ScriptedProvider, scriptedProvider } from '@hoosh/core/testing'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import { MOUNTS } from '../mounts/apps/all.js'
-import { gatewayOf } from '../mounts/plan.js'
+import { gatewayOf, PREPARE_MS } from '../mounts/plan.js'
 
 /** What a client is made with, to be somebody. */
 export interface Credentials {
@@ -28,10 +28,15 @@ export interface Reached extends Access {
   settled(): Promise<void>
 }
 
-type Way = { readonly name: string; open(options: HooshOptions): Promise<Access> }
+interface Way {
+  readonly name: string
+  prepare?(): Promise<void>
+  open(options: HooshOptions): Promise<Access>
+}
 
 const OVER_HTTP: readonly Way[] = MOUNTS.map((mount) => ({
   name: `${mount.name}, over HTTP`,
+  ...(mount.prepare && { prepare: mount.prepare }),
   async open(options) {
     const app = await mount.start({ gateways: [{ path: '', options }] })
     const as = (apiKey: string) => ({ baseURL: `${app.url}/v1`, apiKey, fetch: globalThis.fetch })
@@ -54,9 +59,10 @@ const IN_PROCESS: Way = {
 
 /** Runs a client's suite over every mount and in process, each way with a gateway of its own. */
 export function describeClient(client: string, suite: (reached: () => Reached) => void): void {
-  describe.each([...OVER_HTTP, IN_PROCESS])(`${client} on $name`, ({ open }) => {
+  describe.each([...OVER_HTTP, IN_PROCESS])(`${client} on $name`, ({ prepare, open }) => {
     let reached: Reached
     beforeAll(async () => {
+      await prepare?.()
       const provider = await scriptedProvider()
       const access = await open({
         providers: [
@@ -66,7 +72,7 @@ export function describeClient(client: string, suite: (reached: () => Reached) =
         pools: { 'user:*': { tokens: 10_000_000, window: 'day' } },
       })
       reached = { ...access, provider, ...poolOf(access.alice) }
-    })
+    }, PREPARE_MS)
     beforeEach(() => reached.provider.reset())
     afterAll(async () => {
       await reached.close()

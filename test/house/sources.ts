@@ -26,7 +26,7 @@ export function filesBelow(folder: string, ends: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true })
     .flatMap((entry) => {
       const path = `${folder}/${entry.name}`
-      if (entry.isDirectory()) return /^(node_modules|dist)$/.test(entry.name) ? [] : filesBelow(path, ends)
+      if (entry.isDirectory()) return /^(node_modules|dist|\.next)$/.test(entry.name) ? [] : filesBelow(path, ends)
       return entry.name.endsWith(ends) ? [path] : []
     })
     .sort()

@@ -6,7 +6,7 @@ import { ANSWERS } from './cases/answers.js'
 import { BODIES } from './cases/bodies.js'
 import { CALLERS } from './cases/callers.js'
 import { PATHS } from './cases/paths.js'
-import type { App, Mount } from './plan.js'
+import { type App, type Mount, PREPARE_MS } from './plan.js'
 import { note, type Outcome } from './table.js'
 
 /** What every mount has to do, in the order of the table. */
@@ -19,8 +19,9 @@ export function testMount(mount: Mount): void {
     const apps = new Map<PlanName, Promise<App>>()
     let provider: ScriptedProvider
     beforeAll(async () => {
+      await mount.prepare?.()
       provider = await scriptedProvider({ models: ['gpt-4o', 'org/model'] })
-    })
+    }, PREPARE_MS)
     afterAll(async () => {
       await Promise.all([...apps.values()].map(async (app) => (await app).close()))
       await provider.close()

@@ -31,10 +31,17 @@ export interface Mount {
   readonly hasNext: boolean
   /** It sees the socket's address, so callers on this machine can be told from others. */
   readonly seesSocket: boolean
+  /** The host sends answers without their length, whatever they say. */
+  readonly dropsLength?: boolean
   /** Cases that mean nothing here, by their names, and why. */
   readonly without: Readonly<Record<string, string>>
+  /** What has to be done before an app can be started, within `PREPARE_MS`: once for all that use the mount. */
+  prepare?(): Promise<void>
   start(plan: AppPlan): Promise<App>
 }
+
+/** How long building an app may take on a machine that does other things too. */
+export const PREPARE_MS = 600_000
 
 /** An app that runs. */
 export interface App {

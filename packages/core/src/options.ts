@@ -116,6 +116,8 @@ export interface AuditOptions {
   key?: string
   /** Whether a call may run whose intent could not be stored: `strict` refuses it. */
   mode?: 'strict' | 'buffered'
+  /** `process` (default): each process a chain of its own. `shared`: one for all on the same storage, for short-lived ones. */
+  chain?: 'process' | 'shared'
   /** Name of this node in writers' names; the host name by default. */
   node?: string
   /** Entries kept where the store is memory, 10_000. */

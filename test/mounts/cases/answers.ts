@@ -29,12 +29,13 @@ async function firstEventFirst(
 export const ANSWERS: readonly Case[] = [
   {
     name: 'a plain answer has its length, its usage and its headers',
-    async run({ provider, chat, pool }) {
+    async run({ mount, provider, chat, pool }) {
       const response = await chat()
       const text = await response.text()
       expect(response.status).toBe(200)
       expect(response.headers.get('content-type')).toMatch(/^application\/json/)
-      expect(response.headers.get('content-length')).toBe(String(Buffer.byteLength(text)))
+      const length = mount.dropsLength === true ? null : String(Buffer.byteLength(text))
+      expect(response.headers.get('content-length')).toBe(length)
       expect(response.headers.get('x-hoosh-route')).toBe('openai')
       expect(JSON.parse(text).usage).toMatchObject({ total_tokens: provider.bill.totalTokens, provider: 'openai' })
       expect(await pool()).toMatchObject({ used: provider.bill.totalTokens, reserved: 0 })
@@ -77,16 +78,17 @@ export const ANSWERS: readonly Case[] = [
   },
   {
     name: 'HEAD is GET without the body; on a route without GET it is 405',
-    async run({ app, send, user }) {
+    async run({ mount, app, send, user }) {
       const whole = await (await send('/v1/models')).text()
       const socket = await dial((await app('plain')).url)
       const headers = { authorization: `Bearer ${user}-token` }
       socket.write(head('HEAD', '/v1/models', headers))
       const first = await readAnswer(socket, { hasBody: false })
       expect(first.head).toMatch(/^http\/1\.1 200 /)
-      expect(first.head).toContain(`content-length: ${Buffer.byteLength(whole)}`)
+      if (!mount.dropsLength) expect(first.head).toContain(`content-length: ${Buffer.byteLength(whole)}`)
       socket.write(head('GET', '/v1/models', headers)) // a body after HEAD would come before this answer
-      expect(first.body + (await readAnswer(socket)).body).toBe(whole)
+      const { body } = await readAnswer(socket)
+      expect(first.body + (mount.dropsLength ? body.replace(/^\w+\r\n|\r\n0\r\n\r\n$/g, '') : body)).toBe(whole)
       socket.destroy()
       const refused = await send('/v1/chat/completions', { method: 'HEAD' })
       expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'POST'])

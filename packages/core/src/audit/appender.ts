@@ -17,13 +17,15 @@ export interface AppenderOptions {
   readonly writer: string
   /** Null: unsigned. */
   readonly key: Buffer | null
+  /** Other processes append to this chain as well: its head may move at any time. */
+  readonly shared?: boolean
   readonly clock: Clock
   readonly logger?: Logger
   /** Records kept in memory; more of what the store has staged are read back later. */
   readonly maxQueue: number
 }
 
-/** Links records into the chain of this process, in the order they came, one batch at a time. Drops none. */
+/** Links records into a chain, in the order they came, one batch at a time. Drops none. */
 export interface Appender {
   /** Records that wait in memory. */
   readonly waiting: number
@@ -38,7 +40,7 @@ export interface Appender {
   /** Resolves once everything taken so far is linked; waits out a store that fails. */
   flush(): Promise<void>
   /** Links all that waits and then `last`, and takes nothing more. Where it never started there is nothing to end. */
-  finish(last: AuditRecord): Promise<void>
+  finish(last?: AuditRecord): Promise<void>
   /** Links nothing more. */
   stop(): void
 }
@@ -115,9 +117,9 @@ function start(state: State, first: AuditRecord): void {
   state.adopting = setInterval(() => void adopt(state, state.clock() - ADOPT_MS), ADOPT_MS).unref()
 }
 
-function finish(state: State, last: AuditRecord): Promise<void> {
+function finish(state: State, last: AuditRecord | undefined): Promise<void> {
   if (!state.started) return Promise.resolve()
-  take(state, last)
+  if (last !== undefined) take(state, last)
   state.finishing = true
   return flush(state)
 }
@@ -140,17 +142,18 @@ function flush(state: State): Promise<void> {
   return flushed
 }
 
-/** Links one batch, and goes on as long as somebody waits for it. */
+/** Links one batch, and goes on as long as somebody waits for it or it was refused. */
 async function run(state: State): Promise<void> {
   if (state.running || !state.started) return
   clearTimeout(state.timer)
   state.timer = undefined
   state.running = true
   try {
+    let linked: boolean
     do {
-      await linkBatch(state)
+      linked = await linkBatch(state)
       await nextTurn()
-    } while (state.started && state.flushers.length > 0 && state.queue.size > 0)
+    } while (state.started && state.queue.size > 0 && (!linked || state.flushers.length > 0))
     state.failuresInRow = 0
   } catch (error) {
     failed(state, error)
@@ -168,15 +171,16 @@ function delayOf({ failuresInRow }: State): number {
   return Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** (failuresInRow - 1))
 }
 
-async function linkBatch(state: State): Promise<void> {
+/** @returns false where the store refused the batch: another one, or the same at another place, has to be tried */
+async function linkBatch(state: State): Promise<boolean> {
   const records = firstOf(state.queue, state.batch)
-  if (records.length === 0) return
+  if (records.length === 0) return true
   const chain: Chain = { writer: state.writer, head: state.head, key: state.key }
   const entries = link(records, chain)
   const end = headOf(entries, state.head)
   try {
     const { store, writer, head } = state
-    if (!(await store.link(writer, head, entries)) && !(await refused(state, end, records.length))) return
+    if (!(await store.link(writer, head, entries)) && !(await refused(state, end, records.length))) return false
   } catch (error) {
     // The answer may be what was lost: repeated as it was, the batch is recognised by where it ends.
     state.batch = records.length
@@ -185,6 +189,7 @@ async function linkBatch(state: State): Promise<void> {
   state.head = end
   state.batch = Math.min(BATCH, state.batch * 2)
   settle(state, records)
+  return true
 }
 
 /**
@@ -199,10 +204,12 @@ async function refused(state: State, end: ChainHead, size: number): Promise<bool
   const now = heads.find(({ writer }) => writer === state.writer) ?? GENESIS
   if (now.seq === end.seq && now.hash === end.hash) return true
   if (now.seq !== state.head.seq || now.hash !== state.head.hash) {
-    state.logger?.error(
-      { writer: state.writer, from: state.head.seq, to: now.seq },
-      'audit chain moved under its writer',
-    )
+    if (state.shared !== true) {
+      state.logger?.error(
+        { writer: state.writer, from: state.head.seq, to: now.seq },
+        'audit chain moved under its writer',
+      )
+    }
     state.head = { seq: now.seq, hash: now.hash }
   } else if (size > 1) state.batch = Math.ceil(size / 2)
   else settle(state, firstOf(state.queue, 1))

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import type { AuditStore, AuditValue, WriterHead } from './store.js'
 
 /** A writer's name: the node, and one boot of it. */
@@ -6,14 +7,24 @@ export function writerName(node: string, bootId: string): string {
 }
 
 /**
- * Heads of the node's other writers that have neither a seal nor a successor: what a new boot vouches for. A process
- * that still runs is among them, since nobody can tell it from a dead one.
+ * The name of the writer that all processes with this key are together, whatever node they run on. A new key is a new
+ * writer, since a chain has tags of one key or none.
+ */
+export function sharedWriterName(key: string | undefined): string {
+  const mark =
+    key === undefined ? 'unsigned' : createHmac('sha256', key).update('hoosh-shared').digest('hex').slice(0, 16)
+  return writerName('shared', mark)
+}
+
+/**
+ * Heads of the other writers of a writer's node that have neither a seal nor a successor: what a new boot vouches for.
+ * A process that still runs is among them, since nobody can tell it from a dead one.
  */
 export async function predecessors(
   store: AuditStore,
-  node: string,
+  own: string,
 ): Promise<{ writer: string; seq: number; hash: string }[]> {
-  const heads = (await store.heads()).filter(({ writer, seq }) => seq > 0 && nodeOf(writer) === node)
+  const heads = (await store.heads()).filter(({ writer, seq }) => seq > 0 && nodeOf(writer) === nodeOf(own))
   const succeeded = new Set<string>()
   const open: WriterHead[] = []
   for (const head of heads) {
@@ -22,7 +33,9 @@ export async function predecessors(
     const [last] = await store.chain(head.writer, head.seq - 1, 1)
     if (last?.record.event !== 'audit.seal') open.push(head)
   }
-  return open.filter(({ writer }) => !succeeded.has(writer)).map(({ writer, seq, hash }) => ({ writer, seq, hash }))
+  return open
+    .filter(({ writer }) => writer !== own && !succeeded.has(writer))
+    .map(({ writer, seq, hash }) => ({ writer, seq, hash }))
 }
 
 function nodeOf(writer: string): string {

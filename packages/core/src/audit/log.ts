@@ -2,7 +2,7 @@ import { HooshError } from '../errors.js'
 import type { Logger } from '../options.js'
 import { type Awaitable, type Clock, within } from '../time.js'
 import { type Appender, createAppender } from './appender.js'
-import { predecessors, writerName } from './boot.js'
+import { predecessors, sharedWriterName, writerName } from './boot.js'
 import { checkRecord, ownRecord, type Writable } from './canonical.js'
 import { writerKey } from './chain.js'
 import { type FailedAuth, failedAuths, type RecordFields, type RefusalFields, refusals } from './refusals.js'
@@ -21,8 +21,10 @@ export interface AuditLogOptions {
   readonly store: AuditStore
   /** Secret of the tags, in memory only; without it the log is unsigned. */
   readonly key?: string
-  /** Name of this node; with a boot id it is the writer's name. */
+  /** Name of this node; with a boot id it is the writer's name, unless the chain is shared. */
   readonly node: string
+  /** `process`: a chain of this process alone. `shared`: one for all processes on the store that have this key. */
+  readonly chain?: 'process' | 'shared'
   readonly clock: Clock
   readonly ids: () => string
   readonly logger?: Logger
@@ -82,7 +84,7 @@ export interface AuditLog {
   /** Writes `audit.boot`, links what dead processes left, begins to verify. Rejects where the store does not answer. */
   start(): Promise<void>
   /**
-   * Links what waits and ends the chain with `audit.seal`.
+   * Links what waits and ends the chain with `audit.seal`; a shared one goes on.
    *
    * @throws HooshError `store_unavailable` after `timeoutMs` (5,000); what was staged is linked by the next start
    */
@@ -106,11 +108,20 @@ interface Parts extends AuditLogOptions {
 
 export function createAuditLog(options: AuditLogOptions): AuditLog {
   const { store, key, clock, logger, maxQueue = 10_000 } = options
-  const writer = writerName(options.node, options.ids())
+  const shared = options.chain === 'shared'
+  const writer = shared ? sharedWriterName(key) : writerName(options.node, options.ids())
   const signing = key === undefined ? null : writerKey(key, writer)
   const verifier = createVerifier({ store, clock, ...(key !== undefined && { key }), ...(logger && { logger }) })
   const told = tellingOf(store, verifier)
-  const appender = createAppender({ store: told, writer, key: signing, clock, maxQueue, ...(logger && { logger }) })
+  const appender = createAppender({
+    store: told,
+    writer,
+    key: signing,
+    shared,
+    clock,
+    maxQueue,
+    ...(logger && { logger }),
+  })
   const parts: Parts = { ...options, writer, maxQueue, appender, verifier, closed: false }
   const emit = (fields: RecordFields) => keep(parts, fields)
   const [refused, failed] = [refusals({ clock, emit }), failedAuths({ clock, emit })]
@@ -222,12 +233,12 @@ function soundRecord(parts: Parts, fields: RecordFields): AuditRecord {
 }
 
 async function bootRecord(parts: Parts): Promise<AuditRecord> {
-  const { store, node, key } = parts
+  const { store, node, key, writer } = parts
   return recordOf(parts, {
     event: 'audit.boot',
     level: 'info',
     message: 'The log of this process begins.',
-    metadata: { signed: key !== undefined, node, predecessors: await predecessors(store, node) },
+    metadata: { signed: key !== undefined, node, predecessors: await predecessors(store, writer) },
   })
 }
 
@@ -270,7 +281,7 @@ async function seal(parts: Parts, timeoutMs: number): Promise<void> {
   const { appender, logger } = parts
   if (parts.closed) return
   parts.closed = true
-  const last = recordOf(parts, { event: 'audit.seal', level: 'info', message: 'The log of this process ends.' })
+  const last = parts.chain === 'shared' ? undefined : sealOf(parts)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<'late'>((resolve) => {
     timer = setTimeout(() => resolve('late'), timeoutMs)
@@ -281,6 +292,10 @@ async function seal(parts: Parts, timeoutMs: number): Promise<void> {
   if (ended !== 'late') return
   logger?.error({ waiting: appender.waiting }, 'audit records are not linked')
   throw unavailable(`${appender.waiting} audit records could not be linked before the end.`)
+}
+
+function sealOf(parts: Parts): AuditRecord {
+  return recordOf(parts, { event: 'audit.seal', level: 'info', message: 'The log of this process ends.' })
 }
 
 async function query(store: AuditStore, filter: AuditFilter): Promise<AuditPage> {

@@ -176,6 +176,7 @@ const budget = fields({
 const audit = fields({
   key: text.optional(),
   mode: oneOf('strict', 'buffered').optional(),
+  chain: oneOf('process', 'shared').optional(),
   node: text.optional(),
   maxEntries: whole(1, 100_000_000).optional(),
 })

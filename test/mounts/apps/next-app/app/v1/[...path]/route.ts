@@ -1,0 +1,3 @@
+import { ai } from '../../../lib/gateways'
+
+export const { GET, HEAD, POST, PUT, DELETE, OPTIONS } = ai.handlers
