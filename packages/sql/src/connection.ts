@@ -113,16 +113,23 @@ function keepingStatements(database: SqlDatabase) {
   const kept = new Map<string, SqlStatement>()
   return {
     prepare(source: string) {
-      let statement = kept.get(source)
-      if (statement === undefined) {
-        statement = database.prepare(source)
-        if (kept.size < MAX_STATEMENTS) kept.set(source, statement)
-      }
+      const known = kept.get(source)
+      const statement = known ?? asked(database.prepare(source))
+      if (known === undefined && kept.size < MAX_STATEMENTS) kept.set(source, statement)
       // Rows are never streamed here, so `iterate` is not asked of the host's statements.
       return statement as SqlStatement & Pick<SqliteStatement, 'iterate'>
     },
     // The host's to close.
     close() {},
+  }
+}
+
+/** Whether a statement returns rows is asked once: with each execution, drivers asked their library anew. */
+function asked(statement: SqlStatement): SqlStatement {
+  return {
+    reader: statement.reader,
+    all: (parameters) => statement.all(parameters),
+    run: (parameters) => statement.run(parameters),
   }
 }
 
