@@ -96,6 +96,16 @@ describe('counting much', () => {
     expect(await tokenizer.countAll([long, long])).toBe(2 * whole.o200k_base(long))
   })
 
+  it('is done once for a text: the messages of a conversation come again with each of its calls', async () => {
+    const tokenizer = await loadTokenizer('o200k_base')
+    const history = ['first', 'second'].map((name) => `${name}: ${PROSE.repeat(200)}`)
+    const counted = await tokenizer.countAll(history)
+    expect(tokenizer.countAll(history)).toBe(counted)
+    const [first, second] = history.map((text) => tokenizer.countAll([text]))
+    expect(first).toBe(tokenizer.count(history[0]!))
+    expect(counted).toBe(Number(first) + Number(second))
+  })
+
   it('takes bytes for tokens beyond a megabyte, so that nobody can buy our time', async () => {
     const tokenizer = await loadTokenizer('o200k_base')
     const prose = PROSE.repeat(9_000)
