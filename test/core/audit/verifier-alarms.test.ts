@@ -2,29 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { memoryAudit } from '../../../packages/core/src/audit/memory-store.js'
 import type { AuditStore } from '../../../packages/core/src/audit/store.js'
-import { createVerifier } from '../../../packages/core/src/audit/verifier.js'
 import { deferred } from '../../support/deferred.js'
-import { answered, changed, linkInto, NOW, recordOf } from './support.js'
+import { answered, changed, linkInto } from './support.js'
+import { boot, filled, verifierOf, WRITER } from './verifying.js'
 
-const WRITER = 'n/1'
-
-const boot = (id: string, signed: boolean) =>
-  recordOf(id, { event: 'audit.boot', metadata: { signed, node: 'n', predecessors: [] } })
-
-/** Two writers, the first with a boot, four calls and a seal. */
-function filled(key: string | undefined): AuditStore {
-  const store = memoryAudit()
-  linkInto(store, WRITER, key, [
-    boot('b1', key !== undefined),
-    ...['a', 'b', 'c', 'd'].map(answered),
-    recordOf('s', { event: 'audit.seal' }),
-  ])
-  linkInto(store, 'n/2', key, [boot('b2', key !== undefined), answered('other')])
-  return store
-}
-
-const verifierOf = (store: AuditStore, key?: string) =>
-  createVerifier({ store, clock: () => NOW, ...(key !== undefined && { key }) })
 /** Until everything that runs without a timer has run. */
 const turns = async () => {
   for (let turn = 0; turn < 20; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve))

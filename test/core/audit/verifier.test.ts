@@ -1,28 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { memoryAudit } from '../../../packages/core/src/audit/memory-store.js'
 import type { AuditRecord, AuditStore, StoredEntry, WriterHead } from '../../../packages/core/src/audit/store.js'
-import { createVerifier } from '../../../packages/core/src/audit/verifier.js'
 import { answered, changed, edited, linkInto, NOW, recordOf } from './support.js'
-
-const WRITER = 'n/1'
-
-const boot = (id: string, signed: boolean) =>
-  recordOf(id, { event: 'audit.boot', metadata: { signed, node: 'n', predecessors: [] } })
-
-/** Two writers, the first with a boot, four calls and a seal. */
-function filled(key: string | undefined): AuditStore {
-  const store = memoryAudit()
-  linkInto(store, WRITER, key, [
-    boot('b1', key !== undefined),
-    ...['a', 'b', 'c', 'd'].map(answered),
-    recordOf('s', { event: 'audit.seal' }),
-  ])
-  linkInto(store, 'n/2', key, [boot('b2', key !== undefined), answered('other')])
-  return store
-}
-
-const verifierOf = (store: AuditStore, key?: string) =>
-  createVerifier({ store, clock: () => NOW, ...(key !== undefined && { key }) })
+import { boot, filled, verifierOf, WRITER } from './verifying.js'
 
 /** What a verifier that starts now finds, and what one finds that had seen the log whole. */
 async function verdicts(store: AuditStore, tampered: AuditStore, key: string | undefined) {

@@ -1,6 +1,7 @@
 import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
 import { errorBody } from '../error-body.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
+import { within } from '../time.js'
 import { attempt, type Try } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
@@ -55,7 +56,7 @@ async function stream(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
   }
   const charge = await chargeFor(engine, begun, tried, relayed)
   const settling = finish(engine, begun, endingOf(relayed, tried, charge))
-  const settled = await orAfter(settling, SETTLE_WAIT_MS)
+  const settled = await within(SETTLE_WAIT_MS, settling)
   await lastWords(begun, tried, relayed, charge, settled, sink)
 }
 
@@ -79,18 +80,6 @@ function endingOf({ end }: Relayed, { candidate }: Try, charge: Charge): Ending 
   if (end.how === 'whole') return { outcome: 'ok', candidate, charge }
   if (end.how === 'cutoff') return { outcome: 'cutoff', candidate, charge }
   return { outcome: end.error.code === 'client_closed' ? 'aborted' : 'error', candidate, charge, error: end.error }
-}
-
-async function orAfter(settling: Promise<Settled>, ms: number): Promise<Settled | null> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, ms, null)
-  })
-  try {
-    return await Promise.race([settling, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /** The end inside the protocol: `[DONE]` only after a whole answer or a cut-off, else one error event. */
