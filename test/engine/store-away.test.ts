@@ -32,6 +32,7 @@ const away = () => new HooshError('store_unavailable')
 describe.each(STORES)('a store that is away, on $name', (store) => {
   it.each([false, true])(
     'when a call would be held refuses it at once, and nobody is asked (stream: %s)',
+    { retry: 2 }, // 250 ms are much, but this machine may do other things
     async (stream) => {
       const counter = await open(store, (operation) => (operation === 'reserve' ? away() : null))
       const asked = performance.now()
