@@ -65,6 +65,14 @@ export const PEERS: readonly Peer[] = [
     against: 'hono',
     limits: byHand(1.3),
   },
+  { name: 'next', title: 'Next 16 route handler + undici', module: 'next-undici' },
+  {
+    name: 'next-mount',
+    title: 'hoosh, Next 16 mount',
+    module: 'hoosh-next',
+    against: 'next',
+    limits: byHand(1.3),
+  },
   {
     name: 'sqlite',
     title: 'hoosh, node mount on SQLite',

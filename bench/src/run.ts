@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { start } from './child.js'
 import { compare } from './compare.js'
 import { measure, prepare, type Size } from './measure.js'
+import { buildNextApp } from './next-app.js'
 import { BASELINE, PEERS, type Peer } from './peers.js'
 import { record, table } from './report.js'
 
@@ -25,6 +26,8 @@ if (values.help === true) console.log(USAGE)
 else await run(sizeOf(values), peersOf(values.only))
 
 async function run(size: Size, peers: readonly Peer[]): Promise<void> {
+  progress('building the app of Next.js')
+  await buildNextApp(peers)
   const upstream = await start('upstream')
   progress('warming up')
   const subjects = await prepare(peers, upstream.url, size)

@@ -1,0 +1,3 @@
+import { ai } from '../../../lib/hoosh'
+
+export const { GET, POST, PUT, DELETE, OPTIONS } = ai.handlers

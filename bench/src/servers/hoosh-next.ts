@@ -1,0 +1,3 @@
+import { serveNext } from './serve-next.js'
+
+await serveNext()
