@@ -49,3 +49,11 @@ export function testMount(mount: Mount): void {
     })
   })
 }
+
+/** A mount that cannot be tested on this machine: that, too, stands in the table. */
+export function skipMount(name: string, reason: string): void {
+  it(`${name}, every case`, ({ skip }) => {
+    note(inject('mountTable'), name, Object.fromEntries(CASES.map((one) => [one.name, { reason }])))
+    skip(reason)
+  })
+}

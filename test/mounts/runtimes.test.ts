@@ -1,8 +1,8 @@
-import { it } from 'vitest'
-import { bunMount, denoMount } from './apps/runtimes.js'
-import { testMount } from './matrix.js'
+import { mountOn, RUNTIMES } from './apps/runtimes.js'
+import { skipMount, testMount } from './matrix.js'
 
-for (const [command, mount] of Object.entries({ bun: bunMount, deno: denoMount })) {
+for (const runtime of RUNTIMES) {
+  const mount = mountOn(runtime)
   if (mount !== null) testMount(mount)
-  else it(`the fetch mount on ${command}`, ({ skip }) => skip(`no ${command} here: npm install --no-save ${command}`))
+  else skipMount(runtime.name, `not tested: no ${runtime.command} here (npm install --no-save ${runtime.command})`)
 }

@@ -52,7 +52,7 @@ function table(columns: readonly Column[]): string {
       columns.map(({ outcomes }) => cell(outcomes[name])),
     ),
   )
-  const notes = reasons.map((reason, index) => `(${index + 1}) does not apply: ${reason}`)
+  const notes = reasons.map((reason, index) => `(${index + 1}) ${reason}`)
   return [
     '',
     row(

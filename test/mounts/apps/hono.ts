@@ -12,9 +12,10 @@ export const honoMount: Mount = {
   hasNext: false,
   seesSocket: false,
   without: {
-    'a body that the host keeps as it came': 'a web request has no such place; its clone is the case above',
+    'a body that the host keeps as it came':
+      'does not apply: a web request has no such place; its clone is the case above',
     'an error of hoosh that a handler lets pass becomes the answer of the framework':
-      'Hono takes the status of its own errors only',
+      'does not apply: Hono takes the status of its own errors only',
   },
   async start({ parser, compression, gateways: plans }: AppPlan) {
     const app = new Hono()

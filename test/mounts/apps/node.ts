@@ -9,7 +9,10 @@ export const nodeMount: Mount = {
   hasNext: false,
   seesSocket: true,
   without: {
-    'a body that the host has parsed': 'node:http has no parsers; bytes that a host keeps are the case below',
+    'a body that the host has parsed':
+      'does not apply: node:http has no parsers; bytes that a host keeps are the case below',
+    'an error of hoosh that a handler lets pass becomes the answer of the framework':
+      'does not apply: node:http answers no errors',
   },
   async start({ parser, compression: compresses, gateways: plans }: AppPlan) {
     const compress = compression({ threshold: 0 })

@@ -4,10 +4,16 @@ import { fileURLToPath } from 'node:url'
 import { child, killed } from '../../support/children.js'
 import type { AppPlan, Mount } from '../plan.js'
 
-const UNCAUGHT = 'these servers take the status of no error'
+const UNCAUGHT = 'does not apply: these servers take the status of no error'
+
+/** Runtimes whose packages run here; `npm install --no-save bun deno`, as CI does it. */
+export const RUNTIMES = [
+  { name: 'fetch (Bun)', command: 'bun', args: [] },
+  { name: 'fetch (Deno)', command: 'deno', args: ['run', '-A'] },
+] as const
 
 /** The fetch mount on another runtime; null where that is not installed, in the repository or on the machine. */
-function mountOn(name: string, command: string, args: readonly string[]): Mount | null {
+export function mountOn({ name, command, args }: (typeof RUNTIMES)[number]): Mount | null {
   const local = fileURLToPath(new URL(`../../../node_modules/.bin/${command}`, import.meta.url))
   const found = existsSync(local) ? local : command
   try {
@@ -20,7 +26,8 @@ function mountOn(name: string, command: string, args: readonly string[]): Mount 
     hasNext: false,
     seesSocket: false,
     without: {
-      'a body that the host keeps as it came': 'a web request has no such place; its clone is the case above',
+      'a body that the host keeps as it came':
+        'does not apply: a web request has no such place; its clone is the case above',
       'an error of hoosh that a handler lets pass becomes the answer of the framework': UNCAUGHT,
     },
     async start(plan: AppPlan) {
@@ -31,6 +38,3 @@ function mountOn(name: string, command: string, args: readonly string[]): Mount 
     },
   }
 }
-
-export const bunMount = mountOn('fetch (Bun)', 'bun', [])
-export const denoMount = mountOn('fetch (Deno)', 'deno', ['run', '-A'])
