@@ -28,7 +28,7 @@ export function nextApp(folder: string): NextApp {
 
 /** Builds an app as a host does before it deploys, once a run; not again while what it is made from has not changed. */
 export function built({ folder, bin }: NextApp): Promise<void> {
-  return once(`next-${basename(folder)}`, async () => {
+  return once(folder.replace(/\W/g, '-'), async () => {
     const stamp = join(folder, '.next/made-from')
     const now = digestOf([folder, ...SOURCES.map((path) => join(root, path))])
     if (existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return
@@ -37,13 +37,14 @@ export function built({ folder, bin }: NextApp): Promise<void> {
   })
 }
 
-/** Starts an app that is built, on a free port, in a process of its own. */
+/** Starts an app that is built (or with `dev` one that is not), on a free port, in a process of its own. */
 export async function started(
   { folder, bin }: NextApp,
   variables: NodeJS.ProcessEnv,
+  how: 'start' | 'dev' = 'start',
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const child = spawn(process.execPath, [bin, 'start', folder, '--port', '0', '--hostname', '127.0.0.1'], {
-    env: { ...environment, ...variables },
+  const child = spawn(process.execPath, [bin, how, folder, '--port', '0', '--hostname', '127.0.0.1'], {
+    env: { ...environment, ...variables, NODE_ENV: how === 'start' ? 'production' : 'development' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''
@@ -51,7 +52,10 @@ export async function started(
   const ended = event(child, 'exit').then(() => Promise.reject(new TypeError(`next start ended: ${said}`)))
   ended.catch(() => {})
   while (!/Local: +http\S+[\s\S]*Ready/.test(said)) await Promise.race([event(child.stdout, 'data'), ended])
-  return { url: /Local: +(http\S+)/.exec(said)![1]!, close: () => killed(child) }
+  return {
+    url: /Local: +(http\S+)/.exec(said)![1]!,
+    close: () => killed(child, how === 'start' ? 'SIGKILL' : 'SIGTERM'),
+  }
 }
 
 function digestOf(paths: readonly string[]): string {
