@@ -40,13 +40,15 @@ export function hoosh(
     },
   }
   const middleware: RequestHandler = async (req, res, next) => {
-    Object.defineProperty(req, 'hoosh', lazy)
     const request = fromNode(req, res, {
       identify: () => identify(req),
       body: req.body,
       mounted: req.baseUrl !== '',
     })
-    if (!gateway.serves(request)) return next()
+    if (!gateway.serves(request)) {
+      Object.defineProperty(req, 'hoosh', lazy)
+      return next()
+    }
     try {
       await writeReply(res, await gateway.handle(request))
     } catch (error) {
