@@ -47,16 +47,13 @@ describe('a byte that was flipped in the table of the log', () => {
     }
   }
 
+  /** The log as another process reads it. */
+  const reader = () =>
+    createAuditLog({ store: storage.audit, key: KEY, node: 'reader', clock, ids: randomUUID, mode: 'buffered' })
+
   /** What a process says of the log as it is now, after one scrub. */
   const verdict = async () => {
-    const log = createAuditLog({
-      store: storage.audit,
-      key: KEY,
-      node: 'reader',
-      clock,
-      ids: randomUUID,
-      mode: 'buffered',
-    })
+    const log = reader()
     await log.scrub()
     return log.status().chain_valid
   }
@@ -124,14 +121,7 @@ describe('a byte that was flipped in the table of the log', () => {
   })
 
   it('is found by a process that had verified the log before', async () => {
-    const log = createAuditLog({
-      store: storage.audit,
-      key: KEY,
-      node: 'reader',
-      clock,
-      ids: randomUUID,
-      mode: 'buffered',
-    })
+    const log = reader()
     await log.scrub()
     expect(log.status()).toMatchObject({ chain_valid: true, verified_through: { 'node/1': ENTRIES } })
     database.exec('begin')

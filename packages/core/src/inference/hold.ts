@@ -1,4 +1,5 @@
 import { type Amount, nothing, plus } from '../amount.js'
+import type { Writable } from '../audit/canonical.js'
 import type { AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
 import type { Ask, Grant, PoolAsk, ReserveRequest } from '../budget/store.js'
@@ -131,8 +132,6 @@ function reserve(engine: Engine, call: Call, plan: HoldPlan, ask: Ask): Awaitabl
   const granting = engine.storage.budgets.reserve(request)
   return granting instanceof Promise ? granting.then((grant) => reported(engine, grant)) : reported(engine, granting)
 }
-
-type Writable<T> = { -readonly [Field in keyof T]: T[Field] }
 
 function reported(engine: Engine, grant: Grant): Awaitable<Grant> {
   return grant.expired.length === 0 ? grant : reportExpired(engine, grant.expired).then(() => grant)

@@ -22,8 +22,9 @@ function warn(events: Engine['events'], pool: PoolState, charged: Amount): void 
   for (const unit of ['tokens', 'nanoUsd'] as const) {
     const cap = pool.terms.capacity[unit]
     if (cap === undefined || cap === 0) continue
-    const before = ((pool.used[unit] - charged[unit]) / cap) * 100
     const now = (pool.used[unit] / cap) * 100
+    if (now < WARNING_THRESHOLDS[0]) continue // nearly every call ends here
+    const before = ((pool.used[unit] - charged[unit]) / cap) * 100
     const crossed = WARNING_THRESHOLDS.filter((threshold) => before < threshold && now >= threshold).pop()
     if (crossed !== undefined) events.emit({ type: 'budget.warning', threshold: crossed, pool: snapshotOf(pool) })
   }
