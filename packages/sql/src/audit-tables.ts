@@ -1,5 +1,13 @@
 import { isUtf8 } from 'node:buffer'
-import type { AuditIntegrity, AuditRecord, ChainHead, LinkedRecord, StoredEntry } from '@hoosh/core/storage'
+import {
+  type AuditIntegrity,
+  type AuditRecord,
+  type ChainHead,
+  GENESIS,
+  type LinkedRecord,
+  type NewCheckpoint,
+  type StoredEntry,
+} from '@hoosh/core/storage'
 import { type Runner, rowsStatement, statement } from './connection.js'
 import type { Columns, Dialect } from './dialect.js'
 import type { Tables } from './schema.js'
@@ -25,18 +33,20 @@ const LINKED: Columns = {
 }
 
 /** The writes of the log. They run inside the transaction they are given. */
-export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables) {
+export function auditTables(dialect: Dialect, { staged, audit, writers, checkpoints }: Tables) {
   const insertStaged = rowsStatement(
     dialect,
     STAGED,
     (rows) => `insert into ${staged} (writer, text) select writer, text from ${rows} as r
       where not exists (select 1 from ${audit} as a where a.at = r.at and a.id = r.id) on conflict do nothing`,
   )
-  const headOf = statement<Row>(`select seq, ${dialect.bytes('hash')} as hash from ${writers} where writer = ?`)
+  const headOf = statement<Row>(`select seq, ${dialect.bytes('hash')} as hash, epoch from ${writers} where writer = ?`)
   const saveHead = statement<never>(
     `insert into ${writers} (writer, seq, hash) values (?, ?, ?)
       on conflict (writer) do update set seq = excluded.seq, hash = excluded.hash`,
   )
+  const insertCheckpoint = statement<never>(`insert into ${checkpoints} (writer, epoch, seq, line) values (?, ?, ?, ?)`)
+  const saveEpoch = statement<never>(`update ${writers} set epoch = ? where writer = ?`)
   const linked = Object.keys(LINKED).join(', ')
   const insertLinked = rowsStatement(
     dialect,
@@ -61,17 +71,25 @@ export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables
     },
 
     async link(runner: Runner, writer: string, after: ChainHead, entries: readonly LinkedRecord[]): Promise<boolean> {
-      const [head] = await headOf(runner, writer)
-      const seq = head === undefined ? 0 : Number(head.seq)
-      const hash = head === undefined ? '0'.repeat(64) : textOf(head.hash)
-      if (seq !== after.seq || hash !== after.hash) return false
+      const head = placeOf((await headOf(runner, writer))[0])
+      const last = entries.at(-1)
+      if (last === undefined) return isAt(head, after)
+      if (!isAt(head, after) || head.epoch !== entries[0]!.integrity.epoch) return false
       const places = JSON.stringify(entries.map(({ record }) => [record.timestamp, record.id]))
       const [known] = await countLinked(runner, places)
       if (Number(known!.found) > 0) return false
       await insertLinked(runner, entries.map(rowOf))
       await deleteStaged(runner, places)
-      const last = entries.at(-1)
-      if (last !== undefined) await saveHead(runner, writer, last.integrity.seq, last.integrity.hash)
+      await saveHead(runner, writer, last.integrity.seq, last.integrity.hash)
+      return true
+    },
+
+    async checkpoint(runner: Runner, writer: string, at: ChainHead, checkpoint: NewCheckpoint): Promise<boolean> {
+      const head = placeOf((await headOf(runner, writer))[0])
+      const { epoch, seq, line } = checkpoint
+      if (head.seq === 0 || !isAt(head, at) || head.epoch !== epoch) return false
+      await insertCheckpoint(runner, writer, epoch, seq, line)
+      await saveEpoch(runner, epoch + 1, writer)
       return true
     },
 
@@ -85,6 +103,16 @@ export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables
       }
     },
   }
+}
+
+/** Where a chain stands: a row of `writers`, or none yet. */
+function placeOf(row: Row | undefined): ChainHead & { readonly epoch: number } {
+  if (row === undefined) return { ...GENESIS, epoch: 0 }
+  return { seq: Number(row.seq), hash: textOf(row.hash) ?? '', epoch: Number(row.epoch) }
+}
+
+function isAt({ seq, hash }: ChainHead, place: ChainHead): boolean {
+  return seq === place.seq && hash === place.hash
 }
 
 function rowOf({ record, body, integrity }: LinkedRecord): unknown[] {

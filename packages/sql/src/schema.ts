@@ -10,6 +10,7 @@ const NAMES = [
   'staged',
   'audit',
   'writers',
+  'checkpoints',
   'usage',
   'totals',
 ] as const
@@ -31,6 +32,7 @@ type Step = (dialect: Dialect, tables: Tables) => readonly string[]
 /** Steps of the schema, forward only: a database's version is how many of them it has been through. */
 export const steps: readonly Step[] = [
   (dialect, tables) => [...ledger(tables), ...audit(dialect, tables), ...usage(tables)],
+  (_, tables) => checkpoints(tables),
 ]
 
 /** Where the version stands: one row. */
@@ -108,6 +110,22 @@ function audit(dialect: Dialect, { staged, audit, writers }: Tables): string[] {
     `create index ${audit}_model on ${audit} (model, at, event)`,
     `create index ${audit}_event on ${audit} (event, at)`,
     `create table ${writers} (writer text not null primary key, seq bigint not null, hash text not null)`,
+  ]
+}
+
+/**
+ * A writer's row says how many checkpoints there are of it, and behind which entry the chain begins that is still here;
+ * a checkpoint is the line that was signed.
+ */
+function checkpoints({ writers, checkpoints }: Tables): string[] {
+  return [
+    `alter table ${writers} add column epoch bigint not null default 0`,
+    `alter table ${writers} add column anchor_seq bigint not null default 0`,
+    `alter table ${writers} add column anchor_hash text not null default '${'0'.repeat(64)}'`,
+    `create table ${checkpoints} (
+      writer text not null, epoch bigint not null, seq bigint not null, line text not null,
+      primary key (writer, epoch)
+    )`,
   ]
 }
 
