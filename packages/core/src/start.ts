@@ -21,7 +21,9 @@ import { loggerOf } from './observability/logger.js'
 import { metricsOn } from './observability/metrics.js'
 import type { HooshOptions } from './options.js'
 import { createProvider } from './providers/create.js'
+import { chanceFrom } from './random.js'
 import { modelLister } from './routing/model-list.js'
+import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
 import { sayHello } from './startup-line.js'
@@ -79,6 +81,8 @@ export async function start(
     running: runningCalls({ leaseMs: settings.budget.leaseMs, clock }),
     concurrency: concurrency(),
     retries: settleRetries(logger),
+    retryBudget: retryBudget(),
+    chance: chanceFrom(options.random),
     clock,
     ids,
     listModels: modelLister(router, clock),

@@ -73,6 +73,9 @@ function rejection(status: number, said: ReturnType<typeof providerMessage>, con
   })
 }
 
+/** Ends of a connection that had been made; the next one may hold. */
+const LOST = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+
 /** A connection that was never made (`sent` false: nothing can have been billed), or broke before the head came. */
 export function failureOfConnection(cause: Error, sent: boolean, context: FailureContext): UpstreamFailure {
   const { code } = cause as NodeJS.ErrnoException
@@ -86,7 +89,8 @@ export function failureOfConnection(cause: Error, sent: boolean, context: Failur
   const how = sent ? 'broke the connection before it answered' : 'cannot be reached'
   const message = `The provider "${context.routeName}" ${how}${code === undefined ? '' : ` (${code})`}.`
   const error = new HooshError('provider_error', { message, cause })
-  return { ok: false, error, retryable: true, mayBill: sent, blameless: false }
+  const lost = !sent && code !== undefined && LOST.has(code) ? { connectionLost: true } : {}
+  return { ok: false, error, retryable: true, mayBill: sent, blameless: false, ...lost }
 }
 
 /** An attempt that we gave up: the caller has gone, or another candidate won. */

@@ -75,6 +75,8 @@ export interface UpstreamFailure {
   readonly mayBill: boolean
   /** What had come of a plain answer before it broke off: output that may be billed. */
   readonly received?: Buffer
+  /** The connection went away before anything was sent on it; another one may do. */
+  readonly connectionLost?: boolean
   /** What its `Retry-After` says. */
   readonly retryAfterMs?: number
   /** The provider is not to blame (a 4xx, an abort): its circuit does not count it. */
