@@ -33,6 +33,8 @@ export interface Try {
   /** Our limit rather than the caller's is what the provider was told. */
   readonly limitedByBudget: boolean
   readonly request: Pick<UpstreamRequest, 'body' | 'params'>
+  /** Fields that the provider could not do and was not asked for, once it has begun to answer. */
+  dropped?: readonly string[]
 }
 
 /**
@@ -109,11 +111,13 @@ async function sendAndReceive<Received>(
     body: tried.request.body,
     params: tried.request.params,
     requestId: call.requestId,
+    dropUnsupported: call.params.drop_unsupported === true,
     signal,
     firstByteMs: call.stream ? deadlines.firstByteMs : deadlines.plainMs,
     idleMs: deadlines.idleMs,
   })
   if (!reply.ok) return reply
+  if (reply.dropped !== undefined) tried.dropped = reply.dropped
   const received = await receive(reply, tried, signal)
   if (!isFailure(received)) observeLatency(route, engine.clock() - sentAt)
   return received

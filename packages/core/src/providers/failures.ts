@@ -7,6 +7,8 @@ export interface FailureContext {
   readonly routeName: string
   /** Removes the route's secrets. */
   readonly clean: (text: string) => string
+  /** What the route's dialect knows better than the status. */
+  readonly refusal?: (answer: RefusedAnswer) => RefusedAnswer
 }
 
 /** An answer that is none: its status, and as much of its body as was read. */
@@ -24,7 +26,8 @@ const OUR_ACCOUNT = new Set([401, 402, 403])
 const LONGEST_EXCUSE = 300
 
 /** What an answer that is not 2xx means. Redirects are failures too: a request with a key never follows one. */
-export function failureOfStatus(answer: RefusedAnswer, context: FailureContext): UpstreamFailure {
+export function failureOfStatus(came: RefusedAnswer, context: FailureContext): UpstreamFailure {
+  const answer = context.refusal?.(came) ?? came
   const { status } = answer
   const said = providerMessage(answer.body, context.clean)
   const wait = answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs }

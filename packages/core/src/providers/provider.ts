@@ -26,6 +26,8 @@ export interface UpstreamRequest {
   /** The same request parsed, for providers that translate. */
   readonly params: Readonly<Record<string, unknown>>
   readonly requestId: string
+  /** What the provider cannot do is left out and told in `dropped`, rather than refused. */
+  readonly dropUnsupported?: boolean
   /** Aborts the attempt: the socket is closed at once, and once the head has come nothing more is delivered. */
   readonly signal: CancelSignal
   readonly firstByteMs: number
@@ -38,6 +40,8 @@ export interface UpstreamReply {
   readonly status: number
   readonly contentType: string
   readonly body: UpstreamBody
+  /** Fields of the request that were left out, since this provider cannot do what they ask. */
+  readonly dropped?: readonly string[]
 }
 
 /**
