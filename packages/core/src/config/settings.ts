@@ -22,6 +22,8 @@ type AuditSettings = Omit<AuditOptions, 'signingKey'> & { mode: 'strict' | 'buff
 export interface Settings {
   readonly providers: readonly ProviderOptions[]
   readonly routing: NonNullable<HooshOptions['routing']>
+  /** Requests to providers that one call may cause. */
+  readonly maxAttempts: number
   readonly pools: HooshOptions['pools']
   readonly budget: BudgetSettings
   readonly audit: false | AuditSettings
@@ -58,6 +60,7 @@ export async function settingsFrom(
   return {
     providers: options.providers?.map(readKey(environment)) ?? (await foundProviders(environment, get)),
     routing: options.routing ?? {},
+    maxAttempts: options.routing?.maxAttempts ?? 3,
     pools: options.pools,
     budget: budgetSettings(options.budget ?? {}),
     audit: audit === false ? false : auditSettings(audit, environment),
