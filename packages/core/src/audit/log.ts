@@ -5,7 +5,9 @@ import { predecessors, sharedWriterName, writerName } from './boot.js'
 import { checkRecord, ownRecord, type Writable } from './canonical.js'
 import { writerKey } from './chain.js'
 import { createClockwork } from './clockwork.js'
-import { type AuditPage, type AuditStatus, pageOf, statusOf } from './page.js'
+import { createCoverCheck } from './covered.js'
+import { checkpointLines, type ExportFilter, exportOf } from './export.js'
+import { type AuditPage, type AuditReport, type AuditStatus, pageOf, reportOf, statusOf } from './page.js'
 import { type FailedAuth, failedAuths, type RecordFields, type RefusalFields, refusals } from './refusals.js'
 import { createSigning, type Signing, type SigningOptions } from './signing.js'
 import type { AuditFilter, AuditRecord, AuditStore } from './store.js'
@@ -13,6 +15,9 @@ import { createVerifier, type Verifier } from './verifier.js'
 
 /** How long a reader waits for what was recorded before he asked, ms. */
 const READ_WAIT_MS = 250
+
+/** How long whoever asks for the whole log waits for what is under way, ms. */
+const VERIFY_MS = 10_000
 
 export interface AuditLogOptions extends SigningOptions {
   /** Secret of the tags, in memory only; without it the log is unsigned. */
@@ -68,6 +73,12 @@ export interface AuditLog {
   query(filter: AuditFilter): Promise<AuditPage>
   /** What the verifier knows; reads nothing. */
   status(): AuditStatus
+  /** Looks at what nobody has yet, and says what is known of all of it. An answer is given after ten seconds. */
+  verify(): Promise<AuditReport>
+  /** What is linked by now, as lines of canonical JSON; rejects before the first piece where the store does not answer. */
+  export(filter: ExportFilter): Promise<AsyncGenerator<string>>
+  /** Stored checkpoints as they were signed, one a line, writer by writer. */
+  checkpoints(filter: { readonly writer?: string }): AsyncGenerator<string>
   /** One whole pass over all that is stored. */
   scrub(): Promise<void>
 }
@@ -86,6 +97,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const writer = nameOf(options)
   const verifier = createVerifier({ store, clock, ...(key !== undefined && { key }), ...(logger && { logger }) })
   const signing = createSigning(options, writer)
+  const cover = createCoverCheck(store, options.signingKey)
   const appender = createAppender({
     store: tellingOf(store, verifier),
     writer,
@@ -131,6 +143,19 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       return pageOf(store, filter)
     },
     status: () => statusOf(verifier),
+    verify: async () => {
+      const all = verifier.follow().then(() => cover.follow())
+      const isDone = await within(
+        VERIFY_MS,
+        all.then(() => true),
+      )
+      return reportOf(verifier, cover, isDone ?? false)
+    },
+    export: async (filter) => {
+      await within(VERIFY_MS, appender.flush())
+      return exportOf(store, filter)
+    },
+    checkpoints: (filter) => checkpointLines(store, filter),
     scrub: () => verifier.scrub(),
   }
 }

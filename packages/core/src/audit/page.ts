@@ -1,5 +1,6 @@
+import type { CoverCheck } from './covered.js'
 import type { AuditEntry, AuditFilter, AuditStore, StoredEntry } from './store.js'
-import type { Verifier } from './verifier.js'
+import type { Fault, Verifier } from './verifier.js'
 
 /** A page of the log as it goes over the wire: the newest entries that match, oldest first. */
 export interface AuditPage {
@@ -34,4 +35,37 @@ function entryOf({ record, integrity }: StoredEntry): AuditEntry {
 export function statusOf(verifier: Verifier): AuditStatus {
   const { valid, verifiedThrough, verifiedAt, signed } = verifier.state()
   return { chain_valid: valid, verified_through: verifiedThrough, verified_at: verifiedAt, signed }
+}
+
+/** What the gateway itself can say of its log; a copy of the checkpoints elsewhere says more. */
+export interface AuditReport {
+  valid: boolean
+  /** Whether all that is stored was looked at; else the next answer goes on from here. */
+  complete: boolean
+  first_bad: Fault | null
+  verified_through: Readonly<Record<string, number>>
+  verified_at: number | null
+  signed: boolean
+  /** The newest checkpoint of each writer. */
+  checkpoints: Record<string, { seq: number; epoch: number; time: number }>
+  /** Entries of each writer that no checkpoint covers yet. */
+  uncovered: { writer: string; after: number; through: number; entries: number; since: number | null }[]
+}
+
+export function reportOf(verifier: Verifier, cover: CoverCheck, complete: boolean): AuditReport {
+  const { valid, verifiedThrough, verifiedAt, signed, firstBad = null } = verifier.state()
+  const uncovered = Object.entries(verifiedThrough).map(([writer, through]) => {
+    const { seq: after = 0, time: since = null } = cover.covered.get(writer) ?? {}
+    return { writer, after, through, entries: Math.max(0, through - after), since }
+  })
+  return {
+    valid: valid && cover.firstBad === null,
+    complete,
+    first_bad: firstBad ?? cover.firstBad,
+    verified_through: verifiedThrough,
+    verified_at: verifiedAt,
+    signed,
+    checkpoints: Object.fromEntries(cover.covered),
+    uncovered: uncovered.filter(({ entries }) => entries > 0),
+  }
 }
