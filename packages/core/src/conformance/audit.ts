@@ -1,21 +1,7 @@
 import assert from 'node:assert/strict'
-import type { AuditRecord, AuditStore, ChainHead, LinkedRecord, StoredEntry } from '../audit/store.js'
-import type { Awaitable } from '../time.js'
-
-/** What a store under test provides, anew for each case. */
-export interface AuditHarness {
-  /** Another handle on the same data, as another process would have it; at first the data is empty. */
-  open(): Awaitable<AuditStore>
-}
-
-/** A promise of `AuditStore`, as a sentence and what shows it; bound to no test runner. Throws where it is broken. */
-export interface AuditCase {
-  readonly name: string
-  run(harness: AuditHarness): Promise<void>
-}
-
-const GENESIS: ChainHead = { seq: 0, hash: '0'.repeat(64) }
-const ALL = { limit: 1_000 }
+import type { AuditRecord, AuditStore, StoredEntry } from '../audit/store.js'
+import { ALL, type AuditCase, endOf, GENESIS, placed, record } from './audit-harness.js'
+import { signing } from './audit-signing.js'
 
 const full: AuditRecord = {
   id: 'r-full',
@@ -39,31 +25,6 @@ const full: AuditRecord = {
     9: 'b',
     10: 'a',
   },
-}
-
-function record(id: string, fields: Partial<AuditRecord> = {}): AuditRecord {
-  return { id, timestamp: 1_000, event: 'host.event', level: 'info', message: id, ...fields }
-}
-
-/** Places records in a chain. A store keeps what it is given and recomputes nothing, so the hashes are made up. */
-function placed(writer: string, after: ChainHead, records: readonly AuditRecord[]): LinkedRecord[] {
-  let { seq, hash } = after
-  return records.map((record) => {
-    seq += 1
-    const previous_hash = hash
-    hash = Buffer.from(`${writer}#${seq}#${record.id}`).toString('hex').slice(-64).padStart(64, '0')
-    const place = { version: '2', writer, seq, epoch: 0 } as const
-    return {
-      record,
-      body: JSON.stringify({ ...record, integrity: place }),
-      integrity: { ...place, previous_hash, hash, signature: 'f'.repeat(64) },
-    }
-  })
-}
-
-function endOf(entries: readonly LinkedRecord[]): ChainHead {
-  const { seq, hash } = entries.at(-1)!.integrity
-  return { seq, hash }
 }
 
 async function stagedIds(store: AuditStore, query: Parameters<AuditStore['staged']>[0]): Promise<string[]> {
@@ -299,76 +260,6 @@ const reading: readonly AuditCase[] = [
     },
   },
 ]
-
-const line = (epoch: number, text = `line ${epoch}`) => ({ epoch, seq: epoch + 1, line: text })
-
-const signing: readonly AuditCase[] = [
-  {
-    name: 'a checkpoint is kept as it is and begins the next epoch: entries of the one before are refused',
-    async run({ open }) {
-      const store = await open()
-      const first = placed('n/1', GENESIS, [record('a')])
-      await store.link('n/1', GENESIS, first)
-      assert.equal(await store.checkpoint('n/1', endOf(first), line(0, '{"ü":"\u2028"}')), true)
-      assert.deepEqual(await (await open()).checkpoints(ALL), [{ writer: 'n/1', ...line(0, '{"ü":"\u2028"}') }])
-      assert.equal((await store.heads())[0]!.epoch, 1)
-      const second = placed('n/1', endOf(first), [record('b')])
-      assert.equal(await store.link('n/1', endOf(first), second), false)
-      assert.equal(await store.link('n/1', endOf(first), inEpoch(1, second)), true)
-      assert.equal((await store.chain('n/1', 1, 1))[0]!.integrity!.epoch, 1)
-    },
-  },
-  {
-    name: 'one of another head or epoch is refused, and nothing is done',
-    async run({ open }) {
-      const store = await open()
-      const first = placed('n/1', GENESIS, [record('a')])
-      await store.link('n/1', GENESIS, first)
-      assert.equal(await store.checkpoint('n/1', GENESIS, line(0)), false)
-      assert.equal(await store.checkpoint('n/1', { seq: 1, hash: 'a'.repeat(64) }, line(0)), false)
-      assert.equal(await store.checkpoint('n/1', endOf(first), line(1)), false)
-      assert.equal(await store.checkpoint('nobody', GENESIS, line(0)), false)
-      assert.deepEqual(await store.checkpoints(ALL), [])
-      assert.equal((await store.heads())[0]!.epoch, 0)
-    },
-  },
-  {
-    name: 'two handles sign one head: one does, the other is told no',
-    async run({ open }) {
-      const stores = await Promise.all(Array.from({ length: 8 }, open))
-      const first = placed('n/1', GENESIS, [record('a')])
-      await stores[0]!.link('n/1', GENESIS, first)
-      const sign = (store: AuditStore, index: number) => store.checkpoint('n/1', endOf(first), line(0, `by ${index}`))
-      const answers = await Promise.all(stores.map(async (store, index) => sign(store, index)))
-      assert.equal(answers.filter(Boolean).length, 1)
-      const kept = await stores[0]!.checkpoints(ALL)
-      assert.deepEqual(kept, [{ writer: 'n/1', ...line(0, `by ${answers.indexOf(true)}`) }])
-    },
-  },
-  {
-    name: 'checkpoints are read by writer, after an epoch, or the newest of each',
-    async run({ open }) {
-      const store = await open()
-      for (const writer of ['n/1', 'n/2']) {
-        const first = placed(writer, GENESIS, [record(writer)])
-        await store.link(writer, GENESIS, first)
-        for (const epoch of [0, 1, 2]) await store.checkpoint(writer, endOf(first), line(epoch))
-      }
-      const epochs = async (query: object) =>
-        (await store.checkpoints({ ...ALL, ...query })).map(({ writer, epoch }) => `${writer}:${epoch}`).sort()
-      assert.deepEqual(await epochs({}), ['n/1:0', 'n/1:1', 'n/1:2', 'n/2:0', 'n/2:1', 'n/2:2'])
-      assert.deepEqual(await epochs({ writer: 'n/2' }), ['n/2:0', 'n/2:1', 'n/2:2'])
-      assert.deepEqual(await epochs({ writer: 'n/1', after: 0 }), ['n/1:1', 'n/1:2'])
-      assert.deepEqual(await epochs({ writer: 'n/1', after: 0, limit: 1 }), ['n/1:1'])
-      assert.deepEqual(await epochs({ newest: true }), ['n/1:2', 'n/2:2'])
-      assert.deepEqual(await epochs({ writer: 'nobody' }), [])
-    },
-  },
-]
-
-function inEpoch(epoch: number, entries: readonly LinkedRecord[]): LinkedRecord[] {
-  return entries.map((entry) => ({ ...entry, integrity: { ...entry.integrity, epoch } }))
-}
 
 /** Every promise of `AuditStore`. */
 export const auditCases: readonly AuditCase[] = [...staging, ...linking, ...signing, ...reading]
