@@ -20,6 +20,7 @@ export const chatCompletions: RouteDefinition = {
     return chat(
       engine,
       newCall(engine, { kind: 'chat', ...source, caller, requestId, signal: request.signal, provider }),
+      request.header('idempotency-key'),
     )
   },
 }
@@ -45,6 +46,7 @@ export const embeddings: RouteDefinition = {
         signal: request.signal,
         provider,
       }),
+      request.header('idempotency-key'),
     )
   },
 }
