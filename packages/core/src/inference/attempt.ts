@@ -79,6 +79,13 @@ export async function attempt<Received>(
         engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
       return { tried, received: result as Received }
     }
+    if (result.unsent === true) {
+      held.attempts -= 1
+      recordNeither(circuit, false)
+      if (!result.retryable) throw result.error
+      failures.push(result.error)
+      continue
+    }
     if (result.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, result))
     if (held.cut.aborted) {
       noteFailure(engine, call, tried, endedByUs(held, result))

@@ -158,5 +158,5 @@ function notAsked(thrown: unknown, { params }: UpstreamRequest): UpstreamFailure
           cause: thrown,
         })
   const retryable = error.code === 'unsupported_parameter'
-  return { ok: false, error, retryable, mayBill: false, blameless: true }
+  return { ok: false, error, retryable, mayBill: false, blameless: true, unsent: true }
 }
