@@ -55,7 +55,7 @@ describe('a stream that is kept as it comes', () => {
     const slow = gate()
     const [quick, held] = [reader(), reader(slow.wait())]
     const plays = [log.play(quick.sink, cancel(), false), log.play(held.sink, cancel(), true)]
-    let waiting: void | Promise<void>
+    let waiting: unknown
     for (let sent = 0; sent <= 12; sent += 1) {
       expect(waiting).toBeUndefined()
       waiting = log.sink.write(new Uint8Array(MiB))

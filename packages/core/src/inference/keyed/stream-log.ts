@@ -30,80 +30,100 @@ interface Reader {
   at: number
 }
 
+interface Log {
+  chunks: (Uint8Array | string)[]
+  bytes: number
+  isOver: boolean
+  /** It is too long: what everybody has is forgotten. */
+  isTrimmed: boolean
+  readonly readers: Set<Reader>
+  /** Set when there is something new to read, or nothing more will come. */
+  more: Signal
+  /** Set when everybody has everything. */
+  taken: Signal
+}
+
 /** @param gone the call was given up: nothing that is written now is read */
 export function streamLog(gone: CancelSignal): StreamLog {
-  let chunks: (Uint8Array | string)[] = []
-  let bytes = 0
-  let isOver = false
-  let isTrimmed = false
-  const readers = new Set<Reader>()
-  let more = signal()
-  let taken = signal()
-  const changed = () => {
-    const told = more
-    more = signal()
-    told.set()
-  }
-  /** Beyond the bound what everybody has is forgotten, and the provider waits until it is. */
-  const trim = () => {
-    for (const reader of readers) if (reader.at < chunks.length) return
-    chunks = []
-    for (const reader of readers) reader.at = 0
-    const told = taken
-    taken = signal()
-    told.set()
-  }
-  const readOn = async (reader: Reader, to: ByteSink, left: CancelSignal, isReplay: boolean) => {
-    for (;;) {
-      while (reader.at < chunks.length) {
-        const chunk = chunks[reader.at]!
-        reader.at += 1
-        if (to.closed || left.aborted) return
-        const wait = to.write(isReplay ? asReplay(chunk) : chunk)
-        if (wait !== undefined) await wait
-      }
-      if (isTrimmed) trim()
-      if (isOver || to.closed || left.aborted) return
-      await more.promise
-    }
+  const log: Log = {
+    chunks: [],
+    bytes: 0,
+    isOver: false,
+    isTrimmed: false,
+    readers: new Set(),
+    more: signal(),
+    taken: signal(),
   }
   return {
     sink: {
       get closed() {
         return gone.aborted
       },
-      write(chunk) {
-        chunks.push(chunk)
-        bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
-        isTrimmed ||= bytes > MOST_BYTES
-        const isTaken = taken.promise
-        changed()
-        if (!isTrimmed) return
-        if (readers.size === 0) trim()
-        else return isTaken
-      },
+      write: (chunk) => write(log, chunk),
     },
     end() {
-      isOver = true
-      changed()
+      log.isOver = true
+      tellMore(log)
     },
-    async play(to, left, isReplay) {
-      if (isTrimmed) throw idempotencyUnknown('The answer to this key is too long to be given again.')
-      const reader = { at: 0 }
-      readers.add(reader)
-      left.addEventListener('abort', changed)
-      try {
-        await readOn(reader, to, left, isReplay)
-      } finally {
-        left.removeEventListener('abort', changed)
-        readers.delete(reader)
-        if (isTrimmed) trim()
-      }
-    },
-    whole() {
-      if (isTrimmed) return null
-      return Buffer.concat(chunks.map((chunk) => bytesOf(asReplay(chunk))))
-    },
+    play: (to, left, isReplay) => play(log, to, left, isReplay),
+    whole: () => (log.isTrimmed ? null : Buffer.concat(log.chunks.map((chunk) => bytesOf(asReplay(chunk))))),
+  }
+}
+
+/** The provider is told to wait only beyond the bound: below it all is kept anyway, however slow a reader is. */
+function write(log: Log, chunk: Uint8Array | string): Promise<void> | undefined {
+  log.chunks.push(chunk)
+  log.bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
+  log.isTrimmed ||= log.bytes > MOST_BYTES
+  const { taken } = log
+  tellMore(log)
+  if (!log.isTrimmed) return undefined
+  trim(log)
+  return log.taken === taken ? taken.promise : undefined
+}
+
+function tellMore(log: Log): void {
+  const { more } = log
+  log.more = signal()
+  more.set()
+}
+
+function trim(log: Log): void {
+  for (const reader of log.readers) if (reader.at < log.chunks.length) return
+  log.chunks = []
+  for (const reader of log.readers) reader.at = 0
+  const { taken } = log
+  log.taken = signal()
+  taken.set()
+}
+
+async function play(log: Log, to: ByteSink, left: CancelSignal, isReplay: boolean): Promise<void> {
+  if (log.isTrimmed) throw idempotencyUnknown('The answer to this key is too long to be given again.')
+  const reader = { at: 0 }
+  const woken = () => tellMore(log)
+  log.readers.add(reader)
+  left.addEventListener('abort', woken)
+  try {
+    await readOn(log, reader, to, left, isReplay)
+  } finally {
+    left.removeEventListener('abort', woken)
+    log.readers.delete(reader)
+    if (log.isTrimmed) trim(log)
+  }
+}
+
+async function readOn(log: Log, reader: Reader, to: ByteSink, left: CancelSignal, isReplay: boolean): Promise<void> {
+  for (;;) {
+    while (reader.at < log.chunks.length) {
+      if (to.closed || left.aborted) return
+      const chunk = log.chunks[reader.at]!
+      const wait = to.write(isReplay ? asReplay(chunk) : chunk)
+      if (wait !== undefined) await wait
+      reader.at += 1
+    }
+    if (log.isTrimmed) trim(log)
+    if (log.isOver || to.closed || left.aborted) return
+    await log.more.promise
   }
 }
 
@@ -121,7 +141,12 @@ function bytesOf(chunk: Uint8Array | string): Uint8Array {
 }
 
 /** A promise and what resolves it. */
-function signal(): { promise: Promise<void>; set(): void } {
+interface Signal {
+  readonly promise: Promise<void>
+  set(): void
+}
+
+function signal(): Signal {
   let set: () => void = () => undefined
   const promise = new Promise<void>((resolve) => {
     set = resolve
