@@ -158,6 +158,7 @@ export interface RoutingOptions {
 /** Providers that are known by name; any server of OpenAI's dialect is `openai` with a `baseUrl`. */
 export type ProviderType =
   | 'openai'
+  | 'anthropic'
   | 'deepseek'
   | 'mistral'
   | 'groq'

@@ -13,6 +13,7 @@ const SHOWN_FAULTS = 5
 
 const PROVIDER_TYPES: Record<ProviderType, true> = {
   openai: true,
+  anthropic: true,
   deepseek: true,
   mistral: true,
   groq: true,

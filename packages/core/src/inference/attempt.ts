@@ -92,6 +92,13 @@ export async function attempt<Received>(
       return { tried, received: result as Received }
     }
     leavePlace(held)
+    if (result.unsent === true) {
+      held.attempts -= 1
+      recordNeither(circuit, false)
+      if (!result.retryable) throw result.error
+      failures.push(result.error)
+      continue
+    }
     if (result.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, result))
     if (held.cut.aborted) {
       noteFailure(engine, call, tried, endedByUs(held, result))
