@@ -34,79 +34,88 @@ const LINKED: Columns = {
 }
 
 /** The writes of the log. They run inside the transaction they are given. */
-export function auditTables(dialect: Dialect, { staged, audit, writers }: Tables) {
-  const stagedNames = Object.keys(STAGED).join(', ')
-  const insertStaged = rowsStatement(
-    dialect,
-    STAGED,
-    (rows) => `insert into ${staged} (${stagedNames}) select ${stagedNames} from ${rows} as r
-      where not exists (select 1 from ${audit} as a where a.at = r.at and a.id = r.id) on conflict do nothing`,
-  )
-  const headOf = statement<Row>(
-    dialect,
-    `select seq, ${dialect.bytes('hash')} as hash from ${writers} where writer = ?${dialect.locksRows ? ' for update' : ''}`,
-  )
-  const saveHead = statement<never>(
-    dialect,
-    `insert into ${writers} (writer, seq, hash) values (?, ?, ?)
-      on conflict (writer) do update set seq = excluded.seq, hash = excluded.hash`,
-  )
-  const linked = Object.keys(LINKED).join(', ')
-  const insertLinked = rowsStatement(
-    dialect,
-    LINKED,
-    (rows) => `insert into ${audit} (${linked}) select ${linked} from ${rows} as r where true`,
-  )
-  const keys = dialect.rows(PLACE)
-  const countLinked = statement<Row>(
-    dialect,
-    `select count(*) as found from ${keys} as k join ${audit} as a on a.at = k.at and a.id = k.id`,
-  )
-  const deleteStaged = statement<never>(
-    dialect,
-    `delete from ${staged} where n in (select s.n from ${keys} as k join ${staged} as s on s.at = k.at and s.id = k.id)`,
-  )
-  const findText = statement<Row>(
-    dialect,
-    `select ${dialect.bytes('text')} as text from ${staged} where at = ? and id = ?
-      union all select ${dialect.bytes('text')} from ${audit} where at = ? and id = ? limit 1`,
-  )
+export function auditTables(dialect: Dialect, tables: Tables) {
+  const sql = auditStatements(dialect, tables)
   return {
     async stage(runner: Runner, records: readonly { writer: string; record: AuditRecord }[]): Promise<void> {
       const rows = records.map(({ writer, record }) => [writer, JSON.stringify(record), ...toldOf(dialect, record)])
-      await insertStaged(runner, rows)
+      await sql.insertStaged(runner, rows)
     },
 
     async link(runner: Runner, writer: string, after: ChainHead, entries: readonly LinkedRecord[]): Promise<boolean> {
-      const [head] = await headOf(runner, writer)
+      const [head] = await sql.headOf(runner, writer)
       const seq = head === undefined ? 0 : Number(head.seq)
       const hash = head === undefined ? '0'.repeat(64) : textOf(head.hash)
       if (seq !== after.seq || hash !== after.hash) return false
-      const places = dialect.rowsParameters(
-        PLACE,
-        entries.map(({ record }) => [record.timestamp, record.id]),
-      )
-      const [known] = await countLinked(runner, ...places)
-      if (Number(known!.found) > 0) return false
-      await insertLinked(
-        runner,
-        entries.map((entry) => rowOf(dialect, entry)),
-      )
-      await deleteStaged(runner, ...places)
+      const places = entries.map(({ record }) => [record.timestamp, record.id])
+      const keys = dialect.rowsParameters(PLACE, places)
+      const [known] = await sql.countLinked(runner, ...keys)
+      if (Number(known!.found) > 0) {
+        // Staged once more at the very moment it was linked: nobody needs it again.
+        await sql.deleteStagedTwice(runner, ...keys)
+        return false
+      }
+      const rows = entries.map((entry) => rowOf(dialect, entry))
+      await sql.insertLinked(runner, rows)
+      await sql.deleteStaged(runner, ...keys)
       const last = entries.at(-1)
-      if (last !== undefined) await saveHead(runner, writer, last.integrity.seq, last.integrity.hash)
+      if (last !== undefined) await sql.saveHead(runner, writer, last.integrity.seq, last.integrity.hash)
       return true
     },
 
     /** A record by what its reservation remembers of it; null where it is not here, or not what it was. */
     async recordOf(runner: Runner, at: number, id: string): Promise<AuditRecord | null> {
-      const [row] = await findText(runner, at, id, at, id)
+      const [row] = await sql.findText(runner, at, id, at, id)
       try {
         return row === undefined ? null : (JSON.parse(textOf(row.text) ?? '') as AuditRecord)
       } catch {
         return null
       }
     },
+  }
+}
+
+function auditStatements(dialect: Dialect, { staged, audit, writers }: Tables) {
+  const stagedNames = Object.keys(STAGED).join(', ')
+  const linkedNames = Object.keys(LINKED).join(', ')
+  const { bytes } = dialect
+  // A chain of several writers moves by whoever has its head.
+  const locked = dialect.locksRows ? ' for update' : ''
+  const keys = dialect.rows(PLACE)
+  const stagedAt = `select s.n from ${keys} as k join ${staged} as s on s.at = k.at and s.id = k.id`
+  const isLinked = `from ${audit} as a where a.at = s.at and a.id = s.id`
+  const unlessLinked = `where not exists (select 1 ${isLinked}) on conflict do nothing`
+  return {
+    insertStaged: rowsStatement(
+      dialect,
+      STAGED,
+      (rows) => `insert into ${staged} (${stagedNames}) select ${stagedNames} from ${rows} as s ${unlessLinked}`,
+    ),
+    headOf: statement<Row>(dialect, `select seq, ${bytes('hash')} as hash from ${writers} where writer = ?${locked}`),
+    saveHead: statement<never>(
+      dialect,
+      `insert into ${writers} (writer, seq, hash) values (?, ?, ?)
+        on conflict (writer) do update set seq = excluded.seq, hash = excluded.hash`,
+    ),
+    insertLinked: rowsStatement(
+      dialect,
+      LINKED,
+      (rows) => `insert into ${audit} (${linkedNames}) select ${linkedNames} from ${rows} as r where true`,
+    ),
+    countLinked: statement<Row>(
+      dialect,
+      `select count(*) as found from ${keys} as k join ${audit} as a on a.at = k.at and a.id = k.id`,
+    ),
+    deleteStaged: statement<never>(dialect, `delete from ${staged} where n in (${stagedAt})`),
+    deleteStagedTwice: statement<never>(
+      dialect,
+      `delete from ${staged} where n in (${stagedAt} where exists (select 1 ${isLinked}))`,
+    ),
+    findText: statement<Row>(
+      dialect,
+      `select ${bytes('text')} as text from ${staged} where at = ? and id = ?
+        union all select ${bytes('text')} from ${audit} where at = ? and id = ? limit 1`,
+    ),
   }
 }
 

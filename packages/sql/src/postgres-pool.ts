@@ -9,8 +9,7 @@ export interface PostgresPool {
 
 /** A connection that was taken out of the pool. */
 export interface PostgresClient {
-  // biome-ignore lint/suspicious/noExplicitAny: as pg declares its values
-  query(text: string, values: any[]): Promise<{ rows: unknown[] }>
+  query(text: string, values: unknown[]): Promise<{ rows: unknown[] }>
   release(destroy?: boolean): void
   on(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown

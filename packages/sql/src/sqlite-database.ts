@@ -20,10 +20,8 @@ export interface NodeSqlDatabase {
 /** A prepared statement of `node:sqlite`, which takes its parameters one by one. */
 export interface NodeSqlStatement {
   columns(): readonly unknown[]
-  // biome-ignore lint/suspicious/noExplicitAny: what can be bound is the driver's to say
-  all(...parameters: any[]): unknown[]
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  run(...parameters: any[]): { changes: number | bigint; lastInsertRowid: number | bigint }
+  all(...parameters: unknown[]): unknown[]
+  run(...parameters: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint }
 }
 
 /** Kysely on a database object of the host's. */
