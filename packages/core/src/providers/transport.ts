@@ -12,7 +12,9 @@ import {
   failureOfStatus,
 } from './failures.js'
 import { createInflow, type Inflow } from './inflow.js'
+import type { Key, Keys } from './keys.js'
 import type { UpstreamFailure, UpstreamReply } from './provider.js'
+import { restAfter } from './rate-headers.js'
 import { retryAfterMs } from './retry-after.js'
 
 /** HTTP/1.1 to one origin, as cheap as it gets: no streams, no header copies, no promise per chunk. */
@@ -28,6 +30,8 @@ export interface HttpRequest {
   readonly headers: string[]
   readonly body: Uint8Array | string | null
   readonly stream: boolean
+  /** Content type of a stream beside JSON, `text/event-stream` by default. */
+  readonly streamType?: string
   readonly signal: CancelSignal
   readonly firstByteMs: number
   readonly idleMs: number
@@ -37,7 +41,11 @@ export interface TransportOptions extends FailureContext {
   readonly origin: string
   readonly connectMs: number
   readonly clock: Clock
+  readonly keys: Keys
 }
+
+/** Of a list of models, which is short work. */
+export const LIST_DEADLINES = { firstByteMs: 10_000, idleMs: 10_000 } as const
 
 /** Idle connections are dropped after this, ms: before uvicorn (5 s), which announces nothing, closes them under us. */
 const KEEP_ALIVE_MS = 4_000
@@ -59,14 +67,30 @@ export function createTransport(options: TransportOptions): Transport {
     bodyTimeout: 0,
   })
   return {
-    send: (request) => new Promise((resolve) => dispatch(pool, request, options, resolve)),
+    send(request) {
+      const key = options.keys.next()
+      return key instanceof Promise
+        ? key.then((found) => sendWith(found, pool, request, options))
+        : sendWith(key, pool, request, options)
+    },
     close: () => pool.destroy(),
   }
+}
+
+function sendWith(
+  key: Key | UpstreamFailure,
+  pool: Pool,
+  request: HttpRequest,
+  options: TransportOptions,
+): Promise<UpstreamReply | UpstreamFailure> {
+  if ('ok' in key) return Promise.resolve(key)
+  return new Promise((resolve) => dispatch(pool, { request, key, options, resolve }))
 }
 
 /** One request on its way. */
 interface Exchange {
   readonly request: HttpRequest
+  readonly key: Key
   readonly options: TransportOptions
   readonly deadline: ReturnType<typeof deadlineOf>
   readonly onAbort: () => void
@@ -83,13 +107,17 @@ interface Exchange {
 
 const GIVEN_UP = new HooshError('client_closed')
 
-function dispatch(pool: Pool, request: HttpRequest, options: TransportOptions, resolve: Exchange['resolve']): void {
+function dispatch(
+  pool: Pool,
+  { request, key, options, resolve }: Pick<Exchange, 'request' | 'key' | 'options' | 'resolve'>,
+): void {
   if (request.signal.aborted) {
     resolve(failureOfAbort(false))
     return
   }
   const exchange: Exchange = {
     request,
+    key,
     options,
     deadline: deadlineOf(request, () => expired(exchange)),
     onAbort: () => aborted(exchange),
@@ -101,7 +129,8 @@ function dispatch(pool: Pool, request: HttpRequest, options: TransportOptions, r
     resolve,
   }
   request.signal.addEventListener('abort', exchange.onAbort)
-  const { method, path, headers, body } = request
+  const { method, path, body } = request
+  const headers = key.headers.length === 0 ? request.headers : [...request.headers, ...key.headers]
   pool.dispatch({ method, path, headers, body }, handlerOf(exchange))
 }
 
@@ -141,8 +170,10 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
     return
   }
   const { request, options } = exchange
-  const contentType = header('content-type') ?? (request.stream ? 'text/event-stream' : 'application/json')
-  const fault = faultOfHead(contentType, header('content-encoding'), request.stream)
+  options.keys.answered(exchange.key, status, restAfter(header, options.clock()))
+  const streamType = request.stream ? (request.streamType ?? 'text/event-stream') : null
+  const contentType = header('content-type') ?? streamType ?? 'application/json'
+  const fault = faultOfHead(contentType, header('content-encoding'), streamType)
   if (fault !== null) {
     const error = new HooshError('provider_error', {
       message: `The provider "${options.routeName}" answered with ${fault}.`,
@@ -168,12 +199,12 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
 }
 
 /** What makes a 2xx no answer: a login page, a proxy's error page, compression that was not asked for. */
-function faultOfHead(contentType: string, encoding: string | undefined, stream: boolean): string | null {
+function faultOfHead(contentType: string, encoding: string | undefined, streamType: string | null): string | null {
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     return 'a compressed body, which was not asked for'
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase()
-  if (type === 'application/json' || (stream && type === 'text/event-stream')) return null
-  return `"${type.slice(0, 100)}" instead of ${stream ? 'a stream of events' : 'JSON'}`
+  if (type === 'application/json' || type === streamType) return null
+  return `"${type.slice(0, 100)}" instead of ${streamType === null ? 'JSON' : 'a stream of events'}`
 }
 
 function bodyCame(exchange: Exchange, chunk: Uint8Array): void {
@@ -193,9 +224,11 @@ function bodyCame(exchange: Exchange, chunk: Uint8Array): void {
 
 /** Ends an exchange whose answer is a failure, with as much as has come of its body. */
 function refuse(exchange: Exchange): void {
+  const { options, key } = exchange
   const { status, retryAfterMs: wait, chunks } = exchange.refused!
   const body = Buffer.concat(chunks).toString('utf8')
-  giveUp(exchange, failureOfStatus({ status, body, retryAfterMs: wait }, exchange.options))
+  const anotherKey = options.keys.answered(key, status, status === 429 ? wait : undefined)
+  giveUp(exchange, { ...failureOfStatus({ status, body, retryAfterMs: wait }, options), anotherKey })
 }
 
 function giveUp(exchange: Exchange, failure: UpstreamFailure): void {
