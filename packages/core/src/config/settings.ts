@@ -1,4 +1,5 @@
 import type {
+  ApiKey,
   AuditOptions,
   BudgetOptions,
   Deadlines,
@@ -18,6 +19,8 @@ export type BudgetSettings = Required<BudgetOptions>
 export interface Settings {
   readonly providers: readonly ProviderOptions[]
   readonly routing: NonNullable<HooshOptions['routing']>
+  /** Requests to providers that one call may cause. */
+  readonly maxAttempts: number
   readonly pools: HooshOptions['pools']
   readonly budget: BudgetSettings
   readonly audit: false | (AuditOptions & { mode: 'strict' | 'buffered' })
@@ -54,6 +57,7 @@ export async function settingsFrom(
   return {
     providers: options.providers?.map(readKey(environment)) ?? (await foundProviders(environment, get)),
     routing: options.routing ?? {},
+    maxAttempts: options.routing?.maxAttempts ?? 3,
     pools: options.pools,
     budget: budgetSettings(options.budget ?? {}),
     audit:
@@ -88,7 +92,14 @@ async function foundProviders(environment: Environment, get: typeof fetch): Prom
 function readKey(environment: Environment): (provider: ProviderOptions, index: number) => ProviderOptions {
   return (provider, index) => {
     if (provider.enabled === false) return provider
-    return { ...provider, ...secret('apiKey', provider.apiKey, `providers[${index}].apiKey`, environment) }
+    const at = `providers[${index}]`
+    const read = (key: ApiKey, option: string) => (typeof key === 'string' ? expanded(key, option, environment) : key)
+    const { apiKey, apiKeys } = provider
+    return {
+      ...provider,
+      ...(apiKey === undefined ? {} : { apiKey: read(apiKey, `${at}.apiKey`) }),
+      ...(apiKeys === undefined ? {} : { apiKeys: apiKeys.map((key, nth) => read(key, `${at}.apiKeys[${nth}]`)) }),
+    }
   }
 }
 

@@ -20,7 +20,7 @@ export interface RefusedAnswer {
 
 /** 4xx that a repetition, or another provider, may turn into an answer. 409 and 425 are about timing, 408 about ours. */
 const PASSING_4XX = new Set([408, 409, 425, 429])
-/** Our key, our account, our plan: the route's fault, never the caller's. */
+/** Our key, our account, our plan: never the caller's fault, and the key's rather than the route's. */
 const OUR_ACCOUNT = new Set([401, 402, 403])
 /** Characters of a provider's own words about its own fault. */
 const LONGEST_EXCUSE = 300
@@ -38,7 +38,7 @@ export function failureOfStatus(came: RefusedAnswer, context: FailureContext): U
   const answered = `The provider "${context.routeName}" answered ${status}${excuse}`
   if (OUR_ACCOUNT.has(status)) {
     const message = `The provider "${context.routeName}" refused the gateway's own key or account (${status}).`
-    return retry(new HooshError('provider_auth', { message, cause: answered }), false, false)
+    return retry(new HooshError('provider_auth', { message, cause: answered }), false, true)
   }
   if (status === 429)
     return retry(new HooshError('provider_rate_limited', { message: answered, details: wait }), false, true)
@@ -76,6 +76,9 @@ function rejection(status: number, said: ReturnType<typeof providerMessage>, con
   })
 }
 
+/** Ends of a connection that had been made; the next one may hold. */
+const LOST = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+
 /** A connection that was never made (`sent` false: nothing can have been billed), or broke before the head came. */
 export function failureOfConnection(cause: Error, sent: boolean, context: FailureContext): UpstreamFailure {
   const { code } = cause as NodeJS.ErrnoException
@@ -89,7 +92,8 @@ export function failureOfConnection(cause: Error, sent: boolean, context: Failur
   const how = sent ? 'broke the connection before it answered' : 'cannot be reached'
   const message = `The provider "${context.routeName}" ${how}${code === undefined ? '' : ` (${code})`}.`
   const error = new HooshError('provider_error', { message, cause })
-  return { ok: false, error, retryable: true, mayBill: sent, blameless: false }
+  const lost = !sent && code !== undefined && LOST.has(code) ? { connectionLost: true } : {}
+  return { ok: false, error, retryable: true, mayBill: sent, blameless: false, ...lost }
 }
 
 /** An attempt that we gave up: the caller has gone, or another candidate won. */

@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache'
 import { HooshError } from '../errors.js'
 import { compileGlob } from '../glob.js'
 import type { RoutingOptions, Strategy } from '../options.js'
-import { isPassable } from './circuit.js'
-import { type Candidate, fit, type Route, takers } from './route.js'
+import { lastResort } from './last-resort.js'
+import { type Candidate, fit, isReady, type Route, takers } from './route.js'
 import { ordered, type Turn } from './strategies.js'
 
 /** Chooses where a call may go. */
@@ -151,20 +151,28 @@ function fallbacksOf(table: Table, model: string, own: readonly Step[]): string[
   return [...names]
 }
 
+/** @throws HooshError where none may be asked, nor is due as a last resort */
 function passable(steps: readonly Step[], strategy: Strategy, model: string, now: number): Candidate[] {
+  const ready = able(steps, strategy, now)
+  if (ready.length > 0) return ready
+  const refusal = lastResort(
+    steps.flatMap((step) => step.candidates.map(({ route }) => route)),
+    model,
+    now,
+  )
+  if (refusal !== null) throw refusal
+  return able(steps, strategy, now)
+}
+
+function able(steps: readonly Step[], strategy: Strategy, now: number): Candidate[] {
   const result: Candidate[] = []
   for (const step of steps) {
     // Turns are taken among those that can be asked, or the one behind an open circuit would get two shares.
-    const able = step.candidates.filter(({ route }) => isPassable(route.circuit, now))
-    for (const candidate of ordered(able, strategy, step.turn)) {
+    const open = step.candidates.filter(({ route }) => isReady(route, now))
+    for (const candidate of ordered(open, strategy, step.turn)) {
       if (!result.some(({ route, model }) => route === candidate.route && model === candidate.model))
         result.push(candidate)
     }
   }
-  if (result.length > 0) return result
-  const opens = Math.min(...steps.flatMap((step) => step.candidates.map(({ route }) => route.circuit.openUntil)))
-  throw new HooshError('providers_unavailable', {
-    message: `Every provider of the model "${model}" has failed several times in a row and is being left alone for a moment.`,
-    details: { retryAfterMs: Math.max(1_000, opens - now) },
-  })
+  return result
 }

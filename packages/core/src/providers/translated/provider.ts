@@ -4,10 +4,10 @@ import type { Clock } from '../../time.js'
 import { endpointOf } from '../base-url.js'
 import type { ProviderFacts } from '../catalog.js'
 import { failureOfStatus } from '../failures.js'
-import { commonHeaders, secretsOf } from '../headers.js'
+import { commonHeaders } from '../headers.js'
+import { createKeys } from '../keys.js'
 import { modelIds } from '../model-list.js'
 import type { Provider, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
-import { redactor } from '../redact.js'
 import { createTransport, LIST_DEADLINES, type Transport } from '../transport.js'
 import { eventBody, plainBody } from './bodies.js'
 import type { Ask, Dialect, Translation } from './dialect.js'
@@ -44,9 +44,9 @@ const STREAM_TYPES = { sse: 'text/event-stream', ndjson: 'application/x-ndjson' 
 export function translatedProvider({ config, facts, dialect, connectMs, clock }: TranslatedOptions): Provider {
   const routeName = config.name ?? config.type
   const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName, dialect.version)
-  const key = config.apiKey === undefined ? [] : [dialect.keyHeader(config.apiKey)]
-  const common = commonHeaders(config, routeName, [...Object.entries(dialect.headers), ...key])
-  const clean = redactor(secretsOf(config))
+  const keys = createKeys(config, { routeName, clock, patienceMs: connectMs, headerOf: dialect.keyHeader })
+  const common = commonHeaders(config, routeName, [...Object.entries(dialect.headers), ...keys.fixed])
+  const clean = keys.redact
   const { refusal } = dialect
   const transport = createTransport({
     origin: endpoint.origin,
@@ -54,6 +54,7 @@ export function translatedProvider({ config, facts, dialect, connectMs, clock }:
     clock,
     routeName,
     clean,
+    keys,
     ...(refusal === undefined ? {} : { refusal }),
   })
   const json = ['content-type', 'application/json', 'accept']
@@ -68,6 +69,7 @@ export function translatedProvider({ config, facts, dialect, connectMs, clock }:
     streamHeaders: [...json, STREAM_TYPES[dialect.framing], ...common],
   }
   return {
+    rest: keys.rest,
     send: (request) => send(provider, request),
     async models(signal) {
       const path = endpoint.pathOf(dialect.models.path)
