@@ -1,6 +1,7 @@
 /** One word and what ends it; no digit, no sign that keys and addresses are made of. */
 const WORD = /["'(]?([A-Za-z\u00c0-\u00ff]{1,15})[.,;:!?)"']{0,2}\s+/y
 /** Scripts in which no built-in pattern begins, and white space. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant
 const OTHER = /(?:[^\x00-\x7f\u00c0-\u00ff]|\s)+/y
 /** Words with which a pattern of several words may begin. */
 const BEGINS =

@@ -3,25 +3,10 @@ import type { DlpFinding, DlpLevel, DlpVerdict } from '../options.js'
 import type { Awaitable } from '../time.js'
 import { higher } from './levels.js'
 import { createPass, type Pass } from './pass.js'
-import type { Policy, Ruling } from './policy.js'
+import type { Inspection, Policy, Ruling } from './policy.js'
 import { createPseudonyms, type Pseudonyms } from './pseudonyms.js'
 import { type Reading, readingOf, replaced, valueAt } from './reading.js'
 import type { RequestText } from './texts.js'
-
-/** What was found in a request, and what follows. Names, never values, but for `restore`. */
-export interface Inspection {
-  readonly level: DlpLevel
-  /** Names of what was found, each once, in the order of the alphabet. */
-  readonly patterns: readonly string[]
-  /** Names of what blocks the call. */
-  readonly blocking: readonly string[]
-  /** Names of what keeps the call on local routes. */
-  readonly keeping: readonly string[]
-  /** The texts as they may go on; null where none changes. */
-  readonly texts: readonly string[] | null
-  /** What stand-ins in the answer stand for. Kept with the call alone. */
-  readonly restore: ReadonlyMap<string, string>
-}
 
 /** A finding in one text, by positions in the text as it is read. */
 interface Found extends Ruling {
@@ -103,7 +88,7 @@ function finderOf(policy: Policy): { pass: Pass; found: Found[] } {
       at += value.length
     },
   }
-  return { pass: createPass(policy.scanner, findings, { keepsValues: true, releasesWords: false }), found }
+  return { pass: createPass(policy.scanner, findings, { keepsAll: true, releasesWords: false }), found }
 }
 
 function conclusion(

@@ -5,7 +5,7 @@ import { type Cursor, continued, type Scanner, undecidedFrom } from './scanner.j
 /** Gets a text back in order: what nothing was found in, and what was found. */
 export interface Findings {
   plain(text: string): void
-  /** `value` is empty where values are not kept. */
+  /** `value` is only its beginning where values are not kept. */
   found(rule: Rule, value: string): void
 }
 
@@ -22,7 +22,7 @@ const CONTEXT = 64
 interface State {
   readonly scanner: Scanner
   readonly to: Findings
-  readonly keepsValues: boolean
+  readonly keepsAll: boolean
   readonly releasesWords: boolean
   /** What is not decided yet, behind a little of what is. */
   text: string
@@ -33,13 +33,13 @@ interface State {
 }
 
 /**
- * @param options.keepsValues collect what was found, which may be long
+ * @param options.keepsAll collect all of what was found, which may be long; else its first 127 characters at most
  * @param options.releasesWords give plain words on at once; only where all rules are built-in ones
  */
 export function createPass(
   scanner: Scanner,
   to: Findings,
-  options: { keepsValues: boolean; releasesWords: boolean },
+  options: { keepsAll: boolean; releasesWords: boolean },
 ): Pass {
   const state: State = { scanner, to, ...options, text: '', at: 0, open: null }
   return {
@@ -65,7 +65,7 @@ function advance(state: State, final: boolean): void {
     if (match === null || match.start >= decided) break
     if (match.start > state.at) to.plain(text.slice(state.at, match.start))
     state.at = match.end
-    state.open = { rule: match.rule, value: state.keepsValues ? text.slice(match.start, match.end) : '' }
+    state.open = { rule: match.rule, value: text.slice(match.start, match.end) }
     if (!carryOn(state, final)) return
   }
   const until = Math.min(decided, text.length)
@@ -83,7 +83,7 @@ function decidedUntil({ text, at, releasesWords }: State): number {
 function carryOn(state: State, final: boolean): boolean {
   const { text, at, open } = state
   const { end, open: goesOn } = continued(open!.rule, text, at, final)
-  if (state.keepsValues) open!.value += text.slice(at, end)
+  if (state.keepsAll) open!.value += text.slice(at, end)
   state.at = end
   if (goesOn) return false
   state.open = null

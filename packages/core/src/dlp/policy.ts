@@ -3,18 +3,36 @@ import { HooshError } from '../errors.js'
 import type { DlpAction, DlpLevel, DlpOptions, DlpPattern, DlpRuling } from '../options.js'
 import { DEFAULT_ACTIONS } from './levels.js'
 import { boundedPattern } from './linear.js'
+import { STAND_IN } from './pseudonyms.js'
 import type { Rule } from './rule.js'
 import { keyRules } from './rules/keys.js'
 import { peopleRules } from './rules/people.js'
 import { createScanner, type Scanner } from './scanner.js'
+
+/** What was found in a request, and what follows. Names, never values, but for `restore`. */
+export interface Inspection {
+  readonly level: DlpLevel
+  /** Names of what was found, each once, in the order of the alphabet. */
+  readonly patterns: readonly string[]
+  /** Names of what blocks the call. */
+  readonly blocking: readonly string[]
+  /** Names of what keeps the call on local routes. */
+  readonly keeping: readonly string[]
+  /** The texts as they may go on; null where none changes. */
+  readonly texts: readonly string[] | null
+  /** What stand-ins in the answer stand for. Kept with the call alone. */
+  readonly restore: ReadonlyMap<string, string>
+}
 
 /** What a host has ordered, ready to be applied. */
 export interface Policy {
   readonly defaultLevel: DlpLevel
   readonly classify: DlpOptions['classify']
   readonly scanner: Scanner
-  /** Looks at answers for what is not simply allowed; null where the host did not ask for it. */
+  /** Looks at answers for what is not simply allowed, and for stand-ins; null where the host did not ask for it. */
   readonly answers: Scanner | null
+  /** Looks for stand-ins alone. */
+  readonly standIns: Scanner
   /** Whether a stream may give plain words on at once: no pattern of the host's own could begin in one. */
   readonly releasesWords: boolean
   /** Names that the host has configured, beside which a classifier may have others. */
@@ -57,7 +75,8 @@ export function createPolicy(options: DlpOptions): Policy {
     defaultLevel,
     classify: options.classify,
     scanner: createScanner(rules),
-    answers: options.answers === true && watched.length > 0 ? createScanner(watched) : null,
+    answers: options.answers === true && watched.length > 0 ? createScanner([...watched, STAND_IN]) : null,
+    standIns: createScanner([STAND_IN]),
     releasesWords: patterns.length === 0,
     names: new Set(rules.map(({ name }) => name)),
     rule,

@@ -1,3 +1,13 @@
+import type { Rule } from './rule.js'
+
+/** Whatever is written like a stand-in; whether it is one, the call knows. */
+export const STAND_IN: Rule = {
+  name: 'stand_in',
+  level: 'public',
+  family: 'standIns',
+  pattern: '\\[[A-Z][A-Z0-9-]{0,39}-[0-9]{1,6}\\]',
+}
+
 /** Stand-ins for values of one call, and what they stand for. Lives as long as the call; nothing of it is kept. */
 export interface Pseudonyms {
   /** The same stand-in for the same value: `[EMAIL-1]`. */

@@ -23,4 +23,13 @@ export interface Rule {
 }
 
 /** `words` may begin anywhere; the others only where no letter, digit or underscore stands before them. */
-export type Family = 'mail' | 'keys' | 'numbers' | 'accounts' | 'addresses' | 'words' | 'custom' | 'customAnyCase'
+export type Family =
+  | 'mail'
+  | 'keys'
+  | 'numbers'
+  | 'accounts'
+  | 'addresses'
+  | 'words'
+  | 'standIns'
+  | 'custom'
+  | 'customAnyCase'

@@ -26,12 +26,13 @@ const GUARDS: Readonly<Record<Family, string>> = {
   accounts: '(?<![A-Za-z0-9_])',
   addresses: '(?<![\\w\\u00c0-\\u00ff])',
   words: '',
+  standIns: '',
   custom: '',
   customAnyCase: '',
 }
 
 /** A character without which no rule of a family can match: looking for it costs next to nothing. */
-const NEEDS: Readonly<Partial<Record<Family, string>>> = { mail: '@' }
+const NEEDS: Readonly<Partial<Record<Family, string>>> = { mail: '@', standIns: '[' }
 
 interface Searcher {
   readonly needs: string | undefined

@@ -1,5 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
-import type { AuditRecord } from '../audit/store.js'
+import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
@@ -12,6 +12,7 @@ import type { Engine } from './engine.js'
 import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
+import { type Inspected, inspect } from './inspect.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
@@ -21,6 +22,8 @@ import { type Ending, type Settled, settle } from './settle.js'
 export interface Begun {
   readonly call: Call
   readonly admitted: Admitted
+  /** What its content was found to be; null where nobody looked. */
+  readonly inspected: Inspected | null
   readonly held: CallHold
   readonly range: OutputRange
   readonly running: RunningCall
@@ -40,9 +43,11 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
   try {
     const admitting = admit(engine, call)
     admitted = admitting instanceof Promise ? await admitting : admitting
-    const before = engine.settings.hooks?.beforeCall?.(infoOf(call))
+    const inspected = engine.dlp === null ? null : await inspect(engine, engine.dlp, call, admitted)
+    const asked = inspected?.call ?? call
+    const before = engine.settings.hooks?.beforeCall?.(infoOf(asked))
     if (before !== undefined) await before
-    return await reserveFor(engine, call, admitted)
+    return await reserveFor(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
     if (admitted !== undefined) engine.concurrency.leave(admitted.places)
     const error = asHooshError(thrown)
@@ -53,7 +58,7 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
   }
 }
 
-async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promise<Begun> {
+async function reserveFor(engine: Engine, call: Call, admitted: Admitted, inspected: Inspected | null): Promise<Begun> {
   const { candidates, asks } = admitted
   const first = candidates.find((candidate) => quoteFor(engine, asks, candidate) !== null)
   if (first === undefined) {
@@ -63,7 +68,7 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
     })
   }
   const range = rangeFor(engine, call, first)
-  const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first)
+  const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first, inspected)
   const holding = hold(engine, call, {
     asks,
     candidate: first,
@@ -83,7 +88,7 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
   const forwardAbort = () => held.cut.abort(new HooshError('client_closed'))
   if (call.signal.aborted) forwardAbort()
   else call.signal.addEventListener('abort', forwardAbort)
-  return { call, admitted, held, range, running, forwardAbort, totalTimer: totalTimer(engine, call, held) }
+  return { call, admitted, inspected, held, range, running, forwardAbort, totalTimer: totalTimer(engine, call, held) }
 }
 
 function totalTimer(engine: Engine, call: Call, held: CallHold): NodeJS.Timeout | undefined {
@@ -111,19 +116,24 @@ const NO_OUTPUT: OutputRange = {
   watchable: false,
 }
 
-function intentOf(audit: AuditLog, call: Call, first: Candidate): AuditRecord {
+function intentOf(audit: AuditLog, call: Call, first: Candidate, inspected: Inspected | null): AuditRecord {
+  const { kind, stream } = call
   return audit.own({
     event: 'inference.request',
     level: 'info',
-    message: `A call of ${call.kind} begins.`,
+    message: `A call of ${kind} begins.`,
     provider: first.route.type,
     model: call.model,
     subject: call.caller.user,
     pool: call.pools[0]!,
     reservation: call.id,
     requestId: call.requestId,
-    metadata: { kind: call.kind, stream: call.stream },
+    metadata: inspected === null ? { kind, stream } : { ...detailsOf(inspected.found), kind, stream },
   })
+}
+
+function detailsOf({ level, patterns }: NonNullable<HooshError['details']['dlp']>): AuditDetails {
+  return { dlp_level: level, dlp_patterns: patterns }
 }
 
 /** The intent is durable before the provider hears of the call; where it cannot be, there is no call. */
@@ -151,7 +161,7 @@ async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promi
     subject: call.caller.user,
     pool: call.pools[0]!,
     requestId: call.requestId,
-    metadata: { code: error.code },
+    metadata: { code: error.code, ...(error.details.dlp && detailsOf(error.details.dlp)) },
   })
 }
 

@@ -1,9 +1,11 @@
 import type { CancelSignal } from '../cancel.js'
 import { completionTokens, promptTokens } from '../cost/usage.js'
 import type { ReportedUsage } from '../cost/wire-usage.js'
+import type { AnswerFilter } from '../dlp/answers.js'
 import { HooshError } from '../errors.js'
 import type { GatewayReply } from '../exchange.js'
 import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
+import { filteredAnswer } from './answer-filter.js'
 import { attempt, isFailure, type Try } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
@@ -82,9 +84,18 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   headersOfBill(headers, settled)
   if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))
     headers['x-hoosh-limited-by'] = 'budget'
-  const { found, bytes } = answer
+  const { filter } = begun.inspected ?? NOT_INSPECTED
+  const { found, bytes } = filter === null ? answer : shown(filter, answer)
   const body = found === null ? bytes : withCost(bytes, found, charge.amount.nanoUsd, candidate.route.type)
   return { status: 200, headers, body }
+}
+
+const NOT_INSPECTED = { filter: null }
+
+/** The answer as its caller may have it. */
+function shown(filter: AnswerFilter, answer: PlainAnswer): PlainAnswer {
+  const bytes = filteredAnswer(filter, answer.bytes)
+  return bytes === answer.bytes ? answer : { bytes, found: answer.found === null ? null : findUsage(bytes) }
 }
 
 /** Usage of nothing beside delivered text is no usage. */
