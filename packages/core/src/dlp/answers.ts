@@ -1,5 +1,7 @@
+import type { DlpLevel } from '../options.js'
 import { escaped, insideJson, type Unescaper, unescaper } from './escapes.js'
 import { redaction } from './inspect.js'
+import { higher } from './levels.js'
 import { createPass, type Pass } from './pass.js'
 import type { Policy } from './policy.js'
 import { STAND_IN } from './pseudonyms.js'
@@ -12,8 +14,8 @@ export interface AnswerFilter {
   piece(index: number, choice: Fields): { before: Fields | null; now: Fields }
   /** What is still held back, by choice, at the end of a stream that did not say so. */
   rest(): { index: number; delta: Fields }[]
-  /** Names of what was redacted. */
-  readonly redacted: ReadonlySet<string>
+  /** What was redacted so far: names, and the level of the most sensitive. */
+  redacted(): { readonly level: DlpLevel; readonly patterns: readonly string[] }
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -21,7 +23,7 @@ type Fields = Readonly<Record<string, unknown>>
 /** @returns null where there is nothing to do */
 export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string>): AnswerFilter | null {
   if (policy.answers === null && restore.size === 0) return null
-  const redacted = new Set<string>()
+  const redacted: Redacted = { level: 'public', names: new Set() }
   const choices = new Map<number, Channels>()
   const channelsOf = (index: number): Channels => {
     let channels = choices.get(index)
@@ -36,7 +38,7 @@ export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string
   const quiet = (choice: Fields): Fields =>
     policy.answers !== null && choice.logprobs != null ? { ...choice, logprobs: null } : choice
   return {
-    redacted,
+    redacted: () => ({ level: redacted.level, patterns: [...redacted.names].sort() }),
     choice(index, choice) {
       const channels = channelsOf(index)
       const message = rewrite(choice.message, [], '', (text, path) => through(channels, path, make).all(text))
@@ -54,6 +56,11 @@ export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string
         return delta === null ? [] : [{ index, delta }]
       }),
   }
+}
+
+interface Redacted {
+  level: DlpLevel
+  readonly names: Set<string>
 }
 
 /** One text of an answer, by where it stands in its choice. */
@@ -80,7 +87,7 @@ function through(channels: Channels, path: Path, make: (isJson: boolean) => Omit
 function channel(
   policy: Policy,
   restore: ReadonlyMap<string, string>,
-  redacted: Set<string>,
+  redacted: Redacted,
   isJson: boolean,
 ): Omit<Channel, 'path'> {
   let out = ''
@@ -91,9 +98,10 @@ function channel(
     policy.answers ?? policy.standIns,
     {
       plain: say,
-      found({ name }, value) {
+      found({ name, level }, value) {
         if (name !== STAND_IN.name) {
-          redacted.add(name)
+          redacted.names.add(name)
+          redacted.level = higher(redacted.level, policy.rule(name, level).level)
           return say(redaction(name))
         }
         const meant = restore.get(value)

@@ -5,7 +5,7 @@ const WORD = /["'(]?([A-Za-z\u00c0-\u00ff]{1,15})[.,;:!?)"']{0,2}\s+/y
 const OTHER = /(?:[^\x00-\x7f\u00c0-\u00ff]|\s)+/y
 /** Words with which a pattern of several words may begin. */
 const BEGINS =
-  /key$|secret|^(?:calle|avenida|plaza|paseo|carrer|via|viale|piazza|corso)$|(?:stra\u00dfe|strasse|str|weg|platz|allee|gasse|damm|ufer|straat|laan|gracht|plein|kade|singel)$/i
+  /key$|^(?:calle|avenida|plaza|paseo|carrer|via|viale|piazza|corso)$|(?:stra\u00dfe|strasse|str|weg|platz|allee|gasse|damm|ufer|straat|laan|gracht|plein|kade|singel)$/i
 
 /**
  * Where the plain words that stand at `from` end: no built-in pattern begins in one of them, so a stream need not keep

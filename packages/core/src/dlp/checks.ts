@@ -3,13 +3,16 @@ function digitsOf(text: string): string {
   return text.replace(/\D/g, '')
 }
 
-/** The check digit of cards (ISO/IEC 7812-1, annex B). */
-function passesLuhn(digits: string): boolean {
+/** The check digit of cards (ISO/IEC 7812-1, annex B), whatever stands between the digits. */
+function passesLuhn(text: string): boolean {
   let sum = 0
-  for (let index = 0; index < digits.length; index += 1) {
-    const digit = digits.charCodeAt(digits.length - 1 - index) - 48
-    const doubled = index % 2 === 1 ? digit * 2 : digit
-    sum += doubled > 9 ? doubled - 9 : doubled
+  let isSecond = false
+  for (let index = text.length - 1; index >= 0; index -= 1) {
+    const digit = text.charCodeAt(index) - 48
+    if (digit < 0 || digit > 9) continue
+    const counted = isSecond ? digit * 2 : digit
+    sum += counted > 9 ? counted - 9 : counted
+    isSecond = !isSecond
   }
   return sum % 10 === 0
 }
@@ -28,9 +31,10 @@ const ISSUERS: readonly (readonly [prefix: RegExp, lengths: readonly number[]])[
 
 /** A payment card's number: a known issuer and length, and the check digit. */
 export function cardIn(text: string): number {
+  if (!passesLuhn(text)) return 0
   const digits = digitsOf(text)
   const isIssued = ISSUERS.some(([prefix, lengths]) => lengths.includes(digits.length) && prefix.test(digits))
-  return isIssued && passesLuhn(digits) ? text.length : 0
+  return isIssued ? text.length : 0
 }
 
 /** Lengths of account numbers by country (IBAN registry of SWIFT, ISO 13616). */

@@ -78,13 +78,23 @@ function findIn(policy: Policy, text: string): Found[] {
 
 function finderOf(policy: Policy): { pass: Pass; found: Found[] } {
   const found: Found[] = []
+  const rulings = new Map<string, Ruling>()
+  const rulingOf = (name: string, level: DlpLevel): Ruling => {
+    let ruling = rulings.get(name)
+    if (ruling === undefined) {
+      ruling = policy.rule(name, level)
+      rulings.set(name, ruling)
+    }
+    return ruling
+  }
   let at = 0
   const findings = {
     plain(text: string) {
       at += text.length
     },
-    found({ name, level }: { name: string; level: DlpLevel }, value: string) {
-      found.push({ start: at, end: at + value.length, name, ...policy.rule(name, level) })
+    found(rule: { name: string; level: DlpLevel }, value: string) {
+      const { level, action } = rulingOf(rule.name, rule.level)
+      found.push({ start: at, end: at + value.length, name: rule.name, level, action })
       at += value.length
     },
   }

@@ -26,6 +26,7 @@ export interface Rule {
 export type Family =
   | 'mail'
   | 'keys'
+  | 'cards'
   | 'numbers'
   | 'accounts'
   | 'addresses'

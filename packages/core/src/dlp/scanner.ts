@@ -22,6 +22,7 @@ export type Cursor = (Match | null | undefined)[]
 const GUARDS: Readonly<Record<Family, string>> = {
   mail: '',
   keys: '(?<![A-Za-z0-9_])',
+  cards: '(?<!\\w|\\d[.-])',
   numbers: '(?<!\\w|\\d[.-])',
   accounts: '(?<![A-Za-z0-9_])',
   addresses: '(?<![\\w\\u00c0-\\u00ff])',
@@ -90,25 +91,29 @@ function search({ needs, rules, all, each }: Searcher, text: string, from: numbe
   for (let found = all.exec(text); found !== null; found = all.exec(text)) {
     const start = found.index
     // The first rule that matches here may fail its check, and another match in its place.
-    for (
-      let index = found.findIndex((group, at) => at > 0 && group !== undefined) - 1;
-      index < rules.length;
-      index += 1
-    ) {
-      const end = endOf(rules[index]!, each[index]!, text, start)
-      if (end > start) return { rule: rules[index]!, start, end }
-    }
+    let index = firstGroup(found) - 1
+    let length = checked(rules[index]!, found[0])
+    while (length === 0 && ++index < rules.length) length = lengthAt(rules[index]!, each[index]!, text, start)
+    if (length > 0) return { rule: rules[index]!, start, end: start + length }
     all.lastIndex = start + 1
   }
   return null
 }
 
-function endOf(rule: Rule, pattern: RegExp, text: string, start: number): number {
+function firstGroup(found: RegExpExecArray): number {
+  let group = 1
+  while (found[group] === undefined) group += 1
+  return group
+}
+
+function lengthAt(rule: Rule, pattern: RegExp, text: string, start: number): number {
   pattern.lastIndex = start
   const found = pattern.exec(text)
-  if (found === null) return -1
-  const match = found[0]
-  return start + (rule.check === undefined ? match.length : rule.check(match))
+  return found === null ? 0 : checked(rule, found[0])
+}
+
+function checked({ check }: Rule, match: string): number {
+  return check === undefined ? match.length : check(match)
 }
 
 /** Where a match that began is at its end: what continues it, from `from` on. `open` where the text ends before it does. */

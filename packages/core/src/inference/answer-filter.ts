@@ -3,9 +3,10 @@ import { parseData } from './stream-event.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** A plain answer as its caller may have it; the same bytes where nothing changes. */
-export function filteredAnswer(filter: AnswerFilter, bytes: Buffer): Buffer {
-  const json = JSON.parse(bytes.toString('utf8')) as Fields
+/** A plain answer as its caller may have it; the same bytes where nothing changes, null where it is no JSON. */
+export function filteredAnswer(filter: AnswerFilter, bytes: Buffer): Buffer | null {
+  const json = jsonOf(bytes)
+  if (!isFields(json)) return null
   if (!Array.isArray(json.choices)) return bytes
   const choices = json.choices.map((choice: unknown, at) => (isFields(choice) ? filter.choice(at, choice) : choice))
   if (choices.every((choice, at) => choice === (json.choices as unknown[])[at])) return bytes
@@ -41,6 +42,14 @@ export function heldBack(filter: AnswerFilter, sample: string | null): string {
   if (rest.length === 0 || !isFields(said)) return ''
   const { id, object, created, model } = said
   return eventOf({ id, object, created, model, choices: rest.map(({ index, delta }) => choiceOf(index, delta)) })
+}
+
+function jsonOf(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return null
+  }
 }
 
 function choiceOf(index: number, delta: Fields): Fields {

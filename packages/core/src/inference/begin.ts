@@ -12,7 +12,7 @@ import type { Engine } from './engine.js'
 import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
-import { type Inspected, inspect } from './inspect.js'
+import { type Inspected, inspect, tellFound } from './inspect.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
@@ -192,12 +192,24 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
   }
 }
 
+const NONE: readonly string[] = []
+
+/** Names of what an answer's caller does not get to see, told once. */
+function redactedIn(engine: Engine, { call, filter }: Inspected): readonly string[] {
+  const found = filter?.redacted()
+  if (engine.dlp === null || found === undefined || found.patterns.length === 0) return NONE
+  tellFound(engine, engine.dlp, call, 'answer', found)
+  return found.patterns
+}
+
 /** The end of every call that has begun, whatever became of it. */
 export async function finish(engine: Engine, begun: Begun, ending: Ending): Promise<Settled> {
   begun.call.signal.removeEventListener('abort', begun.forwardAbort)
   if (begun.totalTimer !== undefined) clearTimeout(begun.totalTimer)
   try {
-    return await settle(engine, begun.call, begun.held, begun.admitted, ending)
+    const redacted = begun.inspected === null ? NONE : redactedIn(engine, begun.inspected)
+    const told = redacted.length === 0 ? ending : { ...ending, redacted }
+    return await settle(engine, begun.call, begun.held, begun.admitted, told)
   } finally {
     engine.running.remove(begun.running)
     engine.concurrency.leave(begun.admitted.places)

@@ -78,23 +78,22 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
     countOutput: call.kind === 'chat' ? countOutput : () => 0,
   })
   const charge = charging instanceof Promise ? await charging : charging
+  const filter = begun.inspected?.filter ?? null
+  const { found, bytes } = filter === null ? answer : shown(filter, answer)
   const settled = await finish(engine, begun, { outcome: 'ok', candidate, charge })
   const headers = callHeaders(call, tried)
   headers['content-type'] = 'application/json'
   headersOfBill(headers, settled)
   if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))
     headers['x-hoosh-limited-by'] = 'budget'
-  const { filter } = begun.inspected ?? NOT_INSPECTED
-  const { found, bytes } = filter === null ? answer : shown(filter, answer)
   const body = found === null ? bytes : withCost(bytes, found, charge.amount.nanoUsd, candidate.route.type)
   return { status: 200, headers, body }
 }
 
-const NOT_INSPECTED = { filter: null }
-
 /** The answer as its caller may have it. */
 function shown(filter: AnswerFilter, answer: PlainAnswer): PlainAnswer {
   const bytes = filteredAnswer(filter, answer.bytes)
+  if (bytes === null) throw garbage()
   return bytes === answer.bytes ? answer : { bytes, found: answer.found === null ? null : findUsage(bytes) }
 }
 

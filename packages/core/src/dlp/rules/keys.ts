@@ -49,7 +49,7 @@ const KEYS: readonly Key[] = [
   ['supabase_key', 'sbp_[a-f0-9]{40}', 'a-f0-9'],
   ['planetscale_token', 'pscale_(?:tkn|oauth|pw)_[A-Za-z0-9_-]{32}', 'A-Za-z0-9_-'],
   ['age_key', 'AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}'],
-  ['telegram_token', '\\d{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])'],
+  ['telegram_token', '\\d{8,10}:AA[A-Za-z0-9_-]{32,33}(?![A-Za-z0-9_-])'],
   ['azure_key', 'AccountKey=[A-Za-z0-9+/]{86}=='],
   ['aws_secret', 'aws_secret_access_key["\']?[=: ]{1,5}["\']?[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])'],
   ['aws_secret', 'AWS_SECRET_ACCESS_KEY["\']?[=: ]{1,5}["\']?[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])'],

@@ -8,16 +8,17 @@ const mail: Rule = {
   pattern: '(?<![\\w.%+-])[\\w.%+-]{1,64}@[A-Za-z0-9.-]{1,40}\\.[A-Za-z]{2,20}',
 }
 
+const card: Rule = {
+  name: 'credit_card',
+  level: 'restricted',
+  family: 'cards',
+  pattern:
+    '(?:\\d{13,19}|\\d{4}(?: \\d{4}){3}(?: \\d{3})?|\\d{4}(?:-\\d{4}){3}(?:-\\d{3})?|\\d{4}[ -]\\d{6}[ -]\\d{4,5})(?!\\w|[.-]\\d)',
+  check: cardIn,
+}
+
 /** In the order in which they win where several begin at one place. */
 const numbers: readonly Rule[] = [
-  {
-    name: 'credit_card',
-    level: 'restricted',
-    family: 'numbers',
-    pattern:
-      '(?:\\d{13,19}|\\d{4}(?: \\d{4}){3}(?: \\d{3})?|\\d{4}(?:-\\d{4}){3}(?:-\\d{3})?|\\d{4}[ -]\\d{6}[ -]\\d{4,5})(?!\\w|[.-]\\d)',
-    check: cardIn,
-  },
   { name: 'ssn', level: 'restricted', family: 'numbers', pattern: '\\d{3}-\\d{2}-\\d{4}(?![\\w-])', check: ssnIn },
   {
     name: 'ipv4',
@@ -59,7 +60,7 @@ const phones: readonly Rule[] = [
     name: 'phone_us',
     level: 'confidential',
     family: 'words',
-    pattern: '(?<![\\w(])\\(\\d{3}\\) ?\\d{3}[-. ]\\d{4}(?![\\w-])',
+    pattern: '(?<!\\w)\\(\\d{3}\\) ?\\d{3}[-. ]\\d{4}(?![\\w-])',
   },
 ]
 
@@ -118,4 +119,4 @@ const addresses: readonly Rule[] = [
   },
 ]
 
-export const peopleRules: readonly Rule[] = [mail, ...numbers, ...phones, iban, ...addresses]
+export const peopleRules: readonly Rule[] = [mail, card, ...numbers, ...phones, iban, ...addresses]
