@@ -179,7 +179,7 @@ describe('a classifier of the host', () => {
   })
 
   it('keeps a call local by its word alone', async () => {
-    const { to } = await homeAndAway({ classify: async () => 'confidential' })
+    const { to } = await homeAndAway({ classify: async () => 'confidential' as const })
     expect(whoAnswered(await chat(to, 'm'))).toBe('home')
   })
 

@@ -180,16 +180,11 @@ const MAILS = [
 ].slice(0, 4)
 
 function privateKeys(): string[] {
-  const pem = {
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-  } as const
-  const sec1 = { ...pem, privateKeyEncoding: { type: 'sec1', format: 'pem' } } as const
   return [
-    generateKeyPairSync('ed25519', pem).privateKey.trim(),
-    generateKeyPairSync('ec', { namedCurve: 'P-256', ...sec1 }).privateKey.trim(),
-    generateKeyPairSync('rsa', { modulusLength: 2_048, ...pem }).privateKey.trim(),
-  ]
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'sec1', format: 'pem' }),
+    generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  ].map((pem) => String(pem).trim())
 }
 
 export function positives(): Labelled[] {
