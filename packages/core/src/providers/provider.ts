@@ -89,6 +89,8 @@ export interface UpstreamFailure {
    * and a 5xx with a JSON error body.
    */
   readonly mayBill: boolean
+  /** Nothing was sent: what is asked for cannot be said to this provider. It counts as no attempt. */
+  readonly unsent?: boolean
   /** What had come of a plain answer before it broke off: output that may be billed. */
   readonly received?: Buffer
   /** The connection went away before anything was sent on it; another one may do. */

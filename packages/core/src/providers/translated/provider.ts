@@ -132,13 +132,19 @@ function askOf(provider: Translated, request: UpstreamRequest, dropped: Set<stri
     created: Math.floor(clock() / 1_000),
     cannot(param, why) {
       if (request.dropUnsupported === true) return void dropped.add(param)
-      throw new HooshError('unsupported_parameter', {
-        message: `The provider "${routeName}" cannot do what \`${param}\` asks${why === undefined ? '' : `: ${why}`}. Leave it out, or send \`drop_unsupported: true\` to have it left out.`,
-        details: { param },
-      })
+      throw unsupported(routeName, param, why, 'Leave it out, or send `drop_unsupported: true` to have it left out.')
     },
+    impossible: (param, why) => unsupported(routeName, param, why, 'Use another model.'),
     refused: (status, body) => failureOfStatus({ status, body, retryAfterMs: undefined }, provider).error,
   }
+}
+
+function unsupported(routeName: string, param: string, why: string | undefined, help: string): HooshError {
+  const because = why === undefined ? '' : `: ${why}`
+  return new HooshError('unsupported_parameter', {
+    message: `The provider "${routeName}" cannot do what \`${param}\` asks${because}. ${help}`,
+    details: { param },
+  })
 }
 
 /** Nothing was sent. Another provider may be able to do what this one cannot. */
@@ -152,5 +158,5 @@ function notAsked(thrown: unknown, { params }: UpstreamRequest): UpstreamFailure
           cause: thrown,
         })
   const retryable = error.code === 'unsupported_parameter'
-  return { ok: false, error, retryable, mayBill: false, blameless: true }
+  return { ok: false, error, retryable, mayBill: false, blameless: true, unsent: true }
 }
