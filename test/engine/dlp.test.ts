@@ -1,4 +1,5 @@
 import type { DlpOptions, HooshOptions } from '@hoosh/core'
+import { memoryCache } from '@hoosh/core/storage'
 import { describe, expect, it } from 'vitest'
 import { chat, door, errorOf, upstream, whoAnswered } from '../support/door.js'
 
@@ -110,6 +111,27 @@ describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
     expect(away.requests[0]?.body).toMatchObject(say('Write to [EMAIL-1], cc [EMAIL-2], bcc [EMAIL-1].'))
     expect(textOf(reply.text, stream)).toBe(`I wrote to ${MAIL} and to bob@example.org, not to [EMAIL-3].`)
     expect(JSON.stringify([to.events, to.logged, (await to.get('/v1/audit')).text])).not.toContain(MAIL)
+  })
+
+  it('that was pseudonymised is kept nowhere, not even for an idempotency key', async () => {
+    const kept: string[] = []
+    const cache = memoryCache()
+    const put: typeof cache.put = (key, value, ttlMs) => {
+      kept.push(Buffer.from(value).toString())
+      return cache.put(key, value, ttlMs)
+    }
+    const { to, away } = await homeAndAway(
+      { actions: { internal: 'pseudonymise' } },
+      { storage: { cache: { ...cache, put } } },
+    )
+    away.script({ text: 'Dear [EMAIL-1]' })
+    const sending = { headers: { 'idempotency-key': 'once' } }
+    const first = await chat(to, 'm', { stream, ...say(`I am ${MAIL}`) }, sending)
+    expect(textOf(first.text, stream)).toBe(`Dear ${MAIL}`)
+    expect(whoAnswered(await chat(to, 'm', { stream, ...say(`I am ${MAIL}`) }, sending))).toBe('idempotency_unknown')
+    expect(away.requests).toHaveLength(1)
+    expect(kept.length).toBeGreaterThan(0)
+    expect(kept.join()).not.toContain(MAIL)
   })
 
   it('is found in tools, their calls and their results', async () => {

@@ -14,6 +14,8 @@ export interface AnswerFilter {
   piece(index: number, choice: Fields): { before: Fields | null; now: Fields }
   /** What is still held back, by choice, at the end of a stream that did not say so. */
   rest(): { index: number; delta: Fields }[]
+  /** Whether the answer may hold values of the request again. */
+  readonly restores: boolean
   /** What was redacted so far: names, and the level of the most sensitive. */
   redacted(): { readonly level: DlpLevel; readonly patterns: readonly string[] }
 }
@@ -38,6 +40,7 @@ export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string
   const quiet = (choice: Fields): Fields =>
     policy.answers !== null && choice.logprobs != null ? { ...choice, logprobs: null } : choice
   return {
+    restores: restore.size > 0,
     redacted: () => ({ level: redacted.level, patterns: [...redacted.names].sort() }),
     choice(index, choice) {
       const channels = channelsOf(index)

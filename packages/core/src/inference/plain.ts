@@ -88,7 +88,7 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))
     headers['x-hoosh-limited-by'] = 'budget'
   const body = found === null ? bytes : withCost(bytes, found, charge.amount.nanoUsd, candidate.route.type)
-  return { status: 200, headers, body }
+  return filter?.restores === true ? { status: 200, headers, body, isPrivate: true } : { status: 200, headers, body }
 }
 
 /** The answer as its caller may have it. */

@@ -38,7 +38,9 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
     headers['content-type'] = 'text/event-stream; charset=utf-8'
     headers['cache-control'] = 'no-cache, no-transform'
     headers['x-accel-buffering'] = 'no'
-    return { status: 200, headers, body: (sink) => stream(engine, begun, tried, received, sink) }
+    const reply: GatewayReply = { status: 200, headers, body: (sink) => stream(engine, begun, tried, received, sink) }
+    if (begun.inspected?.filter?.restores === true) reply.isPrivate = true
+    return reply
   } catch (thrown) {
     throw await finishFailed(engine, begun, thrown)
   }
