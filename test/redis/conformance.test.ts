@@ -1,4 +1,5 @@
-import { budgetStoreCases, rateStoreCases } from '@hoosh/core/conformance'
+import { setTimeout as pause } from 'node:timers/promises'
+import { budgetStoreCases, cacheStoreCases, rateStoreCases } from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, it, onTestFinished } from 'vitest'
 import { CLIENT_KINDS, redisLedger, redisMissing } from '../support/redis.js'
@@ -24,6 +25,14 @@ describe.skipIf(missing !== null)(`on Redis ${missing ?? ''}`, () => {
       const ledger = redisLedger()
       onTestFinished(() => ledger.remove())
       await run({ open: async () => (await ledger.open(kind)).rates })
+    })
+  })
+
+  describe.each(CLIENT_KINDS)('the cache, through %s', (kind) => {
+    it.each(cacheStoreCases)('$name', async ({ run }) => {
+      const ledger = redisLedger()
+      onTestFinished(() => ledger.remove())
+      await run({ open: async () => (await ledger.open(kind)).cache, advance: (ms) => pause(ms + 5) })
     })
   })
 })

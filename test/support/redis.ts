@@ -62,7 +62,7 @@ export function redisLedger({ url = HOOSH_REDIS_URL, ...options }: RedisStorageO
       return withClient(url, async (client) => {
         const found = await keysOf(client, prefix)
         const ends = await Promise.all(found.map((key) => client.pttl(key)))
-        return new Map(found.map((key, at) => [key.slice(prefix.length + 3), ends[at]!]))
+        return new Map(found.map((key, at) => [key.replace(/^.*?[:}]+/, ''), ends[at]!]))
       })
     },
     async remove(): Promise<void> {
@@ -77,8 +77,7 @@ export function redisLedger({ url = HOOSH_REDIS_URL, ...options }: RedisStorageO
 
 async function keysOf(client: Redis, prefix: string): Promise<string[]> {
   const found: string[] = []
-  for await (const page of client.scanStream({ match: `{${prefix}}:*`, count: 1_000 }))
-    found.push(...(page as string[]))
+  for await (const page of client.scanStream({ match: `*${prefix}*`, count: 1_000 })) found.push(...(page as string[]))
   return [...new Set(found)].sort()
 }
 

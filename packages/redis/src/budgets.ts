@@ -85,7 +85,9 @@ export function redisBudgets(parts: BudgetParts): BudgetStore {
 async function ask(parts: BudgetParts, script: Script, args: readonly string[], patience = 1): Promise<Reply> {
   const { server, keepMs, clock } = parts
   await parts.ready()
-  const reply = await server.run(script, [String(keepMs), clock(), ...args], patience * server.silentMs)
+  const reply = await server.run(script, [String(keepMs), clock(), ...args], {
+    silentMs: patience * server.silentMs,
+  })
   if (reply[0] === 'schema') throw refusalOf(reply, { id: '', now: 0, stateOf: never })
   return reply
 }

@@ -1,5 +1,6 @@
 import { type Clock, HooshError, type Storage } from '@hoosh/core/storage'
 import { redisBudgets } from './budgets.js'
+import { redisCache } from './cache.js'
 import { type RedisClient, scriptsOn } from './client.js'
 import { patience } from './patience.js'
 import { redisRates } from './rates.js'
@@ -29,12 +30,12 @@ export interface RedisStorageOptions {
 }
 
 /** What is kept in Redis. Audit log and usage are not: put them into SQL. */
-export type RedisStorage = Pick<Storage, 'budgets' | 'rates'> & Required<Pick<Storage, 'open' | 'describe'>>
+export type RedisStorage = Pick<Storage, 'budgets' | 'rates' | 'cache'> & Required<Pick<Storage, 'open' | 'describe'>>
 
 const DAY_MS = 86_400_000
 
 /**
- * Budgets and rate windows in the host's own Redis 7 or newer or Valkey, shared by any number of processes. The client is
+ * Budgets, limits and cached answers in the host's own Redis 7 or newer or Valkey, shared by any number of processes. The client is
  * the host's: ioredis or node-redis, alone or on a cluster.
  *
  * @example
@@ -61,6 +62,7 @@ export function redisStorage(client: RedisClient, options: RedisStorageOptions =
       clock: () => (clock === undefined ? '' : String(clock())),
     }),
     rates: redisRates(server),
+    cache: redisCache(server, prefix),
     describe: allowVolatile ? 'redis, volatile' : 'redis',
     async open() {
       await ready()

@@ -10,7 +10,11 @@ export type Reply = readonly [word: string, ...rest: unknown[]]
 /** The server, spoken to by scripts. */
 export interface Server {
   /** @throws HooshError `store_unavailable`; whatever the driver said is its cause */
-  run(script: Script, args: readonly string[], silentMs?: number): Promise<Reply>
+  run(
+    script: Script,
+    args: readonly string[],
+    how?: { readonly key?: string; readonly silentMs?: number },
+  ): Promise<Reply>
   /** The server's clock, at the latest. */
   time(): number
   readonly silentMs: number
@@ -27,10 +31,13 @@ export function serverOn(
   return {
     silentMs,
     time: () => patience.serverTime(),
-    async run(script, args, within = silentMs) {
+    async run(script, args, how) {
       const sentAt = performance.now()
       try {
-        const [time, ...reply] = (await patience.answer(run(script, root, args), within)) as [string, ...Reply]
+        const [time, ...reply] = (await patience.answer(
+          run(script, how?.key ?? root, args),
+          how?.silentMs ?? silentMs,
+        )) as [string, ...Reply]
         patience.noteTime(Number(time), sentAt)
         return reply
       } catch (error) {
@@ -53,7 +60,7 @@ const OLDEST = 7
  * @throws HooshError `not_ready` that says what to set, `store_unavailable`
  */
 export async function openLedger(server: Server, { allowVolatile }: { allowVolatile: boolean }): Promise<void> {
-  const [, version, policy, appends] = await server.run(INSPECT, [], 10 * server.silentMs)
+  const [, version, policy, appends] = await server.run(INSPECT, [], { silentMs: 10 * server.silentMs })
   if (Number.parseInt(String(version), 10) < OLDEST)
     throw notReady(`This is Redis ${String(version)}; budgets need Redis 7 or Valkey.`)
   if (policy !== 'noeviction') {
@@ -66,7 +73,7 @@ export async function openLedger(server: Server, { allowVolatile }: { allowVolat
       'This Redis keeps no append-only file, so a restart would forget what was spent. Set appendonly to yes, or pass allowVolatile: true to redisStorage.',
     )
   }
-  const [, schema] = await server.run(FOUND, [SCHEMA], 10 * server.silentMs)
+  const [, schema] = await server.run(FOUND, [SCHEMA], { silentMs: 10 * server.silentMs })
   if (schema !== SCHEMA) throw otherSchema(String(schema))
 }
 

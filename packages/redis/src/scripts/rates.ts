@@ -3,8 +3,8 @@ import { OPENING, script } from './script.js'
 /** Steps a window is kept in: events of one step share an entry. Up to a minute a step is a millisecond, so exact. */
 const STEPS = 60_000
 
-/** Keys live a little longer than their window by the server's clock, which need not be the gateways'. */
-const SLACK_MS = 5_000
+/** Keys live a little longer than their window or lease: the server's clock need not go as the gateways' do. */
+export const SLACK_MS = 5_000
 
 /**
  * Sliding windows: `rate:KEY` has what happened by time (members are NUMBER:COST), `sum:KEY` what it comes to and the last
@@ -15,6 +15,8 @@ local now = number()
 
 local function costOf(member) return tonumber(member:match(':(.+)$')) end
 
+local function summed(key) return tonumber(redis.call('HGET', P .. 'sum:' .. key, 'sum') or 0) end
+
 -- Drops what is no longer in the window, and returns what is left.
 local function sumOf(key, windowMs)
   local log, total = P .. 'rate:' .. key, P .. 'sum:' .. key
@@ -22,7 +24,7 @@ local function sumOf(key, windowMs)
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', log, '(' .. text(now), '+inf')) do
     redis.call('ZADD', log, text(now), member)
   end
-  local sum = tonumber(redis.call('HGET', total, 'sum') or 0)
+  local sum = summed(key)
   local gone = redis.call('ZRANGEBYSCORE', log, '-inf', text(now - windowMs))
   if #gone > 0 then
     for _, member in ipairs(gone) do sum = sum - costOf(member) end
@@ -35,7 +37,7 @@ end
 local function note(key, cost, windowMs)
   local log, total = P .. 'rate:' .. key, P .. 'sum:' .. key
   local step = math.ceil(windowMs / ${STEPS})
-  local sum = tonumber(redis.call('HGET', total, 'sum') or 0) + cost
+  local sum = summed(key) + cost
   local last = redis.call('ZRANGE', log, '-1', '-1', 'WITHSCORES')
   if last[1] and math.floor(tonumber(last[2]) / step) == math.floor(now / step) then
     redis.call('ZREM', log, last[1])
@@ -71,19 +73,27 @@ export const TAKE = script(
   `
 local asks, worst = {}, nil
 for at = 1, number() do
-  local ask = { key = word(), limit = number(), windowMs = number(), cost = number() }
+  local ask = { key = word(), limit = number(), windowMs = number(), cost = number(), mayPass = word() ~= '' }
   asks[at] = ask
-  local sum, least = sumOf(ask.key, ask.windowMs), math.max(ask.cost, 1)
-  if sum + least > ask.limit then
-    local wait = waitFor(ask.key, sum, ask.limit - least, ask.windowMs)
+  local sum, needed = sumOf(ask.key, ask.windowMs), ask.mayPass and 1 or math.max(ask.cost, 1)
+  if sum + needed > ask.limit then
+    local wait = waitFor(ask.key, sum, ask.limit - needed, ask.windowMs)
     if not worst or wait > worst.wait then worst = { key = ask.key, wait = wait } end
   end
 end
-if worst then return say('wait', worst.key, text(worst.wait)) end
-for _, ask in ipairs(asks) do
-  if ask.cost > 0 then note(ask.key, ask.cost, ask.windowMs) end
+if not worst then
+  for _, ask in ipairs(asks) do
+    if ask.cost > 0 then note(ask.key, ask.cost, ask.windowMs) end
+  end
 end
-return say('ok')
+local windows = {}
+for at, ask in ipairs(asks) do
+  local last = redis.call('ZRANGE', P .. 'rate:' .. ask.key, '-1', '-1', 'WITHSCORES')
+  local reset = last[2] and tonumber(last[2]) + ask.windowMs - now or 0
+  windows[at] = { text(math.max(0, ask.limit - summed(ask.key))), text(reset) }
+end
+if worst then return say('wait', worst.key, text(worst.wait), windows) end
+return say('ok', text(now), windows)
 `,
 )
 
@@ -96,6 +106,28 @@ export const ADD = script(
 local key, cost, windowMs = word(), number(), number()
 sumOf(key, windowMs)
 note(key, cost, windowMs)
+return say('ok')
+`,
+)
+
+/** `RateStore.giveBack`; `now` is the moment that was told. */
+export const GIVE_BACK = script(
+  'allow-oom',
+  OPENING,
+  WINDOWS,
+  `
+local key, cost, windowMs = word(), number(), number()
+local log = P .. 'rate:' .. key
+local step = math.ceil(windowMs / ${STEPS})
+local ends = (math.floor(now / step) + 1) * step
+local taken = redis.call('ZREVRANGEBYSCORE', log, '(' .. text(ends), text(now), 'WITHSCORES', 'LIMIT', '0', '1')
+if taken[1] then
+  local had = costOf(taken[1])
+  local back = math.min(cost, had)
+  redis.call('ZREM', log, taken[1])
+  redis.call('ZADD', log, taken[2], taken[1]:match('^(.+):') .. ':' .. text(had - back))
+  redis.call('HSET', P .. 'sum:' .. key, 'sum', text(summed(key) - back))
+end
 return say('ok')
 `,
 )
