@@ -22,6 +22,7 @@ describe('any interleaving of operations leaves what the definition of a ledger 
     fc.assert(onOneLedger(handles, clock), SEQUENCES),
   )
 })
+
 describe('a store that keeps a rule wrongly is found out, with a seed that finds it again', () => {
   it.each<[string, (store: BudgetStore) => BudgetStore]>([
     [
