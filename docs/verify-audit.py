@@ -115,9 +115,13 @@ def public_key(pem):
 # --- Canonical JSON (RFC 8785) of strings, safe integers, booleans, null, arrays and objects -------------------------
 
 
+def utf16(key):
+    return key.encode("utf-16-be", "surrogatepass")
+
+
 def canonical(value):
     if isinstance(value, dict):
-        keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        keys = sorted(value, key=utf16)
         return "{" + ",".join(canonical(key) + ":" + canonical(value[key]) for key in keys) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
@@ -432,7 +436,7 @@ class Verification:
         verdict = next((kind for kind in WEIGHT if kind in self.faults), "ok")
         named = {writer for by, writer, _, _ in self.claims if by == "successor"}
         writers, uncovered = [], []
-        for name in sorted(self.writers, key=lambda key: key.encode("utf-16-be")):
+        for name in sorted(self.writers, key=utf16):
             own = self.writers[name]
             found = [p for p in self.rows.get(name, []) if own.hashes.get(p["seq"]) == p["hash"]]
             covered = found[-1]["seq"] if found else 0
@@ -447,7 +451,8 @@ class Verification:
         tags = ("none" if signed == 0 else "unchecked" if self.root is None else
                 "checked" if signed == len(writers) else "partial")
         return {"code": CODES[verdict], "verdict": verdict, "firstBad": self.faults.get(verdict), "uncovered": uncovered,
-                "writers": writers, "tags": tags, "entries": sum(one["entries"] for one in writers)}
+                "writers": writers, "tags": tags, "absent": sorted(named - set(self.writers), key=utf16),
+                "entries": sum(one["entries"] for one in writers)}
 
 
 def lines_of(files):

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { createGateway, type Gateway, type HooshEvent, type HooshOptions, type PoolSnapshot } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
-import { type BudgetStore, memoryBudgets, type Storage, type UsageRecord } from '@hoosh/core/storage'
+import { type BudgetStore, memoryBudgets, type Storage, type UsageRecord, type UsageStore } from '@hoosh/core/storage'
 import { type ScriptedProvider, scriptedProvider } from '@hoosh/core/testing'
 import { memoryUsage } from '../../packages/core/src/cost/memory-store.js'
 import { type Served, serve } from './mounts.js'
+import { redisLedger, redisMissing } from './redis.js'
 import { sqliteFile } from './sqlite.js'
 
 /** Where money is kept, with a way to look at what was kept. */
@@ -21,25 +22,22 @@ export interface StoreKind {
   open(clock?: () => number): Promise<Vault>
 }
 
+/** Usage in memory, and what was written of it. */
+function keptUsage() {
+  const usage = memoryUsage()
+  const kept: UsageRecord[] = []
+  const record: UsageStore['record'] = (records) => {
+    kept.push(...records)
+    return usage.record(records)
+  }
+  return { usage: { ...usage, record }, records: () => kept }
+}
+
 export const MEMORY: StoreKind = {
   name: 'memory',
   async open(clock = Date.now) {
-    const usage = memoryUsage()
-    const kept: UsageRecord[] = []
-    return {
-      storage: {
-        budgets: memoryBudgets({ clock }),
-        usage: {
-          ...usage,
-          record(records) {
-            kept.push(...records)
-            return usage.record(records)
-          },
-        },
-      },
-      records: () => kept,
-      remove: async () => {},
-    }
+    const { usage, records } = keptUsage()
+    return { storage: { budgets: memoryBudgets({ clock }), usage }, records, remove: async () => {} }
   },
 }
 
@@ -59,8 +57,17 @@ const SQLITE: StoreKind = {
   },
 }
 
+const REDIS: StoreKind = {
+  name: 'Redis',
+  async open(clock = Date.now) {
+    const ledger = redisLedger({ clock })
+    const { usage, records } = keptUsage()
+    return { storage: { ...(await ledger.open()), usage }, records, remove: () => ledger.remove() }
+  },
+}
+
 /** For suites that run on each. */
-export const STORES: readonly StoreKind[] = [MEMORY, SQLITE]
+export const STORES: readonly StoreKind[] = [MEMORY, SQLITE, ...((await redisMissing()) === null ? [REDIS] : [])]
 
 /** Round figures: nano-USD are 2,500 an input token and 10,000 an output token. */
 export const PRICES = { '*': { input: '2.50', output: '10' } }
@@ -83,6 +90,8 @@ export interface CallAs {
   /** `user:alice` by default. */
   readonly pools?: readonly string[]
   readonly requestId?: string
+  /** The `Idempotency-Key`. */
+  readonly key?: string
 }
 
 /** A gateway before a provider that knows its true bill. */
@@ -109,11 +118,12 @@ export const identify = ({ headers }: IncomingMessage) => ({
   roles: headers['x-user'] === 'root' ? ['admin'] : [],
 })
 
-export const headersOf = ({ user = 'alice', pools, requestId }: CallAs = {}): Record<string, string> => ({
+export const headersOf = ({ user = 'alice', pools, requestId, key }: CallAs = {}): Record<string, string> => ({
   'content-type': 'application/json',
   'x-user': user,
   ...(pools !== undefined && { 'x-pools': pools.join(',') }),
   ...(requestId !== undefined && { 'x-request-id': requestId }),
+  ...(key !== undefined && { 'idempotency-key': key }),
 })
 
 /** @param options prices are those of above unless said; `storage` wraps what the kind opens */

@@ -15,6 +15,8 @@ export interface ErrorDetails {
   retryable?: boolean
   /** What a provider answered, passed on under its own status and code. */
   upstream?: { status: number; type?: string; code?: string | null; param?: string | null }
+  /** What was found in the content, by name; for records, not for the client. */
+  dlp?: { readonly level: string; readonly patterns: readonly string[] }
   /** Methods that the path knows, for `Allow`. */
   allow?: string
 }
@@ -28,6 +30,17 @@ export const ERRORS = {
   identify_failed: [500, 'api_error', "The host's `identify` threw; its cause is in the log."],
   model_not_allowed: [403, 'permission_error', 'Use a model that your identity may use.'],
   pool_not_allowed: [403, 'permission_error', 'Name a pool of your own identity, or none.'],
+  content_blocked: [403, 'permission_error', 'Leave out what the message names.'],
+  no_local_route: [
+    403,
+    'permission_error',
+    'Use a model that a local route serves, or leave out what the message names.',
+  ],
+  classifier_failed: [
+    503,
+    'api_error',
+    "The host's classifier failed, so the call was not made; its cause is in the log.",
+  ],
   invalid_json: [400, 'invalid_request_error', 'Send one JSON object in UTF-8.'],
   invalid_request: [400, 'invalid_request_error', 'Mend the field that `param` names.'],
   unsupported_parameter: [
@@ -54,6 +67,8 @@ export const ERRORS = {
   concurrency_exceeded: [429, 'rate_limit_error', 'Wait until one of your running calls has ended.'],
   reservation_conflict: [409, 'invalid_request_error', 'The id was used with other values; use a new one.'],
   not_held: [404, 'invalid_request_error', 'No such reservation was ever made.'],
+  idempotency_mismatch: [422, 'invalid_request_error', 'Use a new Idempotency-Key for a new request.'],
+  idempotency_unknown: [409, 'invalid_request_error', "Look for the call's effect, then use a new Idempotency-Key."],
   lease_lost: [503, 'api_error', "The call's hold could not be renewed in time; try again."],
   store_unavailable: [503, 'api_error', 'The storage does not answer; try again.'],
   shutting_down: [503, 'api_error', 'The app is stopping; try again, on another instance.'],
@@ -64,6 +79,7 @@ export const ERRORS = {
   provider_rejected: [400, 'invalid_request_error', 'The provider refused the request; its own words say why.'],
   provider_rate_limited: [429, 'rate_limit_error', 'Every provider of this model is limiting us; wait.'],
   providers_unavailable: [503, 'api_error', 'Every provider of this model is failing; try again soon.'],
+  providers_busy: [503, 'api_error', 'Every provider of this model has as many calls as it takes; try again soon.'],
   connect_timeout: [504, 'api_error', 'The provider took no connection in time; try again.'],
   first_byte_timeout: [504, 'api_error', 'The provider did not start to answer in time.'],
   idle_timeout: [504, 'api_error', 'The provider fell silent in the middle of its answer.'],

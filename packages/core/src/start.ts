@@ -10,12 +10,14 @@ import { outputCounter } from './context/output-count.js'
 import { tokenFacts } from './context/token-facts.js'
 import { memoryUsage } from './cost/memory-store.js'
 import { priceBook } from './cost/prices.js'
+import type { Policy } from './dlp/policy.js'
 import { HooshError } from './errors.js'
 import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
 import { concurrency } from './inference/concurrency.js'
 import type { Engine } from './inference/engine.js'
 import { reportExpired } from './inference/expired.js'
+import { keyedCalls } from './inference/keyed/keyed-calls.js'
 import { runningCalls } from './inference/running.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
@@ -25,6 +27,7 @@ import type { HooshOptions } from './options.js'
 import { createProvider } from './providers/create.js'
 import { chanceFrom } from './random.js'
 import { modelLister } from './routing/model-list.js'
+import { createProber } from './routing/prober.js'
 import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
@@ -49,7 +52,7 @@ const SWEEP_LIMIT = 1_000
  */
 export async function start(
   options: HooshOptions,
-  { node, ids }: { node: string; ids: () => string },
+  { node, ids, dlp }: { node: string; ids: () => string; dlp: Policy | null },
 ): Promise<Started> {
   const settings = await settingsFrom(options, process.env)
   const { clock } = settings
@@ -76,6 +79,7 @@ export async function start(
     pools: poolBook(poolTemplates(settings.pools), storage.budgets),
     storage,
     prices: priceBook({ overrides: settings.prices, clock }),
+    dlp,
     audit,
     metrics,
     events: eventBus({ onEvent: settings.onEvent, logger }),
@@ -83,6 +87,15 @@ export async function start(
     running: runningCalls({ leaseMs: settings.budget.leaseMs, clock }),
     concurrency: concurrency(),
     retries: settleRetries(logger),
+    keyed: keyedCalls({
+      cache: storage.cache,
+      budgets: storage.budgets,
+      clock,
+      ids,
+      leaseMs: settings.budget.leaseMs,
+      audit,
+      logger,
+    }),
     retryBudget: retryBudget(),
     chance: chanceFrom(options.random),
     clock,
@@ -127,6 +140,7 @@ function routesOf(settings: Settings): Route[] {
     const { provider, baseUrl, local } = createProvider(options, {
       connectMs: settings.deadlines.connectMs,
       clock: settings.clock,
+      environment: process.env,
     })
     return routeOf(options, { provider, baseUrl, local })
   })
@@ -155,12 +169,19 @@ function windUp(engine: Engine): () => void {
   }
   const timers = [
     every(renewMs, () => engine.running.renew(async (running) => engine.storage.budgets.renew(running, leaseMs))),
+    every(renewMs, () => engine.keyed.renew()),
     every(sweepMs, async () => {
       await sweep(engine)
       await engine.pools.refresh()
     }),
     every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),
   ]
+  const { probeEveryMs } = engine.settings.routing
+  if (probeEveryMs !== undefined) {
+    const opened = ({ name }: Route) => engine.events.emit({ type: 'route.health', route: name, healthy: false })
+    const prober = createProber({ clock: engine.clock, opened })
+    timers.push(every(probeEveryMs, () => prober.round(engine.router.routes)))
+  }
   return () => timers.forEach(clearInterval)
 }
 
@@ -172,6 +193,7 @@ async function sweep(engine: Engine): Promise<void> {
 async function close(engine: Engine, routes: readonly Route[], stop: () => void, timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   engine.running.close()
+  const keyed = engine.keyed.close()
   const tooLate = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs)
   })
@@ -179,6 +201,7 @@ async function close(engine: Engine, routes: readonly Route[], stop: () => void,
   clearTimeout(timer)
   engine.running.cutAll(new HooshError('shutting_down'))
   await engine.running.idle()
+  await keyed
   stop()
   await engine.retries.close()
   await engine.audit?.close()

@@ -118,7 +118,12 @@ const cut: Change = (sample, draw) => {
   const gone = new Set(own.slice(draw(own.length)))
   const first = entryAt(sample.lines, Math.min(...gone))!
   const lines = sample.lines.filter((_, at) => !gone.has(at))
-  return result('cut', sample, lines, isLater(sample, first, lines))
+  return result(
+    'cut',
+    sample,
+    lines,
+    gone.size === own.length ? chain.checkpoints.length === 0 : isLater(sample, first, lines),
+  )
 }
 
 /** Whoever has the key as it is at the end writes a chain anew from some entry on. */

@@ -31,9 +31,9 @@ describe('a status', () => {
     [404, 'provider_rejected', { retryable: false, mayBill: false, blameless: true }],
     [413, 'provider_rejected', { retryable: false, mayBill: false, blameless: true }],
     [422, 'provider_rejected', { retryable: false, mayBill: false, blameless: true }],
-    [401, 'provider_auth', { retryable: true, mayBill: false, blameless: false }],
-    [402, 'provider_auth', { retryable: true, mayBill: false, blameless: false }],
-    [403, 'provider_auth', { retryable: true, mayBill: false, blameless: false }],
+    [401, 'provider_auth', { retryable: true, mayBill: false, blameless: true }],
+    [402, 'provider_auth', { retryable: true, mayBill: false, blameless: true }],
+    [403, 'provider_auth', { retryable: true, mayBill: false, blameless: true }],
     [408, 'provider_error', { retryable: true, mayBill: false, blameless: false }],
     [409, 'provider_error', { retryable: true, mayBill: false, blameless: true }],
     [425, 'provider_error', { retryable: true, mayBill: false, blameless: true }],
@@ -211,7 +211,7 @@ describe('a connection', () => {
   })
 
   it('to a name that does not exist bills nothing', async () => {
-    const one = provider({ baseUrl: 'http://no-such-host.invalid' })
+    const one = provider({ baseUrl: 'https://no-such-host.invalid' })
     expect(await failed(one, request({}))).toMatchObject({ retryable: true, mayBill: false })
     await one.close()
   })

@@ -47,13 +47,14 @@ const TAGS = {
   none: 'the log is unsigned: it has no tags',
 } as const
 
-function told({ verdict, firstBad, writers, entries, tags, uncovered }: AuditVerdict, log: Places): string[] {
+function told({ verdict, firstBad, writers, absent, entries, tags, uncovered }: AuditVerdict, log: Places): string[] {
   const open = writers.filter(({ end }) => end === 'open').map(({ writer }) => writer)
   return [
     firstBad === null ? verdict : `${verdict}: ${[...placeOf(firstBad, log), firstBad.reason].join(', ')}`,
     `${entries} entries of ${writers.length} writers; ${TAGS[tags]}`,
     ...(uncovered.length === 0 ? ['uncovered: nothing'] : uncovered.map(windowOf)),
     ...open.map((writer) => `open end: ${writer} has neither a seal nor a successor`),
+    ...absent.map((writer) => `not in this log: ${writer}, which a later boot names`),
   ]
 }
 

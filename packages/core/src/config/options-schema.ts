@@ -14,6 +14,7 @@ const SHOWN_FAULTS = 5
 
 const PROVIDER_TYPES: Record<ProviderType, true> = {
   openai: true,
+  anthropic: true,
   deepseek: true,
   mistral: true,
   groq: true,
@@ -113,20 +114,33 @@ const decimal = z.custom(
   'has to be USD per million tokens as a decimal string with up to nine decimals, such as "2.50"',
 )
 
+const apiKey = z.custom(
+  (value) => typeof value === 'function' || (typeof value === 'string' && value !== ''),
+  'has to be a string that is not empty, or a function that gives one',
+)
+
 const provider = fields({
   type: oneOf(...Object.keys(PROVIDER_TYPES)),
   name: text.optional(),
   baseUrl: text.optional(),
-  apiKey: text.optional(),
+  apiKey: apiKey.optional(),
+  apiKeys: list(apiKey).min(1, 'has to name a key').optional(),
   models: list(text).optional(),
   priority: whole(0, 1_000_000).optional(),
   rpm: count.optional(),
+  concurrency: whole(1, 1_000_000).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
   headers: by(z.string('has to be a string')).optional(),
+  query: by(z.string('has to be a string')).optional(),
+  privateNetwork: flag.optional(),
+  tls: fields({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
   fallbacks: list(text).optional(),
-})
+}).refine(
+  ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,
+  'has both apiKey and apiKeys; leave one of them out',
+)
 
 const providers = list(provider).superRefine((configured, context) => {
   const names = new Set<string>()
@@ -143,6 +157,7 @@ const limits = fields({
   requestsPerMinute: count.optional(),
   tokensPerMinute: count.optional(),
   concurrent: count.optional(),
+  weight: whole(1, 1_000).optional(),
 })
 
 const window = z.union(
@@ -196,6 +211,37 @@ const origin = z.custom(
   'has to be an origin such as "https://app.example.org", without path or slash at its end, or "*"',
 )
 
+const level = oneOf('public', 'internal', 'confidential', 'restricted')
+const action = oneOf('allow', 'localOnly', 'redact', 'pseudonymise', 'block')
+const ruling = fields({ level: level.optional(), action: action.optional() })
+const patternName = z
+  .string('has to be a string')
+  .regex(/^[A-Za-z]\w{0,39}$/, 'has to be 1 to 40 letters, digits and underscores, a letter first')
+
+const dlp = fields({
+  actions: fields({
+    public: action.optional(),
+    internal: action.optional(),
+    confidential: action.optional(),
+    restricted: action.optional(),
+  }).optional(),
+  defaultLevel: level.optional(),
+  patterns: list(
+    fields({
+      name: patternName,
+      pattern: z.custom(
+        (value) => value instanceof RegExp || (typeof value === 'string' && value !== ''),
+        'has to be a regular expression, or its source as a string',
+      ),
+      level: level.optional(),
+      action: action.optional(),
+    }),
+  ).optional(),
+  builtIn: by(unless((value) => value === false, ruling)).optional(),
+  classify: fn.optional(),
+  answers: flag.optional(),
+})
+
 // Every option of HooshOptions has to stand here, or this does not compile.
 const shape: Record<keyof HooshOptions, z.ZodType> = {
   providers: providers.optional(),
@@ -204,10 +250,12 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
     aliases: by(z.union([text, list(text)], 'has to be a model, or an array of models')).optional(),
     fallbacks: by(list(text)).optional(),
     maxAttempts: whole(1, 100).optional(),
+    probeEveryMs: ms.optional(),
   }).optional(),
   pools: unless((value) => typeof value === 'function', by(poolSpec)),
   budget: budget.optional(),
   audit: unless((value) => value === false, audit),
+  dlp: dlp.optional(),
   prices: by(fields({ input: decimal, output: decimal, cached: decimal.optional() })).optional(),
   storage: z
     .custom((value) => typeof value === 'object' && value !== null, 'has to be an object with stores')
@@ -224,6 +272,7 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
     firstByteMs: ms.optional(),
     plainMs: ms.optional(),
     idleMs: ms.optional(),
+    queueMs: ms.optional(),
     totalMs: ms.optional(),
   }).optional(),
   metrics: fields({

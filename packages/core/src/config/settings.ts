@@ -1,11 +1,13 @@
 import type { KeyObject } from 'node:crypto'
 import type {
+  ApiKey,
   AuditOptions,
   BudgetOptions,
   Deadlines,
   HooshOptions,
   MetricsOptions,
   ProviderOptions,
+  TlsOptions,
 } from '../options.js'
 import type { Clock } from '../time.js'
 import { type Environment, environmentProviders, expanded } from './environment.js'
@@ -71,6 +73,7 @@ export async function settingsFrom(
       firstByteMs: 60_000,
       plainMs: 600_000,
       idleMs: 60_000,
+      queueMs: 30_000,
       ...given(options.deadlines),
     },
     metrics: { ...metrics, ...secret('token', metrics.token, 'metrics.token', environment) },
@@ -103,8 +106,22 @@ async function foundProviders(environment: Environment, get: typeof fetch): Prom
 function readKey(environment: Environment): (provider: ProviderOptions, index: number) => ProviderOptions {
   return (provider, index) => {
     if (provider.enabled === false) return provider
-    return { ...provider, ...secret('apiKey', provider.apiKey, `providers[${index}].apiKey`, environment) }
+    const at = `providers[${index}]`
+    const read = (key: ApiKey, option: string) => (typeof key === 'string' ? expanded(key, option, environment) : key)
+    const { apiKey, apiKeys, tls } = provider
+    return {
+      ...provider,
+      ...(apiKey === undefined ? {} : { apiKey: read(apiKey, `${at}.apiKey`) }),
+      ...(tls === undefined ? {} : { tls: readTls(tls, at, environment) }),
+      ...(apiKeys === undefined ? {} : { apiKeys: apiKeys.map((key, nth) => read(key, `${at}.apiKeys[${nth}]`)) }),
+    }
   }
+}
+
+function readTls(tls: TlsOptions, at: string, environment: Environment): TlsOptions {
+  return Object.fromEntries(
+    Object.entries(given(tls)).map(([name, value]) => [name, expanded(value, `${at}.tls.${name}`, environment)]),
+  )
 }
 
 function secret<Name extends string>(name: Name, value: string | undefined, option: string, environment: Environment) {

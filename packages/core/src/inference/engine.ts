@@ -3,6 +3,7 @@ import type { PoolBook } from '../budget/pool-book.js'
 import type { Settings } from '../config/settings.js'
 import type { OutputCounter } from '../context/output-count.js'
 import type { PriceBook } from '../cost/prices.js'
+import type { Policy } from '../dlp/policy.js'
 import type { EventBus } from '../observability/events.js'
 import type { Metrics } from '../observability/metrics.js'
 import type { Logger } from '../options.js'
@@ -13,6 +14,7 @@ import type { Router } from '../routing/router.js'
 import type { Storage } from '../storage/storage.js'
 import type { Awaitable, Clock } from '../time.js'
 import type { Concurrency } from './concurrency.js'
+import type { KeyedCalls } from './keyed/keyed-calls.js'
 import type { RunningCalls } from './running.js'
 import type { SettleRetries } from './settle-retries.js'
 
@@ -23,6 +25,8 @@ export interface Engine {
   readonly pools: PoolBook
   readonly storage: Storage
   readonly prices: PriceBook
+  /** What is looked for in content; null where the host did not ask for it. */
+  readonly dlp: Policy | null
   /** Null where the host turned the log off. */
   readonly audit: AuditLog | null
   readonly metrics: Metrics
@@ -31,6 +35,7 @@ export interface Engine {
   readonly running: RunningCalls
   readonly concurrency: Concurrency
   readonly retries: SettleRetries
+  readonly keyed: KeyedCalls
   readonly retryBudget: RetryBudget
   readonly clock: Clock
   readonly ids: () => string

@@ -1,3 +1,4 @@
+import type { CacheStore } from '../cache/store.js'
 import type { CancelSignal } from '../cancel.js'
 import type { HooshError } from '../errors.js'
 
@@ -6,6 +7,8 @@ import type { HooshError } from '../errors.js'
  * body is the bytes of a chat completion, of its SSE events, or of an embeddings answer.
  */
 export interface Provider {
+  /** When a call may be sent again, where the provider asked to be left alone or refused its keys; none for the demo. */
+  readonly rest?: Rest
   /** Sends one attempt and resolves when the head of the answer is there, or with what went wrong. Never throws. */
   send(request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure>
   /** A text of this provider without the secrets of its configuration, and without anything that looks like a key. */
@@ -14,6 +17,16 @@ export interface Provider {
   models(signal: AbortSignal): Promise<string[]>
   /** Closes its connections. */
   close(): Promise<void>
+}
+
+/** A route that is left alone though it works. */
+export interface Rest {
+  /** On the gateway's clock; past while it may be asked. */
+  readonly until: number
+  /** Its rates are used up, or none of its keys is accepted. */
+  readonly why: 'limited' | 'refused'
+  /** 401, 402 and 403 in a row, of the key that has seen the fewest. */
+  readonly refusals: number
 }
 
 export interface UpstreamRequest {
@@ -26,6 +39,10 @@ export interface UpstreamRequest {
   /** The same request parsed, for providers that translate. */
   readonly params: Readonly<Record<string, unknown>>
   readonly requestId: string
+  /** Whose call it is, for what is kept in `cache`. */
+  readonly user: string
+  /** For what must survive between two calls of a tool loop; nothing is kept without. */
+  readonly cache?: CacheStore
   /** What the provider cannot do is left out and told in `dropped`, rather than refused. */
   readonly dropUnsupported?: boolean
   /** Aborts the attempt: the socket is closed at once, and once the head has come nothing more is delivered. */
@@ -77,10 +94,14 @@ export interface UpstreamFailure {
    * and a 5xx with a JSON error body.
    */
   readonly mayBill: boolean
+  /** Nothing was sent: what is asked for cannot be said to this provider. It counts as no attempt. */
+  readonly unsent?: boolean
   /** What had come of a plain answer before it broke off: output that may be billed. */
   readonly received?: Buffer
   /** The connection went away before anything was sent on it; another one may do. */
   readonly connectionLost?: boolean
+  /** The route has another key, which this answer says nothing about. */
+  readonly anotherKey?: boolean
   /** What its `Retry-After` says. */
   readonly retryAfterMs?: number
   /** The provider is not to blame (a 4xx, an abort): its circuit does not count it. */

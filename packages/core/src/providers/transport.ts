@@ -1,8 +1,8 @@
-// By its path, since Bun puts a stand-in of its own, without `dispatch`, where it reads `undici`.
-import { type Dispatcher, Pool } from 'undici/index.js'
+import type { Dispatcher } from 'undici/index.js'
 import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
+import { type Connection, type Line, openLine } from './connection.js'
 import { deadlineOf } from './deadline.js'
 import {
   type FailureContext,
@@ -12,7 +12,9 @@ import {
   failureOfStatus,
 } from './failures.js'
 import { createInflow, type Inflow } from './inflow.js'
+import type { Key, Keys } from './keys.js'
 import type { UpstreamFailure, UpstreamReply } from './provider.js'
+import { restAfter } from './rate-headers.js'
 import { retryAfterMs } from './retry-after.js'
 
 /** HTTP/1.1 to one origin, as cheap as it gets: no streams, no header copies, no promise per chunk. */
@@ -36,18 +38,14 @@ export interface HttpRequest {
 }
 
 export interface TransportOptions extends FailureContext {
-  readonly origin: string
-  readonly connectMs: number
+  readonly connection: Connection
   readonly clock: Clock
+  readonly keys: Keys
 }
 
 /** Of a list of models, which is short work. */
 export const LIST_DEADLINES = { firstByteMs: 10_000, idleMs: 10_000 } as const
 
-/** Idle connections are dropped after this, ms: before uvicorn (5 s), which announces nothing, closes them under us. */
-const KEEP_ALIVE_MS = 4_000
-/** The same where the server announces its own patience. */
-const KEEP_ALIVE_MAX_MS = 25_000
 /** Of an answer that is a failure, this much is read, bytes. */
 const MAX_REFUSAL_BYTES = 65_536
 /** Largest plain answer, bytes; a stream has no such bound, its memory is bounded by back-pressure. */
@@ -55,23 +53,32 @@ const MAX_PLAIN_BYTES = 64 * 1_024 * 1_024
 
 /** Opens no connection and starts no timer before the first `send`. */
 export function createTransport(options: TransportOptions): Transport {
-  // undici's own timers tick in half seconds and run on while we are paused, so ours are used.
-  const pool = new Pool(options.origin, {
-    connectTimeout: options.connectMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
+  const line = openLine(options.connection)
   return {
-    send: (request) => new Promise((resolve) => dispatch(pool, request, options, resolve)),
-    close: () => pool.destroy(),
+    send(request) {
+      const key = options.keys.next()
+      return key instanceof Promise
+        ? key.then((found) => sendWith(found, line, request, options))
+        : sendWith(key, line, request, options)
+    },
+    close: () => line.destroy(),
   }
+}
+
+function sendWith(
+  key: Key | UpstreamFailure,
+  line: Line,
+  request: HttpRequest,
+  options: TransportOptions,
+): Promise<UpstreamReply | UpstreamFailure> {
+  if ('ok' in key) return Promise.resolve(key)
+  return new Promise((resolve) => dispatch(line, { request, key, options, resolve }))
 }
 
 /** One request on its way. */
 interface Exchange {
   readonly request: HttpRequest
+  readonly key: Key
   readonly options: TransportOptions
   readonly deadline: ReturnType<typeof deadlineOf>
   readonly onAbort: () => void
@@ -88,13 +95,17 @@ interface Exchange {
 
 const GIVEN_UP = new HooshError('client_closed')
 
-function dispatch(pool: Pool, request: HttpRequest, options: TransportOptions, resolve: Exchange['resolve']): void {
+function dispatch(
+  line: Line,
+  { request, key, options, resolve }: Pick<Exchange, 'request' | 'key' | 'options' | 'resolve'>,
+): void {
   if (request.signal.aborted) {
     resolve(failureOfAbort(false))
     return
   }
   const exchange: Exchange = {
     request,
+    key,
     options,
     deadline: deadlineOf(request, () => expired(exchange)),
     onAbort: () => aborted(exchange),
@@ -106,8 +117,9 @@ function dispatch(pool: Pool, request: HttpRequest, options: TransportOptions, r
     resolve,
   }
   request.signal.addEventListener('abort', exchange.onAbort)
-  const { method, path, headers, body } = request
-  pool.dispatch({ method, path, headers, body }, handlerOf(exchange))
+  const { method, path, body } = request
+  const headers = key.headers.length === 0 ? request.headers : [...request.headers, ...key.headers]
+  line.dispatch({ method, path, headers, body }, handlerOf(exchange))
 }
 
 function handlerOf(exchange: Exchange): Dispatcher.DispatchHandler {
@@ -146,6 +158,7 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
     return
   }
   const { request, options } = exchange
+  options.keys.answered(exchange.key, status, restAfter(header, options.clock()))
   const streamType = request.stream ? (request.streamType ?? 'text/event-stream') : null
   const contentType = header('content-type') ?? streamType ?? 'application/json'
   const fault = faultOfHead(contentType, header('content-encoding'), streamType)
@@ -199,9 +212,11 @@ function bodyCame(exchange: Exchange, chunk: Uint8Array): void {
 
 /** Ends an exchange whose answer is a failure, with as much as has come of its body. */
 function refuse(exchange: Exchange): void {
+  const { options, key } = exchange
   const { status, retryAfterMs: wait, chunks } = exchange.refused!
   const body = Buffer.concat(chunks).toString('utf8')
-  giveUp(exchange, failureOfStatus({ status, body, retryAfterMs: wait }, exchange.options))
+  const anotherKey = options.keys.answered(key, status, status === 429 ? wait : undefined)
+  giveUp(exchange, { ...failureOfStatus({ status, body, retryAfterMs: wait }, options), anotherKey })
 }
 
 function giveUp(exchange: Exchange, failure: UpstreamFailure): void {

@@ -52,6 +52,8 @@ export interface AuditVerdict {
   /** One for each writer whose end is not sealed and covered. */
   uncovered: UncoveredWindow[]
   writers: WriterReport[]
+  /** Writers that a boot names and of which the log has nothing: archived before, or taken away with all their entries. */
+  absent: string[]
   /** `checked`: of every entry. `partial`: some chains have none. `none`: there are none. `unchecked`: no key was given. */
   tags: 'checked' | 'unchecked' | 'partial' | 'none'
   entries: number
@@ -180,7 +182,8 @@ function reportOf(reader: Reader, witnesses: Witnesses, hasKey: boolean) {
     uncovered.push({ writer, after: covered, through: walk.seq, entries: left, since: newest?.time ?? null })
   }
   const entries = writers.reduce((sum, one) => sum + one.entries, 0)
-  return { uncovered, writers, tags: tagsOf(writers, hasKey), entries }
+  const absent = [...succeeded].filter((writer) => !reader.writers.has(writer)).sort()
+  return { uncovered, writers, absent, tags: tagsOf(writers, hasKey), entries }
 }
 
 /** The newest checkpoint whose entry is there as it was signed. */

@@ -3,21 +3,23 @@ import type { ProviderOptions } from '../../options.js'
 import type { Clock } from '../../time.js'
 import { endpointOf } from '../base-url.js'
 import type { ProviderFacts } from '../catalog.js'
+import type { Connection } from '../connection.js'
 import { failureOfStatus } from '../failures.js'
-import { commonHeaders, secretsOf } from '../headers.js'
+import { commonHeaders } from '../headers.js'
+import { createKeys } from '../keys.js'
 import { modelIds } from '../model-list.js'
 import type { Provider, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
-import { redactor } from '../redact.js'
 import { createTransport, LIST_DEADLINES, type Transport } from '../transport.js'
-import { eventBody, plainBody } from './bodies.js'
+import { type BodyContext, eventBody, plainBody } from './bodies.js'
 import type { Ask, Dialect, Translation } from './dialect.js'
+import { keep, recalled } from './keepsakes.js'
 
 export interface TranslatedOptions {
   /** `$NAME` is already expanded. */
   readonly config: ProviderOptions
   readonly facts: ProviderFacts
   readonly dialect: Dialect
-  readonly connectMs: number
+  readonly connection: Connection
   readonly clock: Clock
 }
 
@@ -41,19 +43,19 @@ const STREAM_TYPES = { sse: 'text/event-stream', ndjson: 'application/x-ndjson' 
  *
  * @throws HooshError `invalid_options` for a base URL or a header that cannot be used
  */
-export function translatedProvider({ config, facts, dialect, connectMs, clock }: TranslatedOptions): Provider {
+export function translatedProvider({ config, facts, dialect, connection, clock }: TranslatedOptions): Provider {
   const routeName = config.name ?? config.type
   const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName, dialect.version)
-  const key = config.apiKey === undefined ? [] : [dialect.keyHeader(config.apiKey)]
-  const common = commonHeaders(config, routeName, [...Object.entries(dialect.headers), ...key])
-  const clean = redactor(secretsOf(config))
+  const keys = createKeys(config, { routeName, clock, patienceMs: connection.connectMs, headerOf: dialect.keyHeader })
+  const common = commonHeaders(config, routeName, [...Object.entries(dialect.headers), ...keys.fixed])
+  const clean = keys.redact
   const { refusal } = dialect
   const transport = createTransport({
-    origin: endpoint.origin,
-    connectMs,
+    connection,
     clock,
     routeName,
     clean,
+    keys,
     ...(refusal === undefined ? {} : { refusal }),
   })
   const json = ['content-type', 'application/json', 'accept']
@@ -68,6 +70,7 @@ export function translatedProvider({ config, facts, dialect, connectMs, clock }:
     streamHeaders: [...json, STREAM_TYPES[dialect.framing], ...common],
   }
   return {
+    rest: keys.rest,
     send: (request) => send(provider, request),
     async models(signal) {
       const path = endpoint.pathOf(dialect.models.path)
@@ -84,10 +87,13 @@ export function translatedProvider({ config, facts, dialect, connectMs, clock }:
 
 async function send(provider: Translated, request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure> {
   const { dialect, routeName } = provider
+  const { cache, user } = request
+  const keeper = dialect.carries === true && request.kind === 'chat' && cache !== undefined ? { cache, user } : null
   const dropped = new Set<string>()
   let translation: Translation
   try {
-    translation = dialect.translate(askOf(provider, request, dropped))
+    const params = keeper === null ? request.params : await recalled(keeper, request.params)
+    translation = dialect.translate(askOf(provider, { ...request, params }, dropped))
   } catch (thrown) {
     return notAsked(thrown, request)
   }
@@ -106,7 +112,12 @@ async function send(provider: Translated, request: UpstreamRequest): Promise<Ups
     idleMs,
   })
   if (!reply.ok) return reply
-  const context = { routeName, framing: dialect.framing }
+  const context: BodyContext = {
+    routeName,
+    framing: dialect.framing,
+    refused: (body) => failureOfStatus({ status: 500, body, retryAfterMs: undefined }, provider).error,
+    ...(keeper === null ? {} : { keep: (messages) => keep(keeper, messages) }),
+  }
   return {
     ok: true,
     status: reply.status,
@@ -130,13 +141,20 @@ function askOf(provider: Translated, request: UpstreamRequest, dropped: Set<stri
     created: Math.floor(clock() / 1_000),
     cannot(param, why) {
       if (request.dropUnsupported === true) return void dropped.add(param)
-      throw new HooshError('unsupported_parameter', {
-        message: `The provider "${routeName}" cannot do what \`${param}\` asks${why === undefined ? '' : `: ${why}`}. Leave it out, or send \`drop_unsupported: true\` to have it left out.`,
-        details: { param },
-      })
+      throw unsupported(routeName, param, why, 'Leave it out, or send `drop_unsupported: true` to have it left out.')
     },
+    adapted: (param) => void dropped.add(param),
+    impossible: (param, why) => unsupported(routeName, param, why, 'Use another model.'),
     refused: (status, body) => failureOfStatus({ status, body, retryAfterMs: undefined }, provider).error,
   }
+}
+
+function unsupported(routeName: string, param: string, why: string | undefined, help: string): HooshError {
+  const because = why === undefined ? '' : `: ${why}`
+  return new HooshError('unsupported_parameter', {
+    message: `The provider "${routeName}" cannot do what \`${param}\` asks${because}. ${help}`,
+    details: { param },
+  })
 }
 
 /** Nothing was sent. Another provider may be able to do what this one cannot. */
@@ -150,5 +168,5 @@ function notAsked(thrown: unknown, { params }: UpstreamRequest): UpstreamFailure
           cause: thrown,
         })
   const retryable = error.code === 'unsupported_parameter'
-  return { ok: false, error, retryable, mayBill: false, blameless: true }
+  return { ok: false, error, retryable, mayBill: false, blameless: true, unsent: true }
 }
