@@ -18,6 +18,8 @@ export interface FaultDialect {
   error(status: number): string
   /** The same as an event on the wire. */
   errorEvent(status: number): string
+  /** Its errors are the caller's already: they pass with their own code. */
+  readonly passesErrors?: boolean
 }
 
 /** What the caller sees of a fault: a whole answer, or the status before the answer or the code of the error in it. */
