@@ -33,6 +33,8 @@ export interface Fault {
   readonly isFree?: boolean
   /** There is nobody at the address. */
   readonly isUnreachable?: boolean
+  /** Nothing is waited for, so that a busy machine may take its time. */
+  readonly isLarge?: boolean
   /** Resets connections before it reads a word. */
   readonly resetsConnections?: boolean
   serve(answer: Answer): void | Promise<void>
@@ -239,6 +241,7 @@ const bodies: Fault[] = [
   },
   {
     name: 'a line of 10 MiB',
+    isLarge: true,
     stream: brokenOff,
     serve({ half, res, dialect }) {
       half()
