@@ -69,13 +69,14 @@ describe.each(STREAMED)('the next candidate answers (stream: %s)', (stream) => {
     expect(whoAnswered(await chat(to, 'm', { stream }))).toBe('spare')
   })
 
-  it('however many have failed before', async () => {
+  it('however many have failed before, as far as `maxAttempts` goes', async () => {
     const broken = await Promise.all(RETRYABLE.map((status) => upstream({ fallback: { status } })))
     const to = await door({
       providers: [
         ...broken.map(({ url }, index) => ({ type: 'openai' as const, name: `broken-${index}`, baseUrl: url })),
         { type: 'demo', name: 'last' },
       ],
+      routing: { maxAttempts: RETRYABLE.length + 1 },
     })
     expect(whoAnswered(await chat(to, 'm', { stream }))).toBe('last')
     expect(broken.map(({ requests }) => requests.length)).toEqual(RETRYABLE.map(() => 1))

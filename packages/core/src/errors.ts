@@ -30,6 +30,11 @@ export const ERRORS = {
   pool_not_allowed: [403, 'permission_error', 'Name a pool of your own identity, or none.'],
   invalid_json: [400, 'invalid_request_error', 'Send one JSON object in UTF-8.'],
   invalid_request: [400, 'invalid_request_error', 'Mend the field that `param` names.'],
+  unsupported_parameter: [
+    400,
+    'invalid_request_error',
+    'Leave out the field that `param` names, or send `drop_unsupported: true`.',
+  ],
   invalid_audit_details: [
     400,
     'invalid_request_error',

@@ -142,6 +142,8 @@ export interface RoutingOptions {
   aliases?: Readonly<Record<string, string | readonly string[]>>
   /** Models tried after all routes of a model have failed, by pattern. */
   fallbacks?: Readonly<Record<string, readonly string[]>>
+  /** Requests to providers that one call may cause, 3. */
+  maxAttempts?: number
 }
 
 /** Providers that are known by name; any server of OpenAI's dialect is `openai` with a `baseUrl`. */

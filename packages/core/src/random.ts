@@ -4,6 +4,11 @@ import type { Clock } from './time.js'
 /** `bytes` random bytes. The gateway's own, so that a test can replay a run. */
 export type Random = (bytes: number) => Uint8Array
 
+/** Numbers from 0 to below 1, for what has to be spread rather than secret. */
+export function chanceFrom(random: Random | undefined): () => number {
+  return random === undefined ? Math.random : () => Buffer.from(random(4)).readUInt32BE(0) / 2 ** 32
+}
+
 /** Ids of one millisecond that are told apart by their counter. */
 const MOST_A_MS = 0x1000
 

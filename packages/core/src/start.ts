@@ -4,12 +4,14 @@ import { memoryRates } from './budget/memory-rates.js'
 import { memoryBudgets } from './budget/memory-store.js'
 import { poolBook } from './budget/pool-book.js'
 import { poolTemplates } from './budget/pools.js'
+import { memoryCache } from './cache/memory-store.js'
 import { type Settings, settingsFrom } from './config/settings.js'
 import { outputCounter } from './context/output-count.js'
 import { tokenFacts } from './context/token-facts.js'
 import { memoryUsage } from './cost/memory-store.js'
 import { priceBook } from './cost/prices.js'
 import { HooshError } from './errors.js'
+import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
 import { concurrency } from './inference/concurrency.js'
 import type { Engine } from './inference/engine.js'
@@ -21,7 +23,9 @@ import { loggerOf } from './observability/logger.js'
 import { metricsOn } from './observability/metrics.js'
 import type { HooshOptions } from './options.js'
 import { createProvider } from './providers/create.js'
+import { chanceFrom } from './random.js'
 import { modelLister } from './routing/model-list.js'
+import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
 import { sayHello } from './startup-line.js'
@@ -79,6 +83,8 @@ export async function start(
     running: runningCalls({ leaseMs: settings.budget.leaseMs, clock }),
     concurrency: concurrency(),
     retries: settleRetries(logger),
+    retryBudget: retryBudget(),
+    chance: chanceFrom(options.random),
     clock,
     ids,
     listModels: modelLister(router, clock),
@@ -101,6 +107,8 @@ async function openStorage(settings: Settings): Promise<Storage> {
     audit: given.audit ?? memoryAudit(settings.audit === false ? {} : { maxEntries: settings.audit.maxEntries }),
     usage: given.usage ?? memoryUsage(),
     rates: given.rates ?? memoryRates(),
+    keys: given.keys ?? memoryKeys(),
+    cache: given.cache ?? memoryCache({ clock }),
     describe: given.describe ?? (given.budgets === undefined ? 'memory' : "the host's own"),
   }
   await given.open?.({ migrate: settings.migrate })

@@ -91,7 +91,7 @@ describe('fallbacks', () => {
         { type: 'openai', name: 'spare', baseUrl: spare.url, models: ['spare-*'] },
         { type: 'openai', name: 'last', baseUrl: last.url, models: ['last-*'] },
       ],
-      routing: { aliases: { fast: 'gpt-4o' }, ...(more.byPattern && { fallbacks: more.byPattern }) },
+      routing: { aliases: { fast: 'gpt-4o' }, maxAttempts: 4, ...(more.byPattern && { fallbacks: more.byPattern }) },
     })
     return { to, main, spare, last }
   }

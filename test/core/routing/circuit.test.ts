@@ -59,12 +59,35 @@ describe('a circuit', () => {
   it('with all circuits open the answer is 503 that says when, and nobody is asked', async () => {
     const { to, provider } = await pair({ status: 503 })
     await times(3, () => chat(to, 'alone'))
-    to.clock.advance(10_000)
+    to.clock.advance(1_000)
     const reply = await chat(to, 'alone')
     expect(reply.status).toBe(503)
     expect(errorOf(reply)).toMatchObject({ type: 'api_error', code: 'providers_unavailable' })
     expect(errorOf(reply).message).toContain('alone')
-    expect(reply.headers.get('retry-after')).toBe('20')
+    expect(reply.headers.get('retry-after')).toBe('3')
+    expect(provider.requests).toHaveLength(3)
+  })
+
+  it('with all circuits open there is one trial every 4 s, so that a model is soon back', async () => {
+    const { to, provider } = await pair({ status: 503 })
+    await times(3, () => chat(to, 'alone'))
+    to.clock.advance(3_999)
+    expect(await routeFor(to, 'alone')).toBe('providers_unavailable')
+    to.clock.advance(1)
+    expect(await routeFor(to, 'alone')).toBe('provider_error')
+    await times(3, async () => expect(await routeFor(to, 'alone')).toBe('providers_unavailable'))
+    expect(provider.requests).toHaveLength(4)
+    to.clock.advance(4_000)
+    provider.script({})
+    expect(await routeFor(to, 'alone')).toBe('main')
+    expect(await healthOf(to)).toMatchObject({ status: 'healthy' })
+  })
+
+  it('a route that others can stand in for is not tried before its 30 s', async () => {
+    const { to, provider } = await pair({ status: 503 })
+    await times(3, () => routeFor(to, 'm'))
+    to.clock.advance(COOL_DOWN_MS - 1)
+    await times(3, async () => expect(await routeFor(to, 'm')).toBe('spare'))
     expect(provider.requests).toHaveLength(3)
   })
 

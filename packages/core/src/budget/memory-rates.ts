@@ -1,4 +1,5 @@
-import type { RateAnswer, RateAsk, RateStore } from './rates.js'
+import { memoryPlaces } from './memory-places.js'
+import type { RateAnswer, RateAsk, RateStore, RateWindow } from './rates.js'
 
 /** Steps a window is kept in: events of one step share an entry. Up to a minute a step is a millisecond, so exact. */
 const STEPS = 60_000
@@ -39,32 +40,39 @@ export function memoryRates({ maxKeys = 100_000 }: MemoryRateOptions = {}): Rate
     return log
   }
   return {
-    take(asks, now) {
-      return take(logOf, asks, now)
-    },
+    ...memoryPlaces(),
+    take: (asks, now) => take(logOf, asks, now),
     add(key, cost, windowMs, now) {
       const log = logOf(key)
       forget(log, windowMs, now)
       note(log, cost, windowMs, now)
     },
+    giveBack: (key, cost, windowMs, at) => takeBack(logOf(key), cost, windowMs, at),
   }
 }
 
-const granted: RateAnswer = Object.freeze({ ok: true })
-
 /** Looks at every window before it takes from any; of several that refuse, the one with the longest wait is named. */
 function take(logOf: (key: string) => Log, asks: readonly RateAsk[], now: number): RateAnswer {
-  let refusal: { ok: false; key: string; retryAfterMs: number } | undefined
-  for (const { key, limit, windowMs, cost } of asks) {
+  let refusal: { key: string; retryAfterMs: number } | undefined
+  for (const ask of asks) {
+    const { key, limit, windowMs } = ask
     const log = logOf(key)
     forget(log, windowMs, now)
-    if (log.sum + Math.max(cost, 1) <= limit) continue
-    const retryAfterMs = waitFor(log, limit - Math.max(cost, 1), windowMs, now)
-    if (refusal === undefined || retryAfterMs > refusal.retryAfterMs) refusal = { ok: false, key, retryAfterMs }
+    const needed = ask.mayPass === true ? 1 : Math.max(ask.cost, 1)
+    if (log.sum + needed <= limit) continue
+    const retryAfterMs = waitFor(log, limit - needed, windowMs, now)
+    if (refusal === undefined || retryAfterMs > refusal.retryAfterMs) refusal = { key, retryAfterMs }
   }
-  if (refusal !== undefined) return refusal
-  for (const { key, windowMs, cost } of asks) if (cost > 0) note(logOf(key), cost, windowMs, now)
-  return granted
+  if (refusal === undefined) {
+    for (const { key, windowMs, cost } of asks) if (cost > 0) note(logOf(key), cost, windowMs, now)
+  }
+  const windows = asks.map((ask) => windowOf(logOf(ask.key), ask, now))
+  return refusal === undefined ? { ok: true, at: now, windows } : { ok: false, ...refusal, windows }
+}
+
+function windowOf({ times, head, sum }: Log, { limit, windowMs }: RateAsk, now: number): RateWindow {
+  const last = times.length - 1
+  return { remaining: Math.max(0, limit - sum), resetMs: last < head ? 0 : times[last]! + windowMs - now }
 }
 
 /** Drops what is no longer in the window. */
@@ -91,6 +99,19 @@ function note(log: Log, cost: number, windowMs: number, now: number): void {
   }
   times.push(now)
   costs.push(cost)
+}
+
+/** Looks from the latest on: what is given back was taken a moment ago, mostly. */
+function takeBack(log: Log, cost: number, windowMs: number, at: number): void {
+  const { times, costs } = log
+  const step = Math.ceil(windowMs / STEPS)
+  for (let index = times.length - 1; index >= log.head && times[index]! >= at; index--) {
+    if (Math.floor(times[index]! / step) !== Math.floor(at / step)) continue
+    const back = Math.min(cost, costs[index]!)
+    costs[index]! -= back
+    log.sum -= back
+    return
+  }
 }
 
 /** Milliseconds until at most `most` is left in the window; a whole window where that can never be. */

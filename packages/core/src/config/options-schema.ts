@@ -193,6 +193,7 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
     strategy: oneOf('priority', 'round-robin', 'lowest-latency', 'direct', 'round_robin', 'lowest_latency').optional(),
     aliases: by(z.union([text, list(text)], 'has to be a model, or an array of models')).optional(),
     fallbacks: by(list(text)).optional(),
+    maxAttempts: whole(1, 100).optional(),
   }).optional(),
   pools: unless((value) => typeof value === 'function', by(poolSpec)),
   budget: budget.optional(),

@@ -18,6 +18,8 @@ export type BudgetSettings = Required<BudgetOptions>
 export interface Settings {
   readonly providers: readonly ProviderOptions[]
   readonly routing: NonNullable<HooshOptions['routing']>
+  /** Requests to providers that one call may cause. */
+  readonly maxAttempts: number
   readonly pools: HooshOptions['pools']
   readonly budget: BudgetSettings
   readonly audit: false | (AuditOptions & { mode: 'strict' | 'buffered' })
@@ -54,6 +56,7 @@ export async function settingsFrom(
   return {
     providers: options.providers?.map(readKey(environment)) ?? (await foundProviders(environment, get)),
     routing: options.routing ?? {},
+    maxAttempts: options.routing?.maxAttempts ?? 3,
     pools: options.pools,
     budget: budgetSettings(options.budget ?? {}),
     audit:

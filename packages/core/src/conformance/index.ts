@@ -1,4 +1,6 @@
 export { type AuditCase, type AuditHarness, auditCases } from './audit.js'
 export { budgetStoreCases } from './budget.js'
 export type { BudgetCase, BudgetHarness } from './budget-harness.js'
+export { type CacheCase, type CacheHarness, cacheStoreCases } from './cache.js'
+export { type KeyCase, type KeyHarness, keyStoreCases } from './keys.js'
 export { type RateCase, type RateHarness, rateStoreCases } from './rates.js'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import type { RateAsk, RateStore } from '../budget/rates.js'
+import type { RateAnswer, RateAsk, RateStore } from '../budget/rates.js'
 import type { Awaitable } from '../time.js'
+import { placeCases } from './places.js'
 
 /** What a store under test provides, anew for each case. */
 export interface RateHarness {
@@ -17,16 +18,19 @@ export interface RateCase {
 const T = 1_800_000_000_000
 const ask = (key: string, limit: number, cost = 1, windowMs = 60_000): RateAsk => ({ key, limit, windowMs, cost })
 
+/** What an answer comes to: `ok`, or which window refused and for how long. */
+const told = (answer: RateAnswer) => (answer.ok ? 'ok' : { key: answer.key, retryAfterMs: answer.retryAfterMs })
+
 /** Every promise of `RateStore`. Each case wants a harness of its own, with nothing counted. */
 export const rateStoreCases: readonly RateCase[] = [
   {
     name: 'a window takes as much as its limit, then says how long to wait',
     async run({ open }) {
       const rates = await open()
-      assert.deepEqual(await rates.take([ask('k', 2)], T), { ok: true })
-      assert.deepEqual(await rates.take([ask('k', 2)], T + 100), { ok: true })
-      assert.deepEqual(await rates.take([ask('k', 2)], T + 200), { ok: false, key: 'k', retryAfterMs: 59_800 })
-      assert.deepEqual(await rates.take([ask('k', 2)], T + 59_999), { ok: false, key: 'k', retryAfterMs: 1 })
+      assert.equal(told(await rates.take([ask('k', 2)], T)), 'ok')
+      assert.equal(told(await rates.take([ask('k', 2)], T + 100)), 'ok')
+      assert.deepEqual(told(await rates.take([ask('k', 2)], T + 200)), { key: 'k', retryAfterMs: 59_800 })
+      assert.deepEqual(told(await rates.take([ask('k', 2)], T + 59_999)), { key: 'k', retryAfterMs: 1 })
     },
   },
   {
@@ -34,8 +38,8 @@ export const rateStoreCases: readonly RateCase[] = [
     async run({ open }) {
       const rates = await open()
       for (const at of [0, 30_000]) await rates.take([ask('k', 2)], T + at)
-      assert.deepEqual(await rates.take([ask('k', 2)], T + 60_000), { ok: true })
-      assert.deepEqual(await rates.take([ask('k', 2)], T + 60_001), { ok: false, key: 'k', retryAfterMs: 29_999 })
+      assert.equal(told(await rates.take([ask('k', 2)], T + 60_000)), 'ok')
+      assert.deepEqual(told(await rates.take([ask('k', 2)], T + 60_001)), { key: 'k', retryAfterMs: 29_999 })
     },
   },
   {
@@ -45,17 +49,17 @@ export const rateStoreCases: readonly RateCase[] = [
       await rates.take([ask('soon', 1)], T)
       await rates.take([ask('late', 1)], T + 10_000)
       const both = [ask('free', 1), ask('soon', 1), ask('late', 1)]
-      assert.deepEqual(await rates.take(both, T + 20_000), { ok: false, key: 'late', retryAfterMs: 50_000 })
-      assert.deepEqual(await rates.take([ask('free', 1)], T + 20_000), { ok: true })
+      assert.deepEqual(told(await rates.take(both, T + 20_000)), { key: 'late', retryAfterMs: 50_000 })
+      assert.equal(told(await rates.take([ask('free', 1)], T + 20_000)), 'ok')
     },
   },
   {
     name: 'a cost of 0 asks whether anything is left and takes nothing',
     async run({ open }) {
       const rates = await open()
-      for (let i = 0; i < 3; i++) assert.deepEqual(await rates.take([ask('k', 1, 0)], T), { ok: true })
+      for (let i = 0; i < 3; i++) assert.equal(told(await rates.take([ask('k', 1, 0)], T)), 'ok')
       await rates.take([ask('k', 1)], T)
-      assert.deepEqual(await rates.take([ask('k', 1, 0)], T), { ok: false, key: 'k', retryAfterMs: 60_000 })
+      assert.deepEqual(told(await rates.take([ask('k', 1, 0)], T)), { key: 'k', retryAfterMs: 60_000 })
     },
   },
   {
@@ -65,7 +69,7 @@ export const rateStoreCases: readonly RateCase[] = [
       assert.equal((await rates.take([ask('zero', 0)], T)).ok, false)
       assert.equal((await rates.take([ask('zero', 0, 0)], T)).ok, false)
       assert.equal((await rates.take([ask('small', 5, 6)], T)).ok, false)
-      assert.deepEqual(await rates.take([ask('small', 5, 5)], T), { ok: true })
+      assert.equal(told(await rates.take([ask('small', 5, 5)], T)), 'ok')
     },
   },
   {
@@ -74,8 +78,8 @@ export const rateStoreCases: readonly RateCase[] = [
       const rates = await open()
       await rates.add('k', 70, 60_000, T)
       await rates.add('k', 50, 60_000, T + 10)
-      assert.deepEqual(await rates.take([ask('k', 100, 0)], T + 10), { ok: false, key: 'k', retryAfterMs: 59_990 })
-      assert.deepEqual(await rates.take([ask('k', 100, 50)], T + 60_000), { ok: true })
+      assert.deepEqual(told(await rates.take([ask('k', 100, 0)], T + 10)), { key: 'k', retryAfterMs: 59_990 })
+      assert.equal(told(await rates.take([ask('k', 100, 50)], T + 60_000)), 'ok')
     },
   },
   {
@@ -83,7 +87,7 @@ export const rateStoreCases: readonly RateCase[] = [
     async run({ open }) {
       const rates = await open()
       await rates.take([ask('a', 1)], T)
-      assert.deepEqual(await rates.take([ask('b', 1)], T), { ok: true })
+      assert.equal(told(await rates.take([ask('b', 1)], T)), 'ok')
     },
   },
   {
@@ -100,7 +104,65 @@ export const rateStoreCases: readonly RateCase[] = [
       const rates = await open()
       await rates.take([ask('k', 1)], T)
       await rates.take([ask('k', 1)], T - 3_600_000)
-      assert.deepEqual(await rates.take([ask('k', 1)], T - 3_600_000 + 60_000), { ok: true })
+      assert.equal(told(await rates.take([ask('k', 1)], T - 3_600_000 + 60_000)), 'ok')
     },
   },
+  {
+    name: 'an answer says what each window still gives and when it is empty, granted or not, in the order asked',
+    async run({ open }) {
+      const rates = await open()
+      const both = [ask('wide', 10, 4), ask('narrow', 5, 3)]
+      const first = await rates.take(both, T)
+      const windows = [
+        { remaining: 6, resetMs: 60_000 },
+        { remaining: 2, resetMs: 60_000 },
+      ]
+      assert.deepEqual(first, { ok: true, at: T, windows })
+      const second = await rates.take(both, T + 10_000)
+      const later = windows.map(({ remaining }) => ({ remaining, resetMs: 50_000 }))
+      assert.deepEqual(second, { ok: false, key: 'narrow', retryAfterMs: 50_000, windows: later })
+      const asked = await rates.take([ask('new', 3, 0)], T)
+      assert.deepEqual(asked.windows, [{ remaining: 3, resetMs: 0 }])
+    },
+  },
+  {
+    name: 'what may pass the limit is granted while anything is left, and counts in full',
+    async run({ open }) {
+      const rates = await open()
+      const large = { ...ask('k', 100, 250), mayPass: true } as const
+      assert.deepEqual((await rates.take([large], T)).windows, [{ remaining: 0, resetMs: 60_000 }])
+      assert.deepEqual(told(await rates.take([large], T + 1)), { key: 'k', retryAfterMs: 59_999 })
+      assert.equal(told(await rates.take([{ ...large, cost: 99 }], T + 60_000)), 'ok')
+      assert.equal(told(await rates.take([large], T + 60_000)), 'ok')
+      assert.equal(told(await rates.take([{ ...large, limit: 0 }], T + 200_000)) === 'ok', false)
+    },
+  },
+  {
+    name: 'what is given back is free again, once, and never more than was taken',
+    async run({ open }) {
+      const rates = await open()
+      const taken = await rates.take([ask('k', 100, 80)], T)
+      assert.ok(taken.ok)
+      await rates.take([ask('k', 100, 10)], T + 1_000)
+      await rates.giveBack('k', 50, 60_000, taken.at)
+      assert.deepEqual((await rates.take([ask('k', 100, 0)], T + 1_000)).windows, [{ remaining: 60, resetMs: 60_000 }])
+      await rates.giveBack('k', 500, 60_000, taken.at)
+      assert.deepEqual((await rates.take([ask('k', 100, 0)], T + 1_000)).windows, [{ remaining: 90, resetMs: 60_000 }])
+      await rates.giveBack('never', 5, 60_000, taken.at)
+      assert.deepEqual((await rates.take([ask('never', 5, 0)], T)).windows, [{ remaining: 5, resetMs: 0 }])
+    },
+  },
+  {
+    name: 'what has left the window is not given back a second time',
+    async run({ open }) {
+      const rates = await open()
+      const taken = await rates.take([ask('k', 100, 80)], T)
+      assert.ok(taken.ok)
+      await rates.take([ask('k', 100, 90)], T + 60_000)
+      await rates.giveBack('k', 80, 60_000, taken.at)
+      const { windows } = await rates.take([ask('k', 100, 0)], T + 60_000)
+      assert.equal(windows[0]?.remaining, 10)
+    },
+  },
+  ...placeCases,
 ]

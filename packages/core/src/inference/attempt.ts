@@ -4,13 +4,21 @@ import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply, UpstreamRequest } from '../providers/provider.js'
-import { beginTrial, isPassable, recordFailure, recordNeither, recordSuccess } from '../routing/circuit.js'
+import {
+  beginTrial,
+  isPassable,
+  keepsRefusing,
+  recordFailure,
+  recordNeither,
+  recordSuccess,
+} from '../routing/circuit.js'
 import { type Candidate, observeLatency } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import { takeRates } from './admit.js'
 import { type Call, type CallHold, reasonOf } from './call.js'
 import type { Engine } from './engine.js'
 import { holdForAttempt, promptAmount } from './hold.js'
+import { type Again, againAfter, nextAgain } from './retry.js'
 
 const MINUTE_MS = 60_000
 
@@ -25,10 +33,13 @@ export interface Try {
   /** Our limit rather than the caller's is what the provider was told. */
   readonly limitedByBudget: boolean
   readonly request: Pick<UpstreamRequest, 'body' | 'params'>
+  /** Fields that the provider could not do and was not asked for, once it has begun to answer. */
+  dropped?: readonly string[]
 }
 
 /**
- * Step 6: candidates in order until one has begun to answer.
+ * Step 6: candidates in order until one has begun to answer, then those that said soon once more; three attempts in all
+ * unless the host says otherwise.
  *
  * @param prepare makes a candidate's request; null where it cannot be used (no price on a pool with money)
  * @param receive takes the answer to where failing over is not possible any more: all of a plain answer, the first
@@ -46,10 +57,15 @@ export async function attempt<Received>(
   },
 ): Promise<{ tried: Try; received: Received }> {
   const signal = held.cut
+  const { candidates } = steps
   const failures: HooshError[] = []
+  const waiting: Again[] = []
   let waitMs = Infinity
-  for (const candidate of steps.candidates) {
+  engine.retryBudget.earn()
+  for (let at = 0; held.attempts < engine.settings.maxAttempts; at += 1) {
     throwIfEnded(engine, call, held)
+    const candidate = candidates[at] ?? (await nextAgain(engine, call, held, waiting))
+    if (candidate === null) break
     const tried = steps.prepare(candidate)
     if (tried === null) continue
     const may = mayTry(engine, call, held, tried, failures)
@@ -71,6 +87,8 @@ export async function attempt<Received>(
     noteFailure(engine, call, tried, result)
     if (!result.retryable) throw result.error
     failures.push(result.error)
+    const again = at < candidates.length ? againAfter(result, candidate, engine.clock()) : null
+    if (again !== null) waiting.push(again)
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
   }
   throw lastWord(call, failures, waitMs)
@@ -93,11 +111,13 @@ async function sendAndReceive<Received>(
     body: tried.request.body,
     params: tried.request.params,
     requestId: call.requestId,
+    dropUnsupported: call.params.drop_unsupported === true,
     signal,
     firstByteMs: call.stream ? deadlines.firstByteMs : deadlines.plainMs,
     idleMs: deadlines.idleMs,
   })
   if (!reply.ok) return reply
+  if (reply.dropped !== undefined) tried.dropped = reply.dropped
   const received = await receive(reply, tried, signal)
   if (!isFailure(received)) observeLatency(route, engine.clock() - sentAt)
   return received
@@ -113,6 +133,8 @@ function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
 function mayTry(engine: Engine, call: Call, held: CallHold, tried: Try, failures: HooshError[]): Awaitable<boolean> {
   const { route } = tried.candidate
   if (!isPassable(route.circuit, engine.clock())) return false
+  // Where a route takes nothing from anybody, moving on to it only doubles the load.
+  if (held.attempts > 0 && keepsRefusing(route.circuit) && !engine.retryBudget.spend()) return false
   if (route.rpm !== undefined) return mayTryThisMinute(engine, call, held, tried, failures, route.rpm)
   return isHeldFor(held, tried) || holdForAttempt(engine, call, held, tried)
 }
@@ -159,7 +181,7 @@ function endedByUs(held: CallHold, failure: UpstreamFailure): UpstreamFailure {
 
 function noteFailure(engine: Engine, call: Call, tried: Try, failure: UpstreamFailure): void {
   const { route, model } = tried.candidate
-  if (failure.blameless) recordNeither(route.circuit)
+  if (failure.blameless) recordNeither(route.circuit, failure.retryable)
   else if (recordFailure(route.circuit, engine.clock())) {
     engine.events.emit({ type: 'route.health', route: route.name, healthy: false })
   }

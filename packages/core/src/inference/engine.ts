@@ -7,6 +7,7 @@ import type { EventBus } from '../observability/events.js'
 import type { Metrics } from '../observability/metrics.js'
 import type { Logger } from '../options.js'
 import type { ListedModel } from '../routing/model-list.js'
+import type { RetryBudget } from '../routing/retry-budget.js'
 import type { Route } from '../routing/route.js'
 import type { Router } from '../routing/router.js'
 import type { Storage } from '../storage/storage.js'
@@ -30,8 +31,11 @@ export interface Engine {
   readonly running: RunningCalls
   readonly concurrency: Concurrency
   readonly retries: SettleRetries
+  readonly retryBudget: RetryBudget
   readonly clock: Clock
   readonly ids: () => string
+  /** A random number from 0 to below 1. */
+  readonly chance: () => number
   /** Whether an `Authorization` header carries the scrape token. */
   mayScrape(authorization: string | undefined): boolean
   /** Models by name, as providers list them. */

@@ -77,7 +77,7 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   })
   const charge = charging instanceof Promise ? await charging : charging
   const settled = await finish(engine, begun, { outcome: 'ok', candidate, charge })
-  const headers = callHeaders(call, candidate)
+  const headers = callHeaders(call, tried)
   headers['content-type'] = 'application/json'
   headersOfBill(headers, settled)
   if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))
@@ -108,7 +108,7 @@ function textIn(value: unknown): string {
   if (typeof value === 'string') return value
   if (typeof value !== 'object' || value === null) return ''
   return Object.entries(value)
-    .filter(([key]) => key !== 'role' && key !== 'type' && key !== 'id')
+    .filter(([key]) => key !== 'role' && key !== 'type' && key !== 'id' && key !== 'extra_content')
     .map(([, inner]) => textIn(inner))
     .join('')
 }

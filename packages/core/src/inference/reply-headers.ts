@@ -1,17 +1,22 @@
 import { usdText } from '../amount.js'
-import type { Candidate } from '../routing/route.js'
+import type { Try } from './attempt.js'
 import type { Call } from './call.js'
 import type { Settled } from './settle.js'
 import { microUsd } from './usage-text.js'
 
+/** A field's name is the client's, so it may hold anything. */
+const NOT_IN_HEADERS = /[^\x20-\x7e]/g
+
 /** Headers of every answer to a paid call. */
-export function callHeaders(call: Call, candidate: Candidate): Record<string, string> {
-  return {
+export function callHeaders(call: Call, { candidate, dropped }: Try): Record<string, string> {
+  const headers: Record<string, string> = {
     'x-request-id': call.requestId,
     'cache-control': 'no-store',
     'x-hoosh-cache': 'MISS',
     'x-hoosh-route': candidate.route.name,
   }
+  if (dropped !== undefined) headers['x-hoosh-dropped'] = dropped.join(', ').replace(NOT_IN_HEADERS, '?')
+  return headers
 }
 
 /** What it cost and what is left, where the answer could wait for the bill. */

@@ -12,7 +12,7 @@ export interface BodyChanges {
 }
 
 /** Fields of ours that no provider knows. */
-const OWN_FIELDS = ['pool', 'fallbacks'] as const
+const OWN_FIELDS = ['pool', 'fallbacks', 'drop_unsupported'] as const
 
 const OPENING_BRACE = 0x7b
 const ASK_USAGE = Buffer.from('{"stream_options":{"include_usage":true},')

@@ -35,6 +35,8 @@ const ERROR: StreamEvent = { ...OTHER, kind: 'error' }
 const DELTA = '"delta":{'
 const CONTENT = '"content":"'
 const ROLE = '"role":"assistant"'
+/** Signatures and encrypted blocks, which a translated provider has billed with the text they belong to. */
+const OPAQUE = '"delta":{"extra_content":'
 
 /**
  * @param text the event's bytes, one character each (latin1), so that positions are byte positions
@@ -151,10 +153,11 @@ function textEnd(text: string, from: number): number {
   return isAll && text.indexOf(DELTA, end) < 0 ? end : -1
 }
 
-/** All bytes from the delta on: never too few for its text, and 0 where it is empty. */
+/** All bytes from the delta on: never too few for its text, and 0 where it is empty or carries what is opaque to us. */
 function deltaBytes(text: string, from: number): number {
   const delta = text.indexOf('"delta"', from)
   if (delta < 0 || text.startsWith('"delta":{}', delta)) return 0
+  if (text.startsWith(OPAQUE, delta)) return 0
   return text.length - delta
 }
 
@@ -171,7 +174,7 @@ function closingQuote(text: string, from: number): number {
 }
 
 /** Keys of a delta whose strings are no generated text. */
-const NOT_TEXT = new Set(['role', 'type', 'id', 'object', 'index'])
+const NOT_TEXT = new Set(['role', 'type', 'id', 'object', 'index', 'extra_content'])
 
 function leaves(value: unknown): string {
   if (typeof value === 'string') return value

@@ -32,7 +32,7 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
       prepare: (candidate) => prepare(engine, begun, candidate),
       receive: (reply, _tried, signal) => openFeed(reply, signal),
     })
-    const headers = callHeaders(call, tried.candidate)
+    const headers = callHeaders(call, tried)
     headers['content-type'] = 'text/event-stream; charset=utf-8'
     headers['cache-control'] = 'no-cache, no-transform'
     headers['x-accel-buffering'] = 'no'

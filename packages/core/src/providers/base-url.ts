@@ -11,11 +11,11 @@ export interface Endpoint {
 const VERSION_SEGMENT = /\/v\d+[a-z0-9]*$/i
 
 /**
- * Reads a configured base URL: a path that ends in a version segment is used as it is, else `/v1` is appended.
+ * Reads a configured base URL: a path that ends in a version segment is used as it is, else `version` is appended.
  *
  * @throws HooshError `invalid_options` where it is no http(s) URL, or holds credentials (they would reach logs)
  */
-export function endpointOf(baseUrl: string, routeName: string): Endpoint {
+export function endpointOf(baseUrl: string, routeName: string, version = '/v1'): Endpoint {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new HooshError('invalid_options', {
@@ -28,6 +28,11 @@ export function endpointOf(baseUrl: string, routeName: string): Endpoint {
     })
   }
   const path = url.pathname.replace(/\/+$/, '')
-  const prefix = VERSION_SEGMENT.test(path) ? path : `${path}/v1`
-  return { origin: url.origin, pathOf: (endpoint) => `${prefix}${endpoint}${url.search}` }
+  const prefix = VERSION_SEGMENT.test(path) ? path : `${path}${version}`
+  return { origin: url.origin, pathOf: (endpoint) => `${prefix}${withQuery(endpoint, url.search)}` }
+}
+
+/** An endpoint with a query of its own keeps it before the configured one. */
+function withQuery(endpoint: string, search: string): string {
+  return search !== '' && endpoint.includes('?') ? `${endpoint}&${search.slice(1)}` : `${endpoint}${search}`
 }

@@ -7,6 +7,8 @@ export interface FailureContext {
   readonly routeName: string
   /** Removes the route's secrets. */
   readonly clean: (text: string) => string
+  /** What the route's dialect knows better than the status. */
+  readonly refusal?: (answer: RefusedAnswer) => RefusedAnswer
 }
 
 /** An answer that is none: its status, and as much of its body as was read. */
@@ -24,7 +26,8 @@ const OUR_ACCOUNT = new Set([401, 402, 403])
 const LONGEST_EXCUSE = 300
 
 /** What an answer that is not 2xx means. Redirects are failures too: a request with a key never follows one. */
-export function failureOfStatus(answer: RefusedAnswer, context: FailureContext): UpstreamFailure {
+export function failureOfStatus(came: RefusedAnswer, context: FailureContext): UpstreamFailure {
+  const answer = context.refusal?.(came) ?? came
   const { status } = answer
   const said = providerMessage(answer.body, context.clean)
   const wait = answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs }
@@ -73,6 +76,9 @@ function rejection(status: number, said: ReturnType<typeof providerMessage>, con
   })
 }
 
+/** Ends of a connection that had been made; the next one may hold. */
+const LOST = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+
 /** A connection that was never made (`sent` false: nothing can have been billed), or broke before the head came. */
 export function failureOfConnection(cause: Error, sent: boolean, context: FailureContext): UpstreamFailure {
   const { code } = cause as NodeJS.ErrnoException
@@ -86,7 +92,8 @@ export function failureOfConnection(cause: Error, sent: boolean, context: Failur
   const how = sent ? 'broke the connection before it answered' : 'cannot be reached'
   const message = `The provider "${context.routeName}" ${how}${code === undefined ? '' : ` (${code})`}.`
   const error = new HooshError('provider_error', { message, cause })
-  return { ok: false, error, retryable: true, mayBill: sent, blameless: false }
+  const lost = !sent && code !== undefined && LOST.has(code) ? { connectionLost: true } : {}
+  return { ok: false, error, retryable: true, mayBill: sent, blameless: false, ...lost }
 }
 
 /** An attempt that we gave up: the caller has gone, or another candidate won. */

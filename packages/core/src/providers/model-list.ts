@@ -4,18 +4,30 @@ import type { UpstreamBody } from './provider.js'
 /** More models than this are not listed. */
 const MAX_MODELS = 10_000
 
-/** Reads `{ data: [{ id }] }`, or the same list bare. Throws `provider_error` where it is neither. */
-export async function modelIds(body: UpstreamBody, routeName: string): Promise<string[]> {
+/**
+ * Ids out of a provider's list, at most 10,000.
+ *
+ * @param ids finds them; throws where there is no list
+ * @throws HooshError `provider_error` where the answer is no list
+ */
+export async function modelIds(
+  body: UpstreamBody,
+  routeName: string,
+  ids: (list: unknown) => string[] = openaiIds,
+): Promise<string[]> {
   const text = await whole(body)
-  let parsed: unknown
   try {
-    parsed = JSON.parse(text)
+    return ids(JSON.parse(text)).slice(0, MAX_MODELS)
   } catch (cause) {
     throw noList(routeName, cause)
   }
+}
+
+/** Reads `{ data: [{ id }] }`, or the same list bare. */
+export function openaiIds(parsed: unknown): string[] {
   const list = typeof parsed === 'object' && parsed !== null && 'data' in parsed ? parsed.data : parsed
-  if (!Array.isArray(list)) throw noList(routeName)
-  return list.slice(0, MAX_MODELS).flatMap((one: unknown) => {
+  if (!Array.isArray(list)) throw new HooshError('provider_error')
+  return list.flatMap((one: unknown) => {
     const id = typeof one === 'object' && one !== null && 'id' in one ? one.id : undefined
     return typeof id === 'string' && id !== '' ? [id] : []
   })

@@ -1,13 +1,12 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { HooshError } from '../errors.js'
 import type { ProviderOptions } from '../options.js'
 import type { Clock } from '../time.js'
 import { endpointOf } from './base-url.js'
 import type { ProviderFacts } from './catalog.js'
+import { commonHeaders, secretsOf } from './headers.js'
 import { modelIds } from './model-list.js'
 import type { Provider } from './provider.js'
 import { redactor } from './redact.js'
-import { createTransport, type HttpRequest } from './transport.js'
+import { createTransport, type HttpRequest, LIST_DEADLINES } from './transport.js'
 
 export interface OpenAiCompatibleOptions {
   /** `$NAME` is already expanded. */
@@ -16,26 +15,6 @@ export interface OpenAiCompatibleOptions {
   readonly connectMs: number
   readonly clock: Clock
 }
-
-/** Of a list of models. */
-const LIST_DEADLINES = { firstByteMs: 10_000, idleMs: 10_000 }
-
-/** Headers that we set, or that belong to a connection: a configuration that names one would break the framing. */
-const NOT_CONFIGURABLE = new Set([
-  'accept-encoding',
-  'connection',
-  'content-length',
-  'content-type',
-  'expect',
-  'host',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-
-const TELLS_SECRET = /auth|key|token|secret|cookie|password/i
 
 /**
  * A provider that speaks OpenAI's dialect: requests go up as the bytes they are, answers come back as the bytes they
@@ -46,7 +25,8 @@ const TELLS_SECRET = /auth|key|token|secret|cookie|password/i
 export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiCompatibleOptions): Provider {
   const routeName = config.name ?? config.type
   const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName)
-  const common = commonHeaders(config, routeName)
+  const key = config.apiKey === undefined ? [] : [['authorization', `Bearer ${config.apiKey}`] as const]
+  const common = commonHeaders(config, routeName, key)
   const clean = redactor(secretsOf(config))
   const transport = createTransport({
     origin: endpoint.origin,
@@ -83,39 +63,4 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
     redact: clean,
     close: () => transport.close(),
   }
-}
-
-function commonHeaders(config: ProviderOptions, routeName: string): string[] {
-  const headers = new Map([
-    ['accept-encoding', 'identity'],
-    ['user-agent', 'hoosh'],
-  ])
-  if (config.apiKey !== undefined) headers.set('authorization', `Bearer ${config.apiKey}`)
-  for (const [name, value] of Object.entries(config.headers ?? {})) {
-    if (NOT_CONFIGURABLE.has(name.toLowerCase())) throw badHeader(routeName, name)
-    headers.set(name.toLowerCase(), value)
-  }
-  for (const [name, value] of headers) {
-    try {
-      validateHeaderName(name)
-      validateHeaderValue(name, value)
-    } catch {
-      throw badHeader(routeName, name)
-    }
-  }
-  return [...headers].flat()
-}
-
-/** Names the header and not its value, which may be a key with a stray line break. */
-function badHeader(routeName: string, name: string): HooshError {
-  return new HooshError('invalid_options', {
-    message: `The provider "${routeName}" cannot send the header "${name}" as it is configured.`,
-  })
-}
-
-function secretsOf({ apiKey, headers }: ProviderOptions): string[] {
-  const values = Object.entries(headers ?? {}).flatMap(([name, value]) => {
-    return TELLS_SECRET.test(name) ? [value, value.replace(/^\w+\s+/, '')] : []
-  })
-  return apiKey === undefined ? values : [apiKey, ...values]
 }

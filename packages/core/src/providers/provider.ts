@@ -26,6 +26,8 @@ export interface UpstreamRequest {
   /** The same request parsed, for providers that translate. */
   readonly params: Readonly<Record<string, unknown>>
   readonly requestId: string
+  /** What the provider cannot do is left out and told in `dropped`, rather than refused. */
+  readonly dropUnsupported?: boolean
   /** Aborts the attempt: the socket is closed at once, and once the head has come nothing more is delivered. */
   readonly signal: CancelSignal
   readonly firstByteMs: number
@@ -38,6 +40,8 @@ export interface UpstreamReply {
   readonly status: number
   readonly contentType: string
   readonly body: UpstreamBody
+  /** Fields of the request that were left out, since this provider cannot do what they ask. */
+  readonly dropped?: readonly string[]
 }
 
 /**
@@ -75,6 +79,8 @@ export interface UpstreamFailure {
   readonly mayBill: boolean
   /** What had come of a plain answer before it broke off: output that may be billed. */
   readonly received?: Buffer
+  /** The connection went away before anything was sent on it; another one may do. */
+  readonly connectionLost?: boolean
   /** What its `Retry-After` says. */
   readonly retryAfterMs?: number
   /** The provider is not to blame (a 4xx, an abort): its circuit does not count it. */

@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly headers: string[]
   readonly body: Uint8Array | string | null
   readonly stream: boolean
+  /** Content type of a stream beside JSON, `text/event-stream` by default. */
+  readonly streamType?: string
   readonly signal: CancelSignal
   readonly firstByteMs: number
   readonly idleMs: number
@@ -38,6 +40,9 @@ export interface TransportOptions extends FailureContext {
   readonly connectMs: number
   readonly clock: Clock
 }
+
+/** Of a list of models, which is short work. */
+export const LIST_DEADLINES = { firstByteMs: 10_000, idleMs: 10_000 } as const
 
 /** Idle connections are dropped after this, ms: before uvicorn (5 s), which announces nothing, closes them under us. */
 const KEEP_ALIVE_MS = 4_000
@@ -141,8 +146,9 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
     return
   }
   const { request, options } = exchange
-  const contentType = header('content-type') ?? (request.stream ? 'text/event-stream' : 'application/json')
-  const fault = faultOfHead(contentType, header('content-encoding'), request.stream)
+  const streamType = request.stream ? (request.streamType ?? 'text/event-stream') : null
+  const contentType = header('content-type') ?? streamType ?? 'application/json'
+  const fault = faultOfHead(contentType, header('content-encoding'), streamType)
   if (fault !== null) {
     const error = new HooshError('provider_error', {
       message: `The provider "${options.routeName}" answered with ${fault}.`,
@@ -168,12 +174,12 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
 }
 
 /** What makes a 2xx no answer: a login page, a proxy's error page, compression that was not asked for. */
-function faultOfHead(contentType: string, encoding: string | undefined, stream: boolean): string | null {
+function faultOfHead(contentType: string, encoding: string | undefined, streamType: string | null): string | null {
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     return 'a compressed body, which was not asked for'
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase()
-  if (type === 'application/json' || (stream && type === 'text/event-stream')) return null
-  return `"${type.slice(0, 100)}" instead of ${stream ? 'a stream of events' : 'JSON'}`
+  if (type === 'application/json' || type === streamType) return null
+  return `"${type.slice(0, 100)}" instead of ${streamType === null ? 'JSON' : 'a stream of events'}`
 }
 
 function bodyCame(exchange: Exchange, chunk: Uint8Array): void {

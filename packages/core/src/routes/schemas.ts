@@ -54,6 +54,9 @@ const fallbacks = z
   .max(MAX_FALLBACKS, { error: `must hold at most ${MAX_FALLBACKS} models` })
   .nullish()
 
+/** Fields that a provider cannot do are left out, and named in `x-hoosh-dropped`, rather than refused. */
+const dropUnsupported = z.boolean({ error: 'must be true or false' }).nullish()
+
 /** OpenAI's chat request: what decides something here is checked, everything else passes through. */
 export const chatRequest = z.looseObject(
   {
@@ -85,6 +88,7 @@ export const chatRequest = z.looseObject(
       .nullish(),
     pool: poolName.nullish(),
     fallbacks,
+    drop_unsupported: dropUnsupported,
   },
   { error: 'The body must be one JSON object.' },
 )
@@ -97,6 +101,7 @@ export const embeddingsRequest = z.looseObject(
     }),
     pool: poolName.nullish(),
     fallbacks,
+    drop_unsupported: dropUnsupported,
   },
   { error: 'The body must be one JSON object.' },
 )

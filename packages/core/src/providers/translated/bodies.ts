@@ -1,0 +1,125 @@
+import { HooshError } from '../../errors.js'
+import { createInflow, type Inflow } from '../inflow.js'
+import type { UpstreamBody } from '../provider.js'
+import type { StreamTranslator, Translation } from './dialect.js'
+import { type Framer, ndjsonFramer, sseFramer } from './lines.js'
+
+/** What a body needs to know of where it comes from. */
+export interface BodyContext {
+  readonly routeName: string
+  readonly framing: 'sse' | 'ndjson'
+}
+
+/**
+ * A provider's stream as OpenAI's events. One chunk in is at most one chunk out, so back-pressure, deadlines and aborts
+ * are those of the source; an event costs no promise.
+ */
+export function eventBody(source: UpstreamBody, translator: StreamTranslator, context: BodyContext): UpstreamBody {
+  const flow = behind(source)
+  let out = ''
+  let isEnding = false
+  const translate = (data: string) => {
+    const json = parsed(data)
+    if (json === undefined) throw isEnding ? brokenOff(context) : garbage(context)
+    out += translator.event(json)
+  }
+  const framer: Framer = context.framing === 'sse' ? sseFramer(translate) : ndjsonFramer(translate)
+  const flush = () => {
+    const text = out
+    out = ''
+    if (text !== '') flow.push(Buffer.from(text))
+  }
+  /** What came before the fault is still delivered. */
+  const guarded = (step: () => void): boolean => {
+    try {
+      step()
+      flush()
+      return true
+    } catch (thrown) {
+      flush()
+      flow.fail(asFault(thrown, context))
+      return false
+    }
+  }
+  let isOver = false
+  source.start({
+    data(chunk) {
+      if (isOver || guarded(() => framer.push(chunk))) return
+      isOver = true
+      source.abort()
+    },
+    end() {
+      if (isOver) return
+      isEnding = true
+      const isWhole = guarded(() => {
+        framer.end()
+        out += translator.end?.() ?? ''
+      })
+      if (isWhole) flow.end()
+    },
+    fail: (error) => flow.fail(error),
+  })
+  return flow.body
+}
+
+/** A provider's plain answer as OpenAI's. Of one that breaks off or is none, its own bytes are given for the bill. */
+export function plainBody(source: UpstreamBody, reply: Translation['reply'], context: BodyContext): UpstreamBody {
+  const flow = behind(source)
+  const chunks: Uint8Array[] = []
+  const fail = (error: HooshError) => {
+    for (const chunk of chunks) flow.push(chunk)
+    flow.fail(error)
+  }
+  source.start({
+    data: (chunk) => void chunks.push(chunk),
+    end() {
+      let answer: string
+      try {
+        const json = parsed(Buffer.concat(chunks).toString('utf8'))
+        if (json === undefined) throw garbage(context)
+        answer = JSON.stringify(reply(json))
+      } catch (thrown) {
+        return fail(asFault(thrown, context))
+      }
+      flow.push(Buffer.from(answer))
+      flow.end()
+    },
+    fail,
+  })
+  return flow.body
+}
+
+function behind(source: UpstreamBody): Inflow {
+  return createInflow({
+    pause: () => source.pause(),
+    resume: () => source.resume(),
+    abort: () => source.abort(),
+    over: () => undefined,
+  })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whatever a translator throws that is no error of ours: the answer was not of the shape that it must have. */
+function asFault(thrown: unknown, context: BodyContext): HooshError {
+  return thrown instanceof HooshError ? thrown : garbage(context, thrown)
+}
+
+function garbage({ routeName }: BodyContext, cause?: unknown): HooshError {
+  return new HooshError('provider_error', {
+    message: `The provider "${routeName}" answered with something that is no answer.`,
+    cause,
+  })
+}
+
+function brokenOff({ routeName }: BodyContext): HooshError {
+  return new HooshError('provider_error', {
+    message: `The provider "${routeName}" broke off in the middle of its answer.`,
+  })
+}

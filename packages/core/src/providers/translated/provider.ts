@@ -1,0 +1,154 @@
+import { HooshError } from '../../errors.js'
+import type { ProviderOptions } from '../../options.js'
+import type { Clock } from '../../time.js'
+import { endpointOf } from '../base-url.js'
+import type { ProviderFacts } from '../catalog.js'
+import { failureOfStatus } from '../failures.js'
+import { commonHeaders, secretsOf } from '../headers.js'
+import { modelIds } from '../model-list.js'
+import type { Provider, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
+import { redactor } from '../redact.js'
+import { createTransport, LIST_DEADLINES, type Transport } from '../transport.js'
+import { eventBody, plainBody } from './bodies.js'
+import type { Ask, Dialect, Translation } from './dialect.js'
+
+export interface TranslatedOptions {
+  /** `$NAME` is already expanded. */
+  readonly config: ProviderOptions
+  readonly facts: ProviderFacts
+  readonly dialect: Dialect
+  readonly connectMs: number
+  readonly clock: Clock
+}
+
+/** What one provider of a dialect is made of. */
+interface Translated {
+  readonly dialect: Dialect
+  readonly routeName: string
+  readonly clock: Clock
+  readonly clean: (text: string) => string
+  readonly transport: Transport
+  readonly pathOf: (path: string) => string
+  readonly plainHeaders: readonly string[]
+  readonly streamHeaders: readonly string[]
+}
+
+const STREAM_TYPES = { sse: 'text/event-stream', ndjson: 'application/x-ndjson' } as const
+
+/**
+ * A provider that speaks a dialect of its own. Nothing of the caller's request goes up but what the dialect makes of its
+ * body: no header, no id.
+ *
+ * @throws HooshError `invalid_options` for a base URL or a header that cannot be used
+ */
+export function translatedProvider({ config, facts, dialect, connectMs, clock }: TranslatedOptions): Provider {
+  const routeName = config.name ?? config.type
+  const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName, dialect.version)
+  const key = config.apiKey === undefined ? [] : [dialect.keyHeader(config.apiKey)]
+  const common = commonHeaders(config, routeName, [...Object.entries(dialect.headers), ...key])
+  const clean = redactor(secretsOf(config))
+  const { refusal } = dialect
+  const transport = createTransport({
+    origin: endpoint.origin,
+    connectMs,
+    clock,
+    routeName,
+    clean,
+    ...(refusal === undefined ? {} : { refusal }),
+  })
+  const json = ['content-type', 'application/json', 'accept']
+  const provider: Translated = {
+    dialect,
+    routeName,
+    clock,
+    clean,
+    transport,
+    pathOf: endpoint.pathOf,
+    plainHeaders: [...json, 'application/json', ...common],
+    streamHeaders: [...json, STREAM_TYPES[dialect.framing], ...common],
+  }
+  return {
+    send: (request) => send(provider, request),
+    async models(signal) {
+      const path = endpoint.pathOf(dialect.models.path)
+      const headers = ['accept', 'application/json', ...common]
+      const ask = { method: 'GET', path, headers, body: null, stream: false, signal, ...LIST_DEADLINES } as const
+      const reply = await transport.send(ask)
+      if (!reply.ok) throw reply.error
+      return modelIds(reply.body, routeName, (list) => dialect.models.ids(list))
+    },
+    redact: clean,
+    close: () => transport.close(),
+  }
+}
+
+async function send(provider: Translated, request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure> {
+  const { dialect, routeName } = provider
+  const dropped = new Set<string>()
+  let translation: Translation
+  try {
+    translation = dialect.translate(askOf(provider, request, dropped))
+  } catch (thrown) {
+    return notAsked(thrown, request)
+  }
+  const { stream, signal, firstByteMs, idleMs } = request
+  const common = stream ? provider.streamHeaders : provider.plainHeaders
+  const { headers = [], body } = translation
+  const reply = await provider.transport.send({
+    method: 'POST',
+    path: provider.pathOf(translation.path),
+    headers: [...common, ...headers],
+    body,
+    stream,
+    streamType: STREAM_TYPES[dialect.framing],
+    signal,
+    firstByteMs,
+    idleMs,
+  })
+  if (!reply.ok) return reply
+  const context = { routeName, framing: dialect.framing }
+  return {
+    ok: true,
+    status: reply.status,
+    contentType: stream ? 'text/event-stream' : 'application/json',
+    body: stream
+      ? eventBody(reply.body, translation.stream(), context)
+      : plainBody(reply.body, (json) => translation.reply(json), context),
+    ...(dropped.size === 0 ? {} : { dropped: [...dropped] }),
+  }
+}
+
+function askOf(provider: Translated, request: UpstreamRequest, dropped: Set<string>): Ask {
+  const { routeName, clock } = provider
+  const { kind, stream, model, params, requestId } = request
+  return {
+    kind,
+    stream,
+    model,
+    params,
+    requestId,
+    created: Math.floor(clock() / 1_000),
+    cannot(param, why) {
+      if (request.dropUnsupported === true) return void dropped.add(param)
+      throw new HooshError('unsupported_parameter', {
+        message: `The provider "${routeName}" cannot do what \`${param}\` asks${why === undefined ? '' : `: ${why}`}. Leave it out, or send \`drop_unsupported: true\` to have it left out.`,
+        details: { param },
+      })
+    },
+    refused: (status, body) => failureOfStatus({ status, body, retryAfterMs: undefined }, provider).error,
+  }
+}
+
+/** Nothing was sent. Another provider may be able to do what this one cannot. */
+function notAsked(thrown: unknown, { params }: UpstreamRequest): UpstreamFailure {
+  const error =
+    thrown instanceof HooshError
+      ? thrown
+      : new HooshError('invalid_request', {
+          message: 'The request has a shape that cannot be translated for this provider.',
+          details: { param: 'messages' in params ? 'messages' : 'input' },
+          cause: thrown,
+        })
+  const retryable = error.code === 'unsupported_parameter'
+  return { ok: false, error, retryable, mayBill: false, blameless: true }
+}
