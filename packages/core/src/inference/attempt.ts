@@ -1,9 +1,8 @@
 import { plus } from '../amount.js'
-import type { CancelSignal } from '../cancel.js'
 import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
-import type { UpstreamFailure, UpstreamReply, UpstreamRequest } from '../providers/provider.js'
+import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import {
   beginTrial,
   isPassable,
@@ -42,8 +41,8 @@ export interface Try {
  * unless the host says otherwise.
  *
  * @param prepare makes a candidate's request; null where it cannot be used (no price on a pool with money)
- * @param receive takes the answer to where failing over is not possible any more: all of a plain answer, the first
- *   event of a stream
+ * @param ask sends the request and takes the answer to where failing over is not possible any more: all of a plain
+ *   answer, the first event of a stream; it notes in the try what the provider was not asked for
  * @throws HooshError as the caller may see it, once no candidate is left or trying another would not help
  */
 export async function attempt<Received>(
@@ -53,10 +52,9 @@ export async function attempt<Received>(
   steps: {
     candidates: readonly Candidate[]
     prepare(candidate: Candidate): Try | null
-    receive(reply: UpstreamReply, tried: Try, signal: CancelSignal): Promise<Received | UpstreamFailure>
+    ask(provider: Provider, request: UpstreamRequest, tried: Try): Promise<Received | UpstreamFailure>
   },
 ): Promise<{ tried: Try; received: Received }> {
-  const signal = held.cut
   const { candidates } = steps
   const failures: HooshError[] = []
   const waiting: Again[] = []
@@ -73,8 +71,10 @@ export async function attempt<Received>(
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
     held.attempts += 1
-    const result = await sendAndReceive(engine, call, tried, signal, steps.receive)
+    const sentAt = engine.clock()
+    const result = await steps.ask(candidate.route.provider, requestFor(engine, call, held, tried), tried)
     if (!isFailure(result)) {
+      observeLatency(candidate.route, engine.clock() - sentAt)
       if (recordSuccess(circuit))
         engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
       return { tried, received: result as Received }
@@ -94,33 +94,19 @@ export async function attempt<Received>(
   throw lastWord(call, failures, waitMs)
 }
 
-async function sendAndReceive<Received>(
-  engine: Engine,
-  call: Call,
-  tried: Try,
-  signal: CancelSignal,
-  receive: (reply: UpstreamReply, tried: Try, signal: CancelSignal) => Promise<Received | UpstreamFailure>,
-): Promise<Received | UpstreamFailure> {
-  const { deadlines } = engine.settings
-  const { route, model } = tried.candidate
-  const sentAt = engine.clock()
-  const reply = await route.provider.send({
+function requestFor({ settings }: Engine, call: Call, held: CallHold, { candidate, request }: Try): UpstreamRequest {
+  const { deadlines } = settings
+  return {
     kind: call.kind,
-    stream: call.stream,
-    model,
-    body: tried.request.body,
-    params: tried.request.params,
+    model: candidate.model,
+    body: request.body,
+    params: request.params,
     requestId: call.requestId,
     dropUnsupported: call.params.drop_unsupported === true,
-    signal,
+    signal: held.cut,
     firstByteMs: call.stream ? deadlines.firstByteMs : deadlines.plainMs,
     idleMs: deadlines.idleMs,
-  })
-  if (!reply.ok) return reply
-  if (reply.dropped !== undefined) tried.dropped = reply.dropped
-  const received = await receive(reply, tried, signal)
-  if (!isFailure(received)) observeLatency(route, engine.clock() - sentAt)
-  return received
+  }
 }
 
 function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {

@@ -41,10 +41,12 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
   const paths = { chat: endpoint.pathOf('/chat/completions'), embeddings: endpoint.pathOf('/embeddings') }
   const modelsPath = endpoint.pathOf('/models')
   return {
-    send(request) {
-      const { kind, stream, body, signal, firstByteMs, idleMs } = request
-      const headers = stream ? events : plain
-      return transport.send({ method: 'POST', path: paths[kind], headers, body, stream, signal, firstByteMs, idleMs })
+    send({ kind, body, signal, firstByteMs, idleMs }) {
+      return transport.send({ method: 'POST', path: paths[kind], headers: plain, body, signal, firstByteMs, idleMs })
+    },
+    stream({ kind, body, signal, firstByteMs, idleMs }) {
+      const ask = { method: 'POST', path: paths[kind], headers: events, body, signal, firstByteMs, idleMs } as const
+      return transport.stream({ ...ask, streamType: 'text/event-stream' })
     },
     async models(signal) {
       const ask: HttpRequest = {
@@ -52,13 +54,12 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
         path: modelsPath,
         headers: list,
         body: null,
-        stream: false,
         signal,
         ...LIST_DEADLINES,
       }
       const reply = await transport.send(ask)
       if (!reply.ok) throw reply.error
-      return modelIds(reply.body, routeName)
+      return modelIds(reply.bytes, routeName)
     },
     redact: clean,
     close: () => transport.close(),

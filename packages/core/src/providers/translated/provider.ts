@@ -6,10 +6,10 @@ import type { ProviderFacts } from '../catalog.js'
 import { failureOfStatus } from '../failures.js'
 import { commonHeaders, secretsOf } from '../headers.js'
 import { modelIds } from '../model-list.js'
-import type { Provider, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
+import type { Provider, UpstreamAnswer, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
 import { redactor } from '../redact.js'
-import { createTransport, LIST_DEADLINES, type Transport } from '../transport.js'
-import { eventBody, plainBody } from './bodies.js'
+import { createTransport, type HttpRequest, LIST_DEADLINES, type Transport } from '../transport.js'
+import { eventBody, translatedAnswer } from './bodies.js'
 import type { Ask, Dialect, Translation } from './dialect.js'
 
 export interface TranslatedOptions {
@@ -69,61 +69,73 @@ export function translatedProvider({ config, facts, dialect, connectMs, clock }:
   }
   return {
     send: (request) => send(provider, request),
+    stream: (request) => stream(provider, request),
     async models(signal) {
       const path = endpoint.pathOf(dialect.models.path)
       const headers = ['accept', 'application/json', ...common]
-      const ask = { method: 'GET', path, headers, body: null, stream: false, signal, ...LIST_DEADLINES } as const
+      const ask = { method: 'GET', path, headers, body: null, signal, ...LIST_DEADLINES } as const
       const reply = await transport.send(ask)
       if (!reply.ok) throw reply.error
-      return modelIds(reply.body, routeName, (list) => dialect.models.ids(list))
+      return modelIds(reply.bytes, routeName, (list) => dialect.models.ids(list))
     },
     redact: clean,
     close: () => transport.close(),
   }
 }
 
-async function send(provider: Translated, request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure> {
-  const { dialect, routeName } = provider
+async function send(provider: Translated, request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure> {
+  const asked = translated(provider, request, false)
+  if ('ok' in asked) return asked
+  const answer = await provider.transport.send(asked.ask)
+  if (!answer.ok) return answer
+  const bytes = translatedAnswer(answer.bytes, (json) => asked.translation.reply(json), provider)
+  return Buffer.isBuffer(bytes) ? { ok: true, bytes, ...asked.dropped() } : bytes
+}
+
+async function stream(provider: Translated, request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure> {
+  const asked = translated(provider, request, true)
+  if ('ok' in asked) return asked
+  const { framing } = provider.dialect
+  const reply = await provider.transport.stream({ ...asked.ask, streamType: STREAM_TYPES[framing] })
+  if (!reply.ok) return reply
+  const body = eventBody(reply.body, asked.translation.stream(), { routeName: provider.routeName, framing })
+  return { ok: true, body, ...asked.dropped() }
+}
+
+/** A request that is ready to go up, and how its answer is read. */
+interface Asked {
+  readonly ask: HttpRequest
+  readonly translation: Translation
+  /** Fields that were left out, as a part of the reply. */
+  dropped(): { dropped?: readonly string[] }
+}
+
+function translated(provider: Translated, request: UpstreamRequest, isStream: boolean): Asked | UpstreamFailure {
+  const { dialect, plainHeaders, streamHeaders } = provider
   const dropped = new Set<string>()
   let translation: Translation
   try {
-    translation = dialect.translate(askOf(provider, request, dropped))
+    translation = dialect.translate(askOf(provider, request, isStream, dropped))
   } catch (thrown) {
     return notAsked(thrown, request)
   }
-  const { stream, signal, firstByteMs, idleMs } = request
-  const common = stream ? provider.streamHeaders : provider.plainHeaders
+  const { signal, firstByteMs, idleMs } = request
   const { headers = [], body } = translation
-  const reply = await provider.transport.send({
-    method: 'POST',
-    path: provider.pathOf(translation.path),
-    headers: [...common, ...headers],
-    body,
-    stream,
-    streamType: STREAM_TYPES[dialect.framing],
-    signal,
-    firstByteMs,
-    idleMs,
-  })
-  if (!reply.ok) return reply
-  const context = { routeName, framing: dialect.framing }
+  const path = provider.pathOf(translation.path)
+  const all = [...(isStream ? streamHeaders : plainHeaders), ...headers]
   return {
-    ok: true,
-    status: reply.status,
-    contentType: stream ? 'text/event-stream' : 'application/json',
-    body: stream
-      ? eventBody(reply.body, translation.stream(), context)
-      : plainBody(reply.body, (json) => translation.reply(json), context),
-    ...(dropped.size === 0 ? {} : { dropped: [...dropped] }),
+    ask: { method: 'POST', path, headers: all, body, signal, firstByteMs, idleMs },
+    translation,
+    dropped: () => (dropped.size === 0 ? {} : { dropped: [...dropped] }),
   }
 }
 
-function askOf(provider: Translated, request: UpstreamRequest, dropped: Set<string>): Ask {
+function askOf(provider: Translated, request: UpstreamRequest, isStream: boolean, dropped: Set<string>): Ask {
   const { routeName, clock } = provider
-  const { kind, stream, model, params, requestId } = request
+  const { kind, model, params, requestId } = request
   return {
     kind,
-    stream,
+    stream: isStream,
     model,
     params,
     requestId,
