@@ -144,11 +144,14 @@ export interface RoutingOptions {
   fallbacks?: Readonly<Record<string, readonly string[]>>
   /** Requests to providers that one call may cause, 3. */
   maxAttempts?: number
+  /** How often each route is asked for its models, to know of a failure and its end before a call does; never by default. */
+  probeEveryMs?: number
 }
 
 /** Providers that are known by name; any server of OpenAI's dialect is `openai` with a `baseUrl`. */
 export type ProviderType =
   | 'openai'
+  | 'anthropic'
   | 'deepseek'
   | 'mistral'
   | 'groq'
@@ -163,6 +166,9 @@ export type ProviderType =
   | 'synapse'
   | 'demo'
 
+/** A secret, `$NAME` for the environment, or a function that gives it. */
+export type ApiKey = string | (() => Awaitable<string>)
+
 /** One way to a provider. */
 export interface ProviderOptions {
   type: ProviderType
@@ -170,8 +176,10 @@ export interface ProviderOptions {
   name?: string
   /** The provider's own by default. `/v1` is appended unless it ends in a version segment. */
   baseUrl?: string
-  /** `$NAME` reads the environment. */
-  apiKey?: string
+  /** `$NAME` reads the environment; a function is asked for each request, so that a key can change while the app runs. */
+  apiKey?: ApiKey
+  /** Several, in place of `apiKey`: one is used until the provider refuses or limits it, then the next. */
+  apiKeys?: readonly ApiKey[]
   /** Patterns (`*` anywhere) of the models it serves; all if absent. */
   models?: readonly string[]
   /** Lower is tried first, 10 by default. */

@@ -1,4 +1,5 @@
 import type {
+  ApiKey,
   AuditOptions,
   BudgetOptions,
   Deadlines,
@@ -91,7 +92,14 @@ async function foundProviders(environment: Environment, get: typeof fetch): Prom
 function readKey(environment: Environment): (provider: ProviderOptions, index: number) => ProviderOptions {
   return (provider, index) => {
     if (provider.enabled === false) return provider
-    return { ...provider, ...secret('apiKey', provider.apiKey, `providers[${index}].apiKey`, environment) }
+    const at = `providers[${index}]`
+    const read = (key: ApiKey, option: string) => (typeof key === 'string' ? expanded(key, option, environment) : key)
+    const { apiKey, apiKeys } = provider
+    return {
+      ...provider,
+      ...(apiKey === undefined ? {} : { apiKey: read(apiKey, `${at}.apiKey`) }),
+      ...(apiKeys === undefined ? {} : { apiKeys: apiKeys.map((key, nth) => read(key, `${at}.apiKeys[${nth}]`)) }),
+    }
   }
 }
 

@@ -11,7 +11,7 @@ import {
   recordNeither,
   recordSuccess,
 } from '../routing/circuit.js'
-import { type Candidate, observeLatency } from '../routing/route.js'
+import { type Candidate, isReady, observeLatency } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import { takeRates } from './admit.js'
 import { type Call, type CallHold, reasonOf } from './call.js'
@@ -66,7 +66,7 @@ export async function attempt<Received>(
     if (candidate === null) break
     const tried = steps.prepare(candidate)
     if (tried === null) continue
-    const may = mayTry(engine, call, held, tried, failures)
+    const may = mayTry(engine, call, held, tried, failures, at >= candidates.length)
     if (!(typeof may === 'boolean' ? may : await may)) continue
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
@@ -79,6 +79,13 @@ export async function attempt<Received>(
         engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
       return { tried, received: result as Received }
     }
+    if (result.unsent === true) {
+      held.attempts -= 1
+      recordNeither(circuit, false)
+      if (!result.retryable) throw result.error
+      failures.push(result.error)
+      continue
+    }
     if (result.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, result))
     if (held.cut.aborted) {
       noteFailure(engine, call, tried, endedByUs(held, result))
@@ -87,8 +94,13 @@ export async function attempt<Received>(
     noteFailure(engine, call, tried, result)
     if (!result.retryable) throw result.error
     failures.push(result.error)
-    const again = at < candidates.length ? againAfter(result, candidate, engine.clock()) : null
-    if (again !== null) waiting.push(again)
+    if (at < candidates.length) {
+      if (result.anotherKey === true) at -= 1
+      else {
+        const again = againAfter(result, candidate, engine.clock())
+        if (again !== null) waiting.push(again)
+      }
+    }
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
   }
   throw lastWord(call, failures, waitMs)
@@ -116,9 +128,17 @@ function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
 }
 
 /** Whether the route takes one more call this minute, its circuit lets it pass, and the pools pay for the attempt. */
-function mayTry(engine: Engine, call: Call, held: CallHold, tried: Try, failures: HooshError[]): Awaitable<boolean> {
+function mayTry(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  tried: Try,
+  failures: HooshError[],
+  hasWaited: boolean,
+): Awaitable<boolean> {
   const { route } = tried.candidate
-  if (!isPassable(route.circuit, engine.clock())) return false
+  // Whoever has waited as long as it said need not ask whether it rests.
+  if (!(hasWaited ? isPassable(route.circuit, engine.clock()) : isReady(route, engine.clock()))) return false
   // Where a route takes nothing from anybody, moving on to it only doubles the load.
   if (held.attempts > 0 && keepsRefusing(route.circuit) && !engine.retryBudget.spend()) return false
   if (route.rpm !== undefined) return mayTryThisMinute(engine, call, held, tried, failures, route.rpm)

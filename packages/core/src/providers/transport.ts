@@ -13,7 +13,9 @@ import {
   failureOfStatus,
 } from './failures.js'
 import { createInflow, type Inflow } from './inflow.js'
+import type { Key, Keys } from './keys.js'
 import type { UpstreamAnswer, UpstreamFailure, UpstreamReply } from './provider.js'
+import { restAfter } from './rate-headers.js'
 import { retryAfterMs } from './retry-after.js'
 
 /** HTTP/1.1 to one origin, as cheap as it gets: no streams, no header copies, no promise per chunk. */
@@ -42,6 +44,7 @@ export interface TransportOptions extends FailureContext {
   readonly origin: string
   readonly connectMs: number
   readonly clock: Clock
+  readonly keys: Keys
 }
 
 /** Of a list of models, which is short work. */
@@ -69,15 +72,35 @@ export function createTransport(options: TransportOptions): Transport {
     bodyTimeout: 0,
   })
   return {
-    send: (request) => new Promise((resolve) => dispatch(pool, request, options, resolve as Exchange['resolve'])),
-    stream: (request) => new Promise((resolve) => dispatch(pool, request, options, resolve as Exchange['resolve'])),
+    send: (request) => withKey(pool, request, options) as Promise<UpstreamAnswer | UpstreamFailure>,
+    stream: (request) => withKey(pool, request, options) as Promise<UpstreamReply | UpstreamFailure>,
     close: () => pool.destroy(),
   }
+}
+
+type Result = UpstreamAnswer | UpstreamReply | UpstreamFailure
+
+function withKey(pool: Pool, request: HttpRequest, options: TransportOptions): Promise<Result> {
+  const key = options.keys.next()
+  return key instanceof Promise
+    ? key.then((found) => sendWith(found, pool, request, options))
+    : sendWith(key, pool, request, options)
+}
+
+function sendWith(
+  key: Key | UpstreamFailure,
+  pool: Pool,
+  request: HttpRequest,
+  options: TransportOptions,
+): Promise<Result> {
+  if ('ok' in key) return Promise.resolve(key)
+  return new Promise((resolve) => dispatch(pool, { request, key, options, resolve }))
 }
 
 /** One request on its way: what undici tells of. */
 interface Exchange extends Dispatcher.DispatchHandler {
   request: HttpRequest
+  key: Key
   options: TransportOptions
   deadline: ReturnType<typeof deadlineOf>
   onAbort: () => void
@@ -91,18 +114,22 @@ interface Exchange extends Dispatcher.DispatchHandler {
   refused: { status: number; retryAfterMs: number | undefined; chunks: Uint8Array[] } | null
   bodyBytes: number
   isOver: boolean
-  resolve(result: UpstreamReply | UpstreamAnswer | UpstreamFailure): void
+  resolve(result: Result): void
 }
 
 const GIVEN_UP = new HooshError('client_closed')
 
-function dispatch(pool: Pool, request: HttpRequest, options: TransportOptions, resolve: Exchange['resolve']): void {
+function dispatch(
+  pool: Pool,
+  { request, key, options, resolve }: Pick<Exchange, 'request' | 'key' | 'options' | 'resolve'>,
+): void {
   if (request.signal.aborted) {
     resolve(failureOfAbort(false))
     return
   }
   const exchange: Exchange = Object.create(HANDLER)
   exchange.request = request
+  exchange.key = key
   exchange.options = options
   exchange.deadline = deadlineOf(request, () => expired(exchange))
   exchange.onAbort = () => aborted(exchange)
@@ -114,7 +141,8 @@ function dispatch(pool: Pool, request: HttpRequest, options: TransportOptions, r
   exchange.isOver = false
   exchange.resolve = resolve
   request.signal.addEventListener('abort', exchange.onAbort)
-  const { method, path, headers, body } = request
+  const { method, path, body } = request
+  const headers = key.headers.length === 0 ? request.headers : [...request.headers, ...key.headers]
   pool.dispatch({ method, path, headers, body }, exchange)
 }
 
@@ -150,6 +178,7 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
     return
   }
   const { request, options } = exchange
+  options.keys.answered(exchange.key, status, restAfter(header, options.clock()))
   const { streamType } = request
   const contentType = header('content-type') ?? streamType ?? 'application/json'
   const fault = faultOfHead(contentType, header('content-encoding'), streamType)
@@ -226,9 +255,11 @@ function received({ chunks, bodyBytes }: Exchange): Buffer | undefined {
 
 /** Ends an exchange whose answer is a failure, with as much as has come of its body. */
 function refuse(exchange: Exchange): void {
+  const { options, key } = exchange
   const { status, retryAfterMs: wait, chunks } = exchange.refused!
   const body = Buffer.concat(chunks).toString('utf8')
-  giveUp(exchange, failureOfStatus({ status, body, retryAfterMs: wait }, exchange.options))
+  const anotherKey = options.keys.answered(key, status, status === 429 ? wait : undefined)
+  giveUp(exchange, { ...failureOfStatus({ status, body, retryAfterMs: wait }, options), anotherKey })
 }
 
 function giveUp(exchange: Exchange, failure: UpstreamFailure): void {

@@ -1,7 +1,7 @@
 import { compileGlob, type Glob } from '../glob.js'
 import type { ProviderOptions } from '../options.js'
-import type { Provider } from '../providers/provider.js'
-import { type Circuit, newCircuit } from './circuit.js'
+import type { Provider, Rest } from '../providers/provider.js'
+import { type Circuit, isPassable, newCircuit } from './circuit.js'
 
 /** One configured way to a provider, with what calls have taught about it. */
 export interface Route {
@@ -50,6 +50,15 @@ export function routeOf(
     circuit: newCircuit(),
     latency: { ms: null },
   }
+}
+
+/** Whether a call may be sent there now: its circuit lets it pass, and the provider has not asked to be left alone. */
+export function isReady({ circuit, provider }: Route, now: number): boolean {
+  return isPassable(circuit, now) && !rests(provider.rest, now)
+}
+
+export function rests(rest: Rest | undefined, now: number): boolean {
+  return rest !== undefined && now < rest.until
 }
 
 /** More than any pattern can have: a model's name has at most 256 characters. */
