@@ -61,6 +61,8 @@ export interface Identity {
   /** Patterns of the tools it may use; all if absent. */
   tools?: readonly string[]
   limits?: Limits
+  /** The highest its calls may have, and the one they have unless they ask for less; `normal` if absent. */
+  priority?: Priority
   metadata?: Readonly<Record<string, string>>
 }
 
@@ -73,7 +75,12 @@ export interface Limits {
   tokensPerMinute?: number
   /** Calls at the same time, in this process. */
   concurrent?: number
+  /** Of a pool: its share of a route's places while calls wait for one, beside the other pools', 1. */
+  weight?: number
 }
+
+/** Who is served first where calls wait for a route. */
+export type Priority = 'critical' | 'high' | 'normal' | 'low' | 'background'
 
 /** `null` is a lifetime; `{ everyMs }` counts from the epoch; weeks begin on Monday. */
 export type Window = 'hour' | 'day' | 'week' | 'month' | { everyMs: number } | null
@@ -186,6 +193,8 @@ export interface ProviderOptions {
   priority?: number
   /** Calls a minute this route takes; 0 refuses all. */
   rpm?: number
+  /** Calls at the same time that this route takes; more of them wait their turn (docs/routing.md). */
+  concurrency?: number
   /** Largest output it is asked for; also the default where the caller names none. */
   maxTokens?: number
   enabled?: boolean
@@ -207,6 +216,8 @@ export interface Deadlines {
   plainMs?: number
   /** Silence between bytes, 60_000 */
   idleMs?: number
+  /** For a place on a route with `concurrency`, 30_000 */
+  queueMs?: number
   /** The whole call with its failovers, none by default. */
   totalMs?: number
 }

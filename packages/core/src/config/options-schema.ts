@@ -127,6 +127,7 @@ const provider = fields({
   models: list(text).optional(),
   priority: whole(0, 1_000_000).optional(),
   rpm: count.optional(),
+  concurrency: whole(1, 1_000_000).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
@@ -152,6 +153,7 @@ const limits = fields({
   requestsPerMinute: count.optional(),
   tokensPerMinute: count.optional(),
   concurrent: count.optional(),
+  weight: whole(1, 1_000).optional(),
 })
 
 const window = z.union(
@@ -225,6 +227,7 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
     firstByteMs: ms.optional(),
     plainMs: ms.optional(),
     idleMs: ms.optional(),
+    queueMs: ms.optional(),
     totalMs: ms.optional(),
   }).optional(),
   metrics: fields({

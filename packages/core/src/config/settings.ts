@@ -71,6 +71,7 @@ export async function settingsFrom(
       firstByteMs: 60_000,
       plainMs: 600_000,
       idleMs: 60_000,
+      queueMs: 30_000,
       ...given(options.deadlines),
     },
     metrics: { ...metrics, ...secret('token', metrics.token, 'metrics.token', environment) },

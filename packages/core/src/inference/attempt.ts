@@ -1,4 +1,5 @@
 import { plus } from '../amount.js'
+import type { PoolAsk } from '../budget/store.js'
 import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
@@ -17,6 +18,7 @@ import { takeRates } from './admit.js'
 import { type Call, type CallHold, reasonOf } from './call.js'
 import type { Engine } from './engine.js'
 import { holdForAttempt, promptAmount } from './hold.js'
+import { leavePlace, nextFree } from './queue.js'
 import { type Again, againAfter, nextAgain } from './retry.js'
 
 const MINUTE_MS = 60_000
@@ -51,23 +53,33 @@ export async function attempt<Received>(
   held: CallHold,
   steps: {
     candidates: readonly Candidate[]
+    asks: readonly PoolAsk[]
     prepare(candidate: Candidate): Try | null
     ask(provider: Provider, request: UpstreamRequest, tried: Try): Promise<Received | UpstreamFailure>
   },
 ): Promise<{ tried: Try; received: Received }> {
   const { candidates } = steps
   const failures: HooshError[] = []
-  const waiting: Again[] = []
+  let later: Later | undefined
   let waitMs = Infinity
   engine.retryBudget.earn()
   for (let at = 0; held.attempts < engine.settings.maxAttempts; at += 1) {
     throwIfEnded(engine, call, held)
-    const candidate = candidates[at] ?? (await nextAgain(engine, call, held, waiting))
+    const candidate = candidates[at] ?? (await nextLater(engine, call, held, later))
     if (candidate === null) break
     const tried = steps.prepare(candidate)
     if (tried === null) continue
+    if (!takePlace(candidate, held)) {
+      later ??= newLater(steps.asks)
+      // A route that is not ready is not waited for.
+      if (isReady(candidate.route, engine.clock())) later.busy.push(candidate)
+      continue
+    }
     const may = mayTry(engine, call, held, tried, failures, at >= candidates.length)
-    if (!(typeof may === 'boolean' ? may : await may)) continue
+    if (!(typeof may === 'boolean' ? may : await may)) {
+      leavePlace(held)
+      continue
+    }
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
     held.attempts += 1
@@ -79,6 +91,7 @@ export async function attempt<Received>(
         engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
       return { tried, received: result as Received }
     }
+    leavePlace(held)
     if (result.unsent === true) {
       held.attempts -= 1
       recordNeither(circuit, false)
@@ -98,12 +111,46 @@ export async function attempt<Received>(
       if (result.anotherKey === true) at -= 1
       else {
         const again = againAfter(result, candidate, engine.clock())
-        if (again !== null) waiting.push(again)
+        later ??= newLater(steps.asks)
+        if (again !== null) later.again.push(again)
       }
     }
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
   }
   throw lastWord(call, failures, waitMs)
+}
+
+/** What is left to try when all candidates have been gone through. */
+interface Later {
+  readonly asks: readonly PoolAsk[]
+  /** All their places are taken. */
+  readonly busy: Candidate[]
+  readonly again: Again[]
+}
+
+function newLater(asks: readonly PoolAsk[]): Later {
+  return { asks, busy: [], again: [] }
+}
+
+/** A place on a busy route comes before an attempt again on one that failed. */
+async function nextLater(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  later: Later | undefined,
+): Promise<Candidate | null> {
+  if (later === undefined) return null
+  const free = await nextFree(engine, call, held, later.busy, later.asks)
+  return free ?? nextAgain(engine, call, held, later.again)
+}
+
+/** Whoever comes from the queue has his place already. */
+function takePlace({ route }: Candidate, held: CallHold): boolean {
+  const { places } = route
+  if (places === undefined || held.places === places) return true
+  if (!places.take()) return false
+  held.places = places
+  return true
 }
 
 function requestFor({ settings }: Engine, call: Call, held: CallHold, { candidate, request }: Try): UpstreamRequest {

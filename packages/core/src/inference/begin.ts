@@ -13,6 +13,7 @@ import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
+import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
 import { type Ending, type Settled, settle } from './settle.js'
@@ -140,7 +141,8 @@ function stageIntent(engine: Engine, call: Call, intent: AuditRecord): Awaitable
   }
 }
 
-async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promise<void> {
+/** Tells of a call that was refused before it had begun. */
+export async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promise<void> {
   engine.metrics.refused(error.code)
   engine.events.emit({ type: 'inference.refused', requestId: call.requestId, user: call.caller.user, code: error.code })
   await tellHook(engine, call, (hooks, info) => hooks.onError?.(info, error))
@@ -191,6 +193,7 @@ export async function finish(engine: Engine, begun: Begun, ending: Ending): Prom
   } finally {
     engine.running.remove(begun.running)
     engine.concurrency.leave(begun.admitted.places)
+    if (begun.held.places !== undefined) leavePlace(begun.held)
   }
 }
 

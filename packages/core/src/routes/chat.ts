@@ -17,9 +17,11 @@ export const chatCompletions: RouteDefinition = {
     const modern = legacyTools(value)
     const source = { params: modern ?? value, bytes: modern === null ? bytes : null }
     const provider = request.header('x-hoosh-provider')
+    const priority = request.header('x-hoosh-priority')
     return chat(
       engine,
-      newCall(engine, { kind: 'chat', ...source, caller, requestId, signal: request.signal, provider }),
+      newCall(engine, { kind: 'chat', ...source, caller, requestId, signal: request.signal, provider, priority }),
+      request.header('idempotency-key'),
     )
   },
 }
@@ -34,6 +36,7 @@ export const embeddings: RouteDefinition = {
     const { value, bytes } = await readJson()
     validated(embeddingsRequest, value)
     const provider = request.header('x-hoosh-provider')
+    const priority = request.header('x-hoosh-priority')
     return embed(
       engine,
       newCall(engine, {
@@ -44,7 +47,9 @@ export const embeddings: RouteDefinition = {
         requestId,
         signal: request.signal,
         provider,
+        priority,
       }),
+      request.header('idempotency-key'),
     )
   },
 }

@@ -2,6 +2,7 @@ import { compileGlob, type Glob } from '../glob.js'
 import type { ProviderOptions } from '../options.js'
 import type { Provider, Rest } from '../providers/provider.js'
 import { type Circuit, isPassable, newCircuit } from './circuit.js'
+import { createPlaces, type Places } from './places.js'
 
 /** One configured way to a provider, with what calls have taught about it. */
 export interface Route {
@@ -16,6 +17,8 @@ export interface Route {
   /** Lower is tried first. */
   readonly priority: number
   readonly rpm?: number
+  /** Absent where it takes any number of calls at the same time. */
+  readonly places?: Places
   /** Largest output it is asked for. */
   readonly maxTokens?: number
   readonly fallbacks: readonly string[]
@@ -44,6 +47,7 @@ export function routeOf(
     patterns: (options.models ?? ['*']).map(compileGlob),
     priority: options.priority ?? 10,
     ...(options.rpm === undefined ? {} : { rpm: options.rpm }),
+    ...(options.concurrency === undefined ? {} : { places: createPlaces(options.concurrency) }),
     ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     fallbacks: options.fallbacks ?? [],
     enabled: options.enabled ?? true,
