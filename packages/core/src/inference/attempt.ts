@@ -95,29 +95,36 @@ export async function attempt<Received>(
     if (result.unsent === true) {
       held.attempts -= 1
       recordNeither(circuit, false)
-      if (!result.retryable) throw result.error
-      failures.push(result.error)
-      continue
-    }
-    if (result.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, result))
-    if (held.cut.aborted) {
-      noteFailure(engine, call, tried, endedByUs(held, result))
-      throw held.cut.reason
-    }
-    noteFailure(engine, call, tried, result)
+    } else await noteFailed(engine, call, held, tried, result)
     if (!result.retryable) throw result.error
     failures.push(result.error)
-    if (at < candidates.length) {
-      if (result.anotherKey === true) at -= 1
-      else {
-        const again = againAfter(result, candidate, engine.clock())
-        later ??= newLater(steps.asks)
-        if (again !== null) later.again.push(again)
-      }
-    }
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
+    if (result.unsent === true || at >= candidates.length) continue
+    if (result.anotherKey === true) at -= 1
+    else {
+      later ??= newLater(steps.asks)
+      const again = againAfter(result, candidate, engine.clock())
+      if (again !== null) later.again.push(again)
+    }
   }
   throw lastWord(call, failures, waitMs)
+}
+
+/**
+ * What a failed attempt may have been billed is added to the call, and its route's circuit told.
+ *
+ * @throws the reason of a call that we have ended
+ */
+async function noteFailed(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  tried: Try,
+  failure: UpstreamFailure,
+): Promise<void> {
+  if (failure.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, failure))
+  noteFailure(engine, call, tried, held.cut.aborted ? endedByUs(held, failure) : failure)
+  if (held.cut.aborted) throw held.cut.reason
 }
 
 /** What is left to try when all candidates have been gone through. */
@@ -153,14 +160,16 @@ function takePlace({ route }: Candidate, held: CallHold): boolean {
   return true
 }
 
-function requestFor({ settings }: Engine, call: Call, held: CallHold, { candidate, request }: Try): UpstreamRequest {
-  const { deadlines } = settings
+function requestFor(engine: Engine, call: Call, held: CallHold, { candidate, request }: Try): UpstreamRequest {
+  const { deadlines } = engine.settings
   return {
     kind: call.kind,
     model: candidate.model,
     body: request.body,
     params: request.params,
     requestId: call.requestId,
+    user: call.caller.user,
+    cache: engine.storage.cache,
     dropUnsupported: call.params.drop_unsupported === true,
     signal: held.cut,
     firstByteMs: call.stream ? deadlines.firstByteMs : deadlines.plainMs,

@@ -3,12 +3,15 @@ import { failureAfterSending } from '../failures.js'
 import { createInflow, type Inflow } from '../inflow.js'
 import type { UpstreamBody, UpstreamFailure } from '../provider.js'
 import type { StreamTranslator, Translation } from './dialect.js'
+import type { CarryingMessage } from './keepsakes.js'
 import { type Framer, ndjsonFramer, sseFramer } from './lines.js'
 
 /** What a body needs to know of where it comes from. */
 export interface BodyContext {
   readonly routeName: string
   readonly framing: 'sse' | 'ndjson'
+  /** Keeps what messages carry; what it returns is waited for before the end is told. */
+  keep?(messages: readonly CarryingMessage[]): Promise<unknown> | undefined
 }
 
 /**
@@ -19,6 +22,9 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
   const flow = behind(source)
   let out = ''
   let isEnding = false
+  /** Whatever has been translated since is held back, which is no more than the last words. */
+  let keeping: Promise<unknown> | undefined
+  let isKept = context.keep === undefined || translator.message === undefined
   const translate = (data: string) => {
     const json = parsed(data)
     if (json === undefined) throw isEnding ? brokenOff(context) : garbage(context)
@@ -26,9 +32,24 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
   }
   const framer: Framer = context.framing === 'sse' ? sseFramer(translate) : ndjsonFramer(translate)
   const flush = () => {
+    if (!isKept) keepMessage()
+    if (keeping !== undefined || out === '') return
     const text = out
     out = ''
-    if (text !== '') flow.push(Buffer.from(text))
+    flow.push(Buffer.from(text))
+  }
+  const keepMessage = () => {
+    const message = translator.message!()
+    if (message === null) return
+    isKept = true
+    keeping = context.keep!([message])?.then(() => {
+      keeping = undefined
+      flush()
+    })
+  }
+  const inOrder = (step: () => void) => {
+    if (keeping === undefined) step()
+    else void keeping.then(step)
   }
   /** What came before the fault is still delivered. */
   const guarded = (step: () => void): boolean => {
@@ -38,7 +59,7 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
       return true
     } catch (thrown) {
       flush()
-      flow.fail(asFault(thrown, context))
+      inOrder(() => flow.fail(asFault(thrown, context)))
       return false
     }
   }
@@ -56,26 +77,36 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
         framer.end()
         out += translator.end?.() ?? ''
       })
-      if (isWhole) flow.end()
+      if (isWhole) inOrder(() => flow.end())
     },
-    fail: (error) => flow.fail(error),
+    fail: (error) => inOrder(() => flow.fail(error)),
   })
   return flow.body
 }
 
-/** A provider's plain answer as OpenAI's. Of one that is none, its own bytes are given for the bill. */
-export function translatedAnswer(
+/**
+ * A provider's plain answer as OpenAI's, once what it carries is kept. Of one that is none, its own bytes are given for
+ * the bill.
+ */
+export async function translatedAnswer(
   answer: Buffer,
   reply: Translation['reply'],
-  context: Pick<BodyContext, 'routeName'>,
-): Buffer | UpstreamFailure {
+  context: Pick<BodyContext, 'routeName' | 'keep'>,
+): Promise<Buffer | UpstreamFailure> {
   try {
     const json = parsed(answer.toString('utf8'))
     if (json === undefined) throw garbage(context)
-    return Buffer.from(JSON.stringify(reply(json)))
+    const translated = reply(json)
+    await context.keep?.(messagesOf(translated))
+    return Buffer.from(JSON.stringify(translated))
   } catch (thrown) {
     return failureAfterSending(asFault(thrown, context), answer)
   }
+}
+
+function messagesOf(answer: object): CarryingMessage[] {
+  const { choices = [] } = answer as { choices?: readonly { message: CarryingMessage }[] }
+  return choices.map(({ message }) => message)
 }
 
 function behind(source: UpstreamBody): Inflow {

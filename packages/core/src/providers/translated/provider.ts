@@ -9,8 +9,9 @@ import { createKeys } from '../keys.js'
 import { modelIds } from '../model-list.js'
 import type { Provider, UpstreamAnswer, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
 import { createTransport, type HttpRequest, LIST_DEADLINES, type Transport } from '../transport.js'
-import { eventBody, translatedAnswer } from './bodies.js'
+import { type BodyContext, eventBody, translatedAnswer } from './bodies.js'
 import type { Ask, Dialect, Translation } from './dialect.js'
+import { keep, recalled } from './keepsakes.js'
 
 export interface TranslatedOptions {
   /** `$NAME` is already expanded. */
@@ -86,48 +87,54 @@ export function translatedProvider({ config, facts, dialect, connectMs, clock }:
 }
 
 async function send(provider: Translated, request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure> {
-  const asked = translated(provider, request, false)
+  const asked = await translated(provider, request, false)
   if ('ok' in asked) return asked
   const answer = await provider.transport.send(asked.ask)
   if (!answer.ok) return answer
-  const bytes = translatedAnswer(answer.bytes, (json) => asked.translation.reply(json), provider)
+  const bytes = await translatedAnswer(answer.bytes, (json) => asked.translation.reply(json), asked.context)
   return Buffer.isBuffer(bytes) ? { ok: true, bytes, ...asked.dropped() } : bytes
 }
 
 async function stream(provider: Translated, request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure> {
-  const asked = translated(provider, request, true)
+  const asked = await translated(provider, request, true)
   if ('ok' in asked) return asked
-  const { framing } = provider.dialect
-  const reply = await provider.transport.stream({ ...asked.ask, streamType: STREAM_TYPES[framing] })
+  const reply = await provider.transport.stream({ ...asked.ask, streamType: STREAM_TYPES[asked.context.framing] })
   if (!reply.ok) return reply
-  const body = eventBody(reply.body, asked.translation.stream(), { routeName: provider.routeName, framing })
-  return { ok: true, body, ...asked.dropped() }
+  return { ok: true, body: eventBody(reply.body, asked.translation.stream(), asked.context), ...asked.dropped() }
 }
 
 /** A request that is ready to go up, and how its answer is read. */
 interface Asked {
   readonly ask: HttpRequest
   readonly translation: Translation
+  readonly context: BodyContext
   /** Fields that were left out, as a part of the reply. */
   dropped(): { dropped?: readonly string[] }
 }
 
-function translated(provider: Translated, request: UpstreamRequest, isStream: boolean): Asked | UpstreamFailure {
-  const { dialect, plainHeaders, streamHeaders } = provider
+async function translated(
+  provider: Translated,
+  request: UpstreamRequest,
+  isStream: boolean,
+): Promise<Asked | UpstreamFailure> {
+  const { dialect, routeName, plainHeaders, streamHeaders } = provider
+  const { cache, user, signal, firstByteMs, idleMs } = request
+  const keeper = dialect.carries === true && request.kind === 'chat' && cache !== undefined ? { cache, user } : null
   const dropped = new Set<string>()
   let translation: Translation
   try {
-    translation = dialect.translate(askOf(provider, request, isStream, dropped))
+    const params = keeper === null ? request.params : await recalled(keeper, request.params)
+    translation = dialect.translate(askOf(provider, { ...request, params }, isStream, dropped))
   } catch (thrown) {
     return notAsked(thrown, request)
   }
-  const { signal, firstByteMs, idleMs } = request
-  const { headers = [], body } = translation
   const path = provider.pathOf(translation.path)
-  const all = [...(isStream ? streamHeaders : plainHeaders), ...headers]
+  const headers = [...(isStream ? streamHeaders : plainHeaders), ...(translation.headers ?? [])]
+  const { framing } = dialect
   return {
-    ask: { method: 'POST', path, headers: all, body, signal, firstByteMs, idleMs },
+    ask: { method: 'POST', path, headers, body: translation.body, signal, firstByteMs, idleMs },
     translation,
+    context: { routeName, framing, ...(keeper === null ? {} : { keep: (messages) => keep(keeper, messages) }) },
     dropped: () => (dropped.size === 0 ? {} : { dropped: [...dropped] }),
   }
 }
