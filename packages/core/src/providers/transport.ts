@@ -1,9 +1,9 @@
-// By its path, since Bun puts a stand-in of its own, without `dispatch`, where it reads `undici`.
-import { type Dispatcher, Pool } from 'undici/index.js'
+import type { Dispatcher } from 'undici/index.js'
 import { asBuffer } from '../bytes.js'
 import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
+import { type Connection, type Line, openLine } from './connection.js'
 import { deadlineOf } from './deadline.js'
 import {
   type FailureContext,
@@ -41,8 +41,7 @@ export interface HttpRequest {
 }
 
 export interface TransportOptions extends FailureContext {
-  readonly origin: string
-  readonly connectMs: number
+  readonly connection: Connection
   readonly clock: Clock
   readonly keys: Keys
 }
@@ -50,10 +49,6 @@ export interface TransportOptions extends FailureContext {
 /** Of a list of models, which is short work. */
 export const LIST_DEADLINES = { firstByteMs: 10_000, idleMs: 10_000 } as const
 
-/** Idle connections are dropped after this, ms: before uvicorn (5 s), which announces nothing, closes them under us. */
-const KEEP_ALIVE_MS = 4_000
-/** The same where the server announces its own patience. */
-const KEEP_ALIVE_MAX_MS = 25_000
 /** Of an answer that is a failure, this much is read, bytes. */
 const MAX_REFUSAL_BYTES = 65_536
 /** Largest plain answer, bytes; a stream has no such bound, its memory is bounded by back-pressure. */
@@ -63,38 +58,31 @@ const MAX_RECEIVED_BYTES = 1_024 * 1_024
 
 /** Opens no connection and starts no timer before the first `send`. */
 export function createTransport(options: TransportOptions): Transport {
-  // undici's own timers tick in half seconds and run on while we are paused, so ours are used.
-  const pool = new Pool(options.origin, {
-    connectTimeout: options.connectMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
+  const line = openLine(options.connection)
   return {
-    send: (request) => withKey(pool, request, options) as Promise<UpstreamAnswer | UpstreamFailure>,
-    stream: (request) => withKey(pool, request, options) as Promise<UpstreamReply | UpstreamFailure>,
-    close: () => pool.destroy(),
+    send: (request) => withKey(line, request, options) as Promise<UpstreamAnswer | UpstreamFailure>,
+    stream: (request) => withKey(line, request, options) as Promise<UpstreamReply | UpstreamFailure>,
+    close: () => line.destroy(),
   }
 }
 
 type Result = UpstreamAnswer | UpstreamReply | UpstreamFailure
 
-function withKey(pool: Pool, request: HttpRequest, options: TransportOptions): Promise<Result> {
+function withKey(line: Line, request: HttpRequest, options: TransportOptions): Promise<Result> {
   const key = options.keys.next()
   return key instanceof Promise
-    ? key.then((found) => sendWith(found, pool, request, options))
-    : sendWith(key, pool, request, options)
+    ? key.then((found) => sendWith(found, line, request, options))
+    : sendWith(key, line, request, options)
 }
 
 function sendWith(
   key: Key | UpstreamFailure,
-  pool: Pool,
+  line: Line,
   request: HttpRequest,
   options: TransportOptions,
 ): Promise<Result> {
   if ('ok' in key) return Promise.resolve(key)
-  return new Promise((resolve) => dispatch(pool, { request, key, options, resolve }))
+  return new Promise((resolve) => dispatch(line, { request, key, options, resolve }))
 }
 
 /** One request on its way: what undici tells of. */
@@ -120,7 +108,7 @@ interface Exchange extends Dispatcher.DispatchHandler {
 const GIVEN_UP = new HooshError('client_closed')
 
 function dispatch(
-  pool: Pool,
+  line: Line,
   { request, key, options, resolve }: Pick<Exchange, 'request' | 'key' | 'options' | 'resolve'>,
 ): void {
   if (request.signal.aborted) {
@@ -143,7 +131,7 @@ function dispatch(
   request.signal.addEventListener('abort', exchange.onAbort)
   const { method, path, body } = request
   const headers = key.headers.length === 0 ? request.headers : [...request.headers, ...key.headers]
-  pool.dispatch({ method, path, headers, body }, exchange)
+  line.dispatch({ method, path, headers, body }, exchange)
 }
 
 /** What all exchanges share: five functions made for each would cost more than what they do. */
