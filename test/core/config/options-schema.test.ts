@@ -48,6 +48,7 @@ const everything: Required<HooshOptions> = {
     node: 'n',
     maxEntries: 5,
   },
+  keys: { selfService: true, perUser: 5, longestMs: 86_400_000, tokenSecrets: ['$A', '$B'] },
   prices: { 'gpt-4o*': { input: '2.50', output: '10', cached: '1.25' } },
   storage: {},
   basePath: '/ai',

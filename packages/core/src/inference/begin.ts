@@ -1,5 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
-import type { AuditRecord } from '../audit/store.js'
+import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
@@ -123,8 +123,14 @@ function intentOf(audit: AuditLog, call: Call, first: Candidate): AuditRecord {
     pool: call.pools[0]!,
     reservation: call.id,
     requestId: call.requestId,
-    metadata: { kind: call.kind, stream: call.stream },
+    metadata: intentDetails(call),
   })
+}
+
+/** In the order of its keys; with a key or a browser token, which one. */
+function intentDetails({ kind, stream, caller }: Call): AuditDetails {
+  const { credential } = caller.identity
+  return credential === undefined ? { kind, stream } : { key: credential.id, kind, stream }
 }
 
 /** The intent is durable before the provider hears of the call; where it cannot be, there is no call. */
