@@ -59,6 +59,8 @@ describe('GET /v1/audit/export', () => {
     const times: number[] = []
     for (let call = 0; call < 12; call += 1) {
       await chat(to, 'demo')
+      // Whoever reads the log waits until it is linked.
+      await to.get('/v1/audit?limit=1', admin)
       times.push(clock.now())
       clock.advance(1_000)
     }

@@ -69,5 +69,9 @@ export const signing: readonly AuditCase[] = [
 ]
 
 function inEpoch(epoch: number, entries: readonly LinkedRecord[]): LinkedRecord[] {
-  return entries.map((entry) => ({ ...entry, integrity: { ...entry.integrity, epoch } }))
+  return entries.map((entry) => ({
+    ...entry,
+    body: entry.body.replace('"epoch":0', `"epoch":${epoch}`),
+    integrity: { ...entry.integrity, epoch },
+  }))
 }
