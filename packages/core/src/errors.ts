@@ -64,6 +64,7 @@ export const ERRORS = {
   provider_rejected: [400, 'invalid_request_error', 'The provider refused the request; its own words say why.'],
   provider_rate_limited: [429, 'rate_limit_error', 'Every provider of this model is limiting us; wait.'],
   providers_unavailable: [503, 'api_error', 'Every provider of this model is failing; try again soon.'],
+  providers_busy: [503, 'api_error', 'Every provider of this model has as many calls as it takes; try again soon.'],
   connect_timeout: [504, 'api_error', 'The provider took no connection in time; try again.'],
   first_byte_timeout: [504, 'api_error', 'The provider did not start to answer in time.'],
   idle_timeout: [504, 'api_error', 'The provider fell silent in the middle of its answer.'],

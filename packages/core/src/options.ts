@@ -61,6 +61,8 @@ export interface Identity {
   /** Patterns of the tools it may use; all if absent. */
   tools?: readonly string[]
   limits?: Limits
+  /** The highest its calls may have, and the one they have unless they ask for less; `normal` if absent. */
+  priority?: Priority
   metadata?: Readonly<Record<string, string>>
 }
 
@@ -73,7 +75,12 @@ export interface Limits {
   tokensPerMinute?: number
   /** Calls at the same time, in this process. */
   concurrent?: number
+  /** Of a pool: its share of a route's places while calls wait for one, beside the other pools', 1. */
+  weight?: number
 }
+
+/** Who is served first where calls wait for a route. */
+export type Priority = 'critical' | 'high' | 'normal' | 'low' | 'background'
 
 /** `null` is a lifetime; `{ everyMs }` counts from the epoch; weeks begin on Monday. */
 export type Window = 'hour' | 'day' | 'week' | 'month' | { everyMs: number } | null
@@ -144,11 +151,14 @@ export interface RoutingOptions {
   fallbacks?: Readonly<Record<string, readonly string[]>>
   /** Requests to providers that one call may cause, 3. */
   maxAttempts?: number
+  /** How often each route is asked for its models, to know of a failure and its end before a call does; never by default. */
+  probeEveryMs?: number
 }
 
 /** Providers that are known by name; any server of OpenAI's dialect is `openai` with a `baseUrl`. */
 export type ProviderType =
   | 'openai'
+  | 'anthropic'
   | 'deepseek'
   | 'mistral'
   | 'groq'
@@ -163,6 +173,9 @@ export type ProviderType =
   | 'synapse'
   | 'demo'
 
+/** A secret, `$NAME` for the environment, or a function that gives it. */
+export type ApiKey = string | (() => Awaitable<string>)
+
 /** One way to a provider. */
 export interface ProviderOptions {
   type: ProviderType
@@ -170,14 +183,18 @@ export interface ProviderOptions {
   name?: string
   /** The provider's own by default. `/v1` is appended unless it ends in a version segment. */
   baseUrl?: string
-  /** `$NAME` reads the environment. */
-  apiKey?: string
+  /** `$NAME` reads the environment; a function is asked for each request, so that a key can change while the app runs. */
+  apiKey?: ApiKey
+  /** Several, in place of `apiKey`: one is used until the provider refuses or limits it, then the next. */
+  apiKeys?: readonly ApiKey[]
   /** Patterns (`*` anywhere) of the models it serves; all if absent. */
   models?: readonly string[]
   /** Lower is tried first, 10 by default. */
   priority?: number
   /** Calls a minute this route takes; 0 refuses all. */
   rpm?: number
+  /** Calls at the same time that this route takes; more of them wait their turn (docs/routing.md). */
+  concurrency?: number
   /** Largest output it is asked for; also the default where the caller names none. */
   maxTokens?: number
   enabled?: boolean
@@ -199,6 +216,8 @@ export interface Deadlines {
   plainMs?: number
   /** Silence between bytes, 60_000 */
   idleMs?: number
+  /** For a place on a route with `concurrency`, 30_000 */
+  queueMs?: number
   /** The whole call with its failovers, none by default. */
   totalMs?: number
 }

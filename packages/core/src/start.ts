@@ -25,6 +25,7 @@ import type { HooshOptions } from './options.js'
 import { createProvider } from './providers/create.js'
 import { chanceFrom } from './random.js'
 import { modelLister } from './routing/model-list.js'
+import { createProber } from './routing/prober.js'
 import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
@@ -161,6 +162,12 @@ function windUp(engine: Engine): () => void {
     }),
     every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),
   ]
+  const { probeEveryMs } = engine.settings.routing
+  if (probeEveryMs !== undefined) {
+    const opened = ({ name }: Route) => engine.events.emit({ type: 'route.health', route: name, healthy: false })
+    const prober = createProber({ clock: engine.clock, opened })
+    timers.push(every(probeEveryMs, () => prober.round(engine.router.routes)))
+  }
   return () => timers.forEach(clearInterval)
 }
 

@@ -82,7 +82,7 @@ describe('the options', () => {
       { providers: [{ type: 'openai', apikey: 'x' }] },
       'providers[0] has no option "apikey"; did you mean "apiKey"?',
     ],
-    ['an unknown type', { providers: [{ type: 'opena' }] }, 'providers[0].type has to be one of openai, deepseek'],
+    ['an unknown type', { providers: [{ type: 'opena' }] }, 'providers[0].type has to be one of openai, anthropic'],
     ['a type nearly right', { providers: [{ type: 'OpenAI' }] }, 'did you mean "openai"?'],
     ['no type', { providers: [{}] }, 'providers[0].type has to be one of'],
     ['one provider alone', { providers: { type: 'openai' } }, 'providers has to be an array'],

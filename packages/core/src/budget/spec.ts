@@ -8,7 +8,7 @@ import { isTimeZone } from './window.js'
 const MAX_CAP = 2 ** 52
 
 const FIELDS = ['tokens', 'usd', 'window', 'timeZone', 'limits', 'unpriced']
-const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent']
+const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent', 'weight']
 const WINDOWS: unknown[] = ['hour', 'day', 'week', 'month']
 
 /** Told of a field, dotted, and what it must be. */

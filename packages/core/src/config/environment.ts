@@ -26,6 +26,7 @@ const BY_KEY: readonly (readonly [variable: string, options: ProviderOptions])[]
     'OPENAI_API_KEY',
     { type: 'openai', models: ['gpt-*', 'chatgpt-*', 'o1*', 'o3*', 'o4*', 'codex-*', 'text-embedding-*', 'ft:*'] },
   ],
+  ['ANTHROPIC_API_KEY', { type: 'anthropic', models: ['claude-*'] }],
   ['DEEPSEEK_API_KEY', { type: 'deepseek', models: ['deepseek-*'] }],
   [
     'MISTRAL_API_KEY',

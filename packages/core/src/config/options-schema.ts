@@ -13,6 +13,7 @@ const SHOWN_FAULTS = 5
 
 const PROVIDER_TYPES: Record<ProviderType, true> = {
   openai: true,
+  anthropic: true,
   deepseek: true,
   mistral: true,
   groq: true,
@@ -112,20 +113,30 @@ const decimal = z.custom(
   'has to be USD per million tokens as a decimal string with up to nine decimals, such as "2.50"',
 )
 
+const apiKey = z.custom(
+  (value) => typeof value === 'function' || (typeof value === 'string' && value !== ''),
+  'has to be a string that is not empty, or a function that gives one',
+)
+
 const provider = fields({
   type: oneOf(...Object.keys(PROVIDER_TYPES)),
   name: text.optional(),
   baseUrl: text.optional(),
-  apiKey: text.optional(),
+  apiKey: apiKey.optional(),
+  apiKeys: list(apiKey).min(1, 'has to name a key').optional(),
   models: list(text).optional(),
   priority: whole(0, 1_000_000).optional(),
   rpm: count.optional(),
+  concurrency: whole(1, 1_000_000).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
   headers: by(z.string('has to be a string')).optional(),
   fallbacks: list(text).optional(),
-})
+}).refine(
+  ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,
+  'has both apiKey and apiKeys; leave one of them out',
+)
 
 const providers = list(provider).superRefine((configured, context) => {
   const names = new Set<string>()
@@ -142,6 +153,7 @@ const limits = fields({
   requestsPerMinute: count.optional(),
   tokensPerMinute: count.optional(),
   concurrent: count.optional(),
+  weight: whole(1, 1_000).optional(),
 })
 
 const window = z.union(
@@ -194,6 +206,7 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
     aliases: by(z.union([text, list(text)], 'has to be a model, or an array of models')).optional(),
     fallbacks: by(list(text)).optional(),
     maxAttempts: whole(1, 100).optional(),
+    probeEveryMs: ms.optional(),
   }).optional(),
   pools: unless((value) => typeof value === 'function', by(poolSpec)),
   budget: budget.optional(),
@@ -214,6 +227,7 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
     firstByteMs: ms.optional(),
     plainMs: ms.optional(),
     idleMs: ms.optional(),
+    queueMs: ms.optional(),
     totalMs: ms.optional(),
   }).optional(),
   metrics: fields({

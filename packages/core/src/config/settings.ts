@@ -1,4 +1,5 @@
 import type {
+  ApiKey,
   AuditOptions,
   BudgetOptions,
   Deadlines,
@@ -70,6 +71,7 @@ export async function settingsFrom(
       firstByteMs: 60_000,
       plainMs: 600_000,
       idleMs: 60_000,
+      queueMs: 30_000,
       ...given(options.deadlines),
     },
     metrics: { ...metrics, ...secret('token', metrics.token, 'metrics.token', environment) },
@@ -91,7 +93,14 @@ async function foundProviders(environment: Environment, get: typeof fetch): Prom
 function readKey(environment: Environment): (provider: ProviderOptions, index: number) => ProviderOptions {
   return (provider, index) => {
     if (provider.enabled === false) return provider
-    return { ...provider, ...secret('apiKey', provider.apiKey, `providers[${index}].apiKey`, environment) }
+    const at = `providers[${index}]`
+    const read = (key: ApiKey, option: string) => (typeof key === 'string' ? expanded(key, option, environment) : key)
+    const { apiKey, apiKeys } = provider
+    return {
+      ...provider,
+      ...(apiKey === undefined ? {} : { apiKey: read(apiKey, `${at}.apiKey`) }),
+      ...(apiKeys === undefined ? {} : { apiKeys: apiKeys.map((key, nth) => read(key, `${at}.apiKeys[${nth}]`)) }),
+    }
   }
 }
 

@@ -9,6 +9,7 @@ export const GENAI_PRICES_VERSION = '0.1.8'
 /** Our provider types under the table's names; a type that is absent has no prices there. */
 const PROVIDER_IDS: Readonly<Record<string, string>> = {
   openai: 'openai',
+  anthropic: 'anthropic',
   deepseek: 'deepseek',
   mistral: 'mistral',
   groq: 'groq',

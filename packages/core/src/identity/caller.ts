@@ -34,7 +34,8 @@ const DEFAULT_POOL = 'default'
 const MAX_NAME = 256
 // Control characters break log lines and Postgres texts; half a surrogate pair has no UTF-8.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u
-const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent'] as const
+const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent', 'weight'] as const
+const PRIORITIES: readonly unknown[] = ['critical', 'high', 'normal', 'low', 'background']
 
 /**
  * Checks what a host says about a caller. An empty list of pools means `default` like an absent one: nobody calls free
@@ -44,7 +45,7 @@ const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent'] as const
  */
 export function normalise(identity: Identity): Caller {
   if (typeof identity !== 'object' || Array.isArray(identity)) throw unusable('it', 'an object with a `user`', identity)
-  const { user, pool = [], roles = [], models, tools = [], limits, metadata } = identity
+  const { user, pool = [], roles = [], models, tools = [], limits, priority, metadata } = identity
   checkName('user', user)
   const named = typeof pool === 'string' ? [pool] : pool
   checkNames('pool', named)
@@ -52,6 +53,9 @@ export function normalise(identity: Identity): Caller {
   checkNames('models', models ?? [])
   checkNames('tools', tools)
   if (limits !== undefined) checkLimits(limits)
+  if (priority !== undefined && !PRIORITIES.includes(priority)) {
+    throw unusable('`priority`', `one of ${PRIORITIES.join(', ')}`, priority)
+  }
   if (metadata !== undefined) checkMetadata(metadata)
   return {
     identity,

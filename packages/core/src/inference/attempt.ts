@@ -1,4 +1,5 @@
 import { plus } from '../amount.js'
+import type { PoolAsk } from '../budget/store.js'
 import type { CancelSignal } from '../cancel.js'
 import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
@@ -12,12 +13,13 @@ import {
   recordNeither,
   recordSuccess,
 } from '../routing/circuit.js'
-import { type Candidate, observeLatency } from '../routing/route.js'
+import { type Candidate, isReady, observeLatency } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import { takeRates } from './admit.js'
 import { type Call, type CallHold, reasonOf } from './call.js'
 import type { Engine } from './engine.js'
 import { holdForAttempt, promptAmount } from './hold.js'
+import { leavePlace, nextFree } from './queue.js'
 import { type Again, againAfter, nextAgain } from './retry.js'
 
 const MINUTE_MS = 60_000
@@ -52,6 +54,7 @@ export async function attempt<Received>(
   held: CallHold,
   steps: {
     candidates: readonly Candidate[]
+    asks: readonly PoolAsk[]
     prepare(candidate: Candidate): Try | null
     receive(reply: UpstreamReply, tried: Try, signal: CancelSignal): Promise<Received | UpstreamFailure>
   },
@@ -59,17 +62,26 @@ export async function attempt<Received>(
   const signal = held.cut
   const { candidates } = steps
   const failures: HooshError[] = []
-  const waiting: Again[] = []
+  let later: Later | undefined
   let waitMs = Infinity
   engine.retryBudget.earn()
   for (let at = 0; held.attempts < engine.settings.maxAttempts; at += 1) {
     throwIfEnded(engine, call, held)
-    const candidate = candidates[at] ?? (await nextAgain(engine, call, held, waiting))
+    const candidate = candidates[at] ?? (await nextLater(engine, call, held, later))
     if (candidate === null) break
     const tried = steps.prepare(candidate)
     if (tried === null) continue
-    const may = mayTry(engine, call, held, tried, failures)
-    if (!(typeof may === 'boolean' ? may : await may)) continue
+    if (!takePlace(candidate, held)) {
+      later ??= newLater(steps.asks)
+      // A route that is not ready is not waited for.
+      if (isReady(candidate.route, engine.clock())) later.busy.push(candidate)
+      continue
+    }
+    const may = mayTry(engine, call, held, tried, failures, at >= candidates.length)
+    if (!(typeof may === 'boolean' ? may : await may)) {
+      leavePlace(held)
+      continue
+    }
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
     held.attempts += 1
@@ -79,6 +91,14 @@ export async function attempt<Received>(
         engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
       return { tried, received: result as Received }
     }
+    leavePlace(held)
+    if (result.unsent === true) {
+      held.attempts -= 1
+      recordNeither(circuit, false)
+      if (!result.retryable) throw result.error
+      failures.push(result.error)
+      continue
+    }
     if (result.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, result))
     if (held.cut.aborted) {
       noteFailure(engine, call, tried, endedByUs(held, result))
@@ -87,11 +107,50 @@ export async function attempt<Received>(
     noteFailure(engine, call, tried, result)
     if (!result.retryable) throw result.error
     failures.push(result.error)
-    const again = at < candidates.length ? againAfter(result, candidate, engine.clock()) : null
-    if (again !== null) waiting.push(again)
+    if (at < candidates.length) {
+      if (result.anotherKey === true) at -= 1
+      else {
+        const again = againAfter(result, candidate, engine.clock())
+        later ??= newLater(steps.asks)
+        if (again !== null) later.again.push(again)
+      }
+    }
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
   }
   throw lastWord(call, failures, waitMs)
+}
+
+/** What is left to try when all candidates have been gone through. */
+interface Later {
+  readonly asks: readonly PoolAsk[]
+  /** All their places are taken. */
+  readonly busy: Candidate[]
+  readonly again: Again[]
+}
+
+function newLater(asks: readonly PoolAsk[]): Later {
+  return { asks, busy: [], again: [] }
+}
+
+/** A place on a busy route comes before an attempt again on one that failed. */
+async function nextLater(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  later: Later | undefined,
+): Promise<Candidate | null> {
+  if (later === undefined) return null
+  const free = await nextFree(engine, call, held, later.busy, later.asks)
+  return free ?? nextAgain(engine, call, held, later.again)
+}
+
+/** Whoever comes from the queue has his place already. */
+function takePlace({ route }: Candidate, held: CallHold): boolean {
+  const { places } = route
+  if (places === undefined || held.places === places) return true
+  if (!places.take()) return false
+  held.places = places
+  return true
 }
 
 async function sendAndReceive<Received>(
@@ -130,9 +189,17 @@ function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
 }
 
 /** Whether the route takes one more call this minute, its circuit lets it pass, and the pools pay for the attempt. */
-function mayTry(engine: Engine, call: Call, held: CallHold, tried: Try, failures: HooshError[]): Awaitable<boolean> {
+function mayTry(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  tried: Try,
+  failures: HooshError[],
+  hasWaited: boolean,
+): Awaitable<boolean> {
   const { route } = tried.candidate
-  if (!isPassable(route.circuit, engine.clock())) return false
+  // Whoever has waited as long as it said need not ask whether it rests.
+  if (!(hasWaited ? isPassable(route.circuit, engine.clock()) : isReady(route, engine.clock()))) return false
   // Where a route takes nothing from anybody, moving on to it only doubles the load.
   if (held.attempts > 0 && keepsRefusing(route.circuit) && !engine.retryBudget.spend()) return false
   if (route.rpm !== undefined) return mayTryThisMinute(engine, call, held, tried, failures, route.rpm)

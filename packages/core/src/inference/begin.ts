@@ -13,6 +13,7 @@ import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
+import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
 import { type Ending, type Settled, settle } from './settle.js'
@@ -191,6 +192,7 @@ export async function finish(engine: Engine, begun: Begun, ending: Ending): Prom
   } finally {
     engine.running.remove(begun.running)
     engine.concurrency.leave(begun.admitted.places)
+    if (begun.held.places !== undefined) leavePlace(begun.held)
   }
 }
 

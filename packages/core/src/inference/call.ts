@@ -6,6 +6,7 @@ import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
 import type { CallInfo } from '../options.js'
+import type { Places } from '../routing/places.js'
 import type { Candidate } from '../routing/route.js'
 
 /** One paid call on its way through the steps. */
@@ -26,6 +27,8 @@ export interface Call {
   readonly provider: string | undefined
   /** Models to try after everything else. */
   readonly fallbacks: readonly string[] | undefined
+  /** Which calls it waits behind where a route is full: 0 is served first. */
+  readonly tier: number
   /** Aborted when whoever waits for the answer has gone. */
   readonly signal: CancelSignal
   /** On the gateway's clock. */
@@ -50,6 +53,10 @@ export interface CallHold {
   /** What failed attempts may have been billed. */
   spent: Amount
   attempts: number
+  /** Where it has taken up a place of a route's concurrency. */
+  places: Places | undefined
+  /** Where it stood in the queue of a route; 0 if it did not wait. */
+  position: number
   /** The pool that could pay for no more. */
   emptied: string | undefined
   /** Most that all choices together may still get: granted plus what the pools had left. Infinite where none caps. */

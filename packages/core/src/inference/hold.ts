@@ -109,6 +109,8 @@ function callHold(
     counted: 0,
     spent: nothing,
     attempts: 0,
+    places: undefined,
+    position: 0,
     emptied: undefined,
     couldGive: grant.outputTokens + affordable(grant, eachAmount(quote, promptTokens)),
     cut: cancel(),

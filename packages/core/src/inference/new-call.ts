@@ -3,6 +3,7 @@ import { HooshError } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
 import type { Call } from './call.js'
 import type { Engine } from './engine.js'
+import { tierOf } from './priority.js'
 
 /** What a route or the host's own code knows of a call. */
 export interface CallSource {
@@ -13,13 +14,15 @@ export interface CallSource {
   readonly requestId: string
   readonly signal: CancelSignal
   readonly provider?: string | undefined
+  /** The tier it asks for (`x-hoosh-priority`). */
+  readonly priority?: string | undefined
 }
 
 /**
  * A call, with the pools that pay: the caller's whole chain. A `pool` field only checks that the caller has it; an
  * admin may name any, and then exactly that one pays.
  *
- * @throws HooshError `pool_not_allowed`
+ * @throws HooshError `pool_not_allowed`, `invalid_request` for a priority that is none
  */
 export function newCall(engine: Engine, source: CallSource): Call {
   const { params, caller } = source
@@ -35,6 +38,7 @@ export function newCall(engine: Engine, source: CallSource): Call {
     pools: poolsOf(params.pool, caller),
     provider: source.provider,
     fallbacks: Array.isArray(params.fallbacks) ? (params.fallbacks as string[]) : undefined,
+    tier: tierOf(source.priority, caller),
     signal: source.signal,
     startedAt: engine.clock(),
   }

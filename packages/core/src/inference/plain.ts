@@ -29,6 +29,7 @@ export async function answerPlain(engine: Engine, call: Call): Promise<GatewayRe
   try {
     const { tried, received } = await attempt(engine, call, begun.held, {
       candidates: begun.admitted.candidates,
+      asks: begun.admitted.asks,
       prepare: (candidate) => prepare(engine, begun, candidate),
       receive,
     })
@@ -77,7 +78,7 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   })
   const charge = charging instanceof Promise ? await charging : charging
   const settled = await finish(engine, begun, { outcome: 'ok', candidate, charge })
-  const headers = callHeaders(call, tried)
+  const headers = callHeaders(call, held, tried)
   headers['content-type'] = 'application/json'
   headersOfBill(headers, settled)
   if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))

@@ -29,10 +29,11 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
   try {
     const { tried, received } = await attempt(engine, call, begun.held, {
       candidates: begun.admitted.candidates,
+      asks: begun.admitted.asks,
       prepare: (candidate) => prepare(engine, begun, candidate),
       receive: (reply, _tried, signal) => openFeed(reply, signal),
     })
-    const headers = callHeaders(call, tried)
+    const headers = callHeaders(call, begun.held, tried)
     headers['content-type'] = 'text/event-stream; charset=utf-8'
     headers['cache-control'] = 'no-cache, no-transform'
     headers['x-accel-buffering'] = 'no'

@@ -1,9 +1,12 @@
-import type { ProviderOptions } from '../options.js'
+import type { ProviderOptions, ProviderType } from '../options.js'
 import type { Clock } from '../time.js'
+import { anthropicDialect } from './anthropic/dialect.js'
 import { providerFacts } from './catalog.js'
 import { demoProvider } from './demo/provider.js'
 import { openaiCompatible } from './openai-compatible.js'
 import type { Provider } from './provider.js'
+import type { Dialect } from './translated/dialect.js'
+import { translatedProvider } from './translated/provider.js'
 
 /** A configured provider, with what its type says where the configuration does not. */
 export interface CreatedProvider {
@@ -12,6 +15,9 @@ export interface CreatedProvider {
   readonly baseUrl: string
   readonly local: boolean
 }
+
+/** Who speaks another dialect than OpenAI's. */
+const DIALECTS: Partial<Readonly<Record<ProviderType, Dialect>>> = { anthropic: anthropicDialect }
 
 /**
  * Makes the provider that a configuration describes. `$NAME` is already expanded; nothing is opened before its first
@@ -25,5 +31,10 @@ export function createProvider(config: ProviderOptions, deps: { connectMs: numbe
   if (facts.type === 'demo') {
     return { provider: demoProvider({ routeName: config.name ?? config.type, clock: deps.clock }), baseUrl: '', local }
   }
-  return { provider: openaiCompatible({ config, facts, ...deps }), baseUrl: config.baseUrl ?? facts.baseUrl, local }
+  const dialect = DIALECTS[facts.type]
+  const provider =
+    dialect === undefined
+      ? openaiCompatible({ config, facts, ...deps })
+      : translatedProvider({ config, facts, dialect, ...deps })
+  return { provider, baseUrl: config.baseUrl ?? facts.baseUrl, local }
 }

@@ -20,7 +20,7 @@ export interface RefusedAnswer {
 
 /** 4xx that a repetition, or another provider, may turn into an answer. 409 and 425 are about timing, 408 about ours. */
 const PASSING_4XX = new Set([408, 409, 425, 429])
-/** Our key, our account, our plan: the route's fault, never the caller's. */
+/** Our key, our account, our plan: never the caller's fault, and the key's rather than the route's. */
 const OUR_ACCOUNT = new Set([401, 402, 403])
 /** Characters of a provider's own words about its own fault. */
 const LONGEST_EXCUSE = 300
@@ -38,7 +38,7 @@ export function failureOfStatus(came: RefusedAnswer, context: FailureContext): U
   const answered = `The provider "${context.routeName}" answered ${status}${excuse}`
   if (OUR_ACCOUNT.has(status)) {
     const message = `The provider "${context.routeName}" refused the gateway's own key or account (${status}).`
-    return retry(new HooshError('provider_auth', { message, cause: answered }), false, false)
+    return retry(new HooshError('provider_auth', { message, cause: answered }), false, true)
   }
   if (status === 429)
     return retry(new HooshError('provider_rate_limited', { message: answered, details: wait }), false, true)

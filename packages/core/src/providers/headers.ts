@@ -47,11 +47,12 @@ export function commonHeaders(
 }
 
 /** What a configuration has to keep secret: its key, and the values of headers that sound like one. */
-export function secretsOf({ apiKey, headers }: ProviderOptions): string[] {
+export function secretsOf({ apiKey, apiKeys = [], headers }: ProviderOptions): string[] {
+  const keys = [apiKey, ...apiKeys].filter((key) => typeof key === 'string')
   const values = Object.entries(headers ?? {}).flatMap(([name, value]) => {
     return TELLS_SECRET.test(name) ? [value, value.replace(/^\w+\s+/, '')] : []
   })
-  return apiKey === undefined ? values : [apiKey, ...values]
+  return [...keys, ...values]
 }
 
 /** Names the header and not its value, which may be a key with a stray line break. */

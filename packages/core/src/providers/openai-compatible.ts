@@ -2,10 +2,10 @@ import type { ProviderOptions } from '../options.js'
 import type { Clock } from '../time.js'
 import { endpointOf } from './base-url.js'
 import type { ProviderFacts } from './catalog.js'
-import { commonHeaders, secretsOf } from './headers.js'
+import { commonHeaders } from './headers.js'
+import { createKeys } from './keys.js'
 import { modelIds } from './model-list.js'
 import type { Provider } from './provider.js'
-import { redactor } from './redact.js'
 import { createTransport, type HttpRequest, LIST_DEADLINES } from './transport.js'
 
 export interface OpenAiCompatibleOptions {
@@ -25,15 +25,20 @@ export interface OpenAiCompatibleOptions {
 export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiCompatibleOptions): Provider {
   const routeName = config.name ?? config.type
   const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName)
-  const key = config.apiKey === undefined ? [] : [['authorization', `Bearer ${config.apiKey}`] as const]
-  const common = commonHeaders(config, routeName, key)
-  const clean = redactor(secretsOf(config))
+  const keys = createKeys(config, {
+    routeName,
+    clock,
+    patienceMs: connectMs,
+    headerOf: (key) => ['authorization', `Bearer ${key}`],
+  })
+  const common = commonHeaders(config, routeName, keys.fixed)
   const transport = createTransport({
     origin: endpoint.origin,
     connectMs,
     clock,
     routeName,
-    clean,
+    clean: keys.redact,
+    keys,
   })
   const plain = ['content-type', 'application/json', 'accept', 'application/json', ...common]
   const events = ['content-type', 'application/json', 'accept', 'text/event-stream', ...common]
@@ -41,6 +46,7 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
   const paths = { chat: endpoint.pathOf('/chat/completions'), embeddings: endpoint.pathOf('/embeddings') }
   const modelsPath = endpoint.pathOf('/models')
   return {
+    rest: keys.rest,
     send(request) {
       const { kind, stream, body, signal, firstByteMs, idleMs } = request
       const headers = stream ? events : plain
@@ -60,7 +66,7 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
       if (!reply.ok) throw reply.error
       return modelIds(reply.body, routeName)
     },
-    redact: clean,
+    redact: keys.redact,
     close: () => transport.close(),
   }
 }

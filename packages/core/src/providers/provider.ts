@@ -6,6 +6,8 @@ import type { HooshError } from '../errors.js'
  * body is the bytes of a chat completion, of its SSE events, or of an embeddings answer.
  */
 export interface Provider {
+  /** When a call may be sent again, where the provider asked to be left alone or refused its keys; none for the demo. */
+  readonly rest?: Rest
   /** Sends one attempt and resolves when the head of the answer is there, or with what went wrong. Never throws. */
   send(request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure>
   /** A text of this provider without the secrets of its configuration, and without anything that looks like a key. */
@@ -14,6 +16,16 @@ export interface Provider {
   models(signal: AbortSignal): Promise<string[]>
   /** Closes its connections. */
   close(): Promise<void>
+}
+
+/** A route that is left alone though it works. */
+export interface Rest {
+  /** On the gateway's clock; past while it may be asked. */
+  readonly until: number
+  /** Its rates are used up, or none of its keys is accepted. */
+  readonly why: 'limited' | 'refused'
+  /** 401, 402 and 403 in a row, of the key that has seen the fewest. */
+  readonly refusals: number
 }
 
 export interface UpstreamRequest {
@@ -77,10 +89,14 @@ export interface UpstreamFailure {
    * and a 5xx with a JSON error body.
    */
   readonly mayBill: boolean
+  /** Nothing was sent: what is asked for cannot be said to this provider. It counts as no attempt. */
+  readonly unsent?: boolean
   /** What had come of a plain answer before it broke off: output that may be billed. */
   readonly received?: Buffer
   /** The connection went away before anything was sent on it; another one may do. */
   readonly connectionLost?: boolean
+  /** The route has another key, which this answer says nothing about. */
+  readonly anotherKey?: boolean
   /** What its `Retry-After` says. */
   readonly retryAfterMs?: number
   /** The provider is not to blame (a 4xx, an abort): its circuit does not count it. */

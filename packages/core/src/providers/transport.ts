@@ -12,7 +12,9 @@ import {
   failureOfStatus,
 } from './failures.js'
 import { createInflow, type Inflow } from './inflow.js'
+import type { Key, Keys } from './keys.js'
 import type { UpstreamFailure, UpstreamReply } from './provider.js'
+import { restAfter } from './rate-headers.js'
 import { retryAfterMs } from './retry-after.js'
 
 /** HTTP/1.1 to one origin, as cheap as it gets: no streams, no header copies, no promise per chunk. */
@@ -39,6 +41,7 @@ export interface TransportOptions extends FailureContext {
   readonly origin: string
   readonly connectMs: number
   readonly clock: Clock
+  readonly keys: Keys
 }
 
 /** Of a list of models, which is short work. */
@@ -64,14 +67,30 @@ export function createTransport(options: TransportOptions): Transport {
     bodyTimeout: 0,
   })
   return {
-    send: (request) => new Promise((resolve) => dispatch(pool, request, options, resolve)),
+    send(request) {
+      const key = options.keys.next()
+      return key instanceof Promise
+        ? key.then((found) => sendWith(found, pool, request, options))
+        : sendWith(key, pool, request, options)
+    },
     close: () => pool.destroy(),
   }
+}
+
+function sendWith(
+  key: Key | UpstreamFailure,
+  pool: Pool,
+  request: HttpRequest,
+  options: TransportOptions,
+): Promise<UpstreamReply | UpstreamFailure> {
+  if ('ok' in key) return Promise.resolve(key)
+  return new Promise((resolve) => dispatch(pool, { request, key, options, resolve }))
 }
 
 /** One request on its way. */
 interface Exchange {
   readonly request: HttpRequest
+  readonly key: Key
   readonly options: TransportOptions
   readonly deadline: ReturnType<typeof deadlineOf>
   readonly onAbort: () => void
@@ -88,13 +107,17 @@ interface Exchange {
 
 const GIVEN_UP = new HooshError('client_closed')
 
-function dispatch(pool: Pool, request: HttpRequest, options: TransportOptions, resolve: Exchange['resolve']): void {
+function dispatch(
+  pool: Pool,
+  { request, key, options, resolve }: Pick<Exchange, 'request' | 'key' | 'options' | 'resolve'>,
+): void {
   if (request.signal.aborted) {
     resolve(failureOfAbort(false))
     return
   }
   const exchange: Exchange = {
     request,
+    key,
     options,
     deadline: deadlineOf(request, () => expired(exchange)),
     onAbort: () => aborted(exchange),
@@ -106,7 +129,8 @@ function dispatch(pool: Pool, request: HttpRequest, options: TransportOptions, r
     resolve,
   }
   request.signal.addEventListener('abort', exchange.onAbort)
-  const { method, path, headers, body } = request
+  const { method, path, body } = request
+  const headers = key.headers.length === 0 ? request.headers : [...request.headers, ...key.headers]
   pool.dispatch({ method, path, headers, body }, handlerOf(exchange))
 }
 
@@ -146,6 +170,7 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
     return
   }
   const { request, options } = exchange
+  options.keys.answered(exchange.key, status, restAfter(header, options.clock()))
   const streamType = request.stream ? (request.streamType ?? 'text/event-stream') : null
   const contentType = header('content-type') ?? streamType ?? 'application/json'
   const fault = faultOfHead(contentType, header('content-encoding'), streamType)
@@ -199,9 +224,11 @@ function bodyCame(exchange: Exchange, chunk: Uint8Array): void {
 
 /** Ends an exchange whose answer is a failure, with as much as has come of its body. */
 function refuse(exchange: Exchange): void {
+  const { options, key } = exchange
   const { status, retryAfterMs: wait, chunks } = exchange.refused!
   const body = Buffer.concat(chunks).toString('utf8')
-  giveUp(exchange, failureOfStatus({ status, body, retryAfterMs: wait }, exchange.options))
+  const anotherKey = options.keys.answered(key, status, status === 429 ? wait : undefined)
+  giveUp(exchange, { ...failureOfStatus({ status, body, retryAfterMs: wait }, options), anotherKey })
 }
 
 function giveUp(exchange: Exchange, failure: UpstreamFailure): void {

@@ -5,6 +5,7 @@ import { health, healthLive, healthProviders, healthReady, root } from './health
 import { metrics, rootMetrics } from './metrics.js'
 import { model, models, modelsCatalog } from './models.js'
 import { deletePool, putPool } from './pools.js'
+import { queueStatus } from './queue.js'
 import type { RouteDefinition } from './route.js'
 import { tokensCheck, tokensPools, tokensReport, tokensReserve } from './tokens.js'
 
@@ -30,6 +31,7 @@ export const ROUTES: readonly RouteDefinition[] = [
   healthLive,
   healthReady,
   healthProviders,
+  queueStatus,
   metrics,
   rootMetrics,
   root,

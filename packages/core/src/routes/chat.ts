@@ -17,9 +17,10 @@ export const chatCompletions: RouteDefinition = {
     const modern = legacyTools(value)
     const source = { params: modern ?? value, bytes: modern === null ? bytes : null }
     const provider = request.header('x-hoosh-provider')
+    const priority = request.header('x-hoosh-priority')
     return chat(
       engine,
-      newCall(engine, { kind: 'chat', ...source, caller, requestId, signal: request.signal, provider }),
+      newCall(engine, { kind: 'chat', ...source, caller, requestId, signal: request.signal, provider, priority }),
     )
   },
 }
@@ -34,6 +35,7 @@ export const embeddings: RouteDefinition = {
     const { value, bytes } = await readJson()
     validated(embeddingsRequest, value)
     const provider = request.header('x-hoosh-provider')
+    const priority = request.header('x-hoosh-priority')
     return embed(
       engine,
       newCall(engine, {
@@ -44,6 +46,7 @@ export const embeddings: RouteDefinition = {
         requestId,
         signal: request.signal,
         provider,
+        priority,
       }),
     )
   },

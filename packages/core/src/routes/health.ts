@@ -1,5 +1,6 @@
 import type { Engine } from '../inference/engine.js'
 import { isPassable } from '../routing/circuit.js'
+import { type Route, rests } from '../routing/route.js'
 import { within } from '../time.js'
 import { VERSION } from '../version.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
@@ -52,10 +53,10 @@ export const healthProviders: RouteDefinition = {
       // Some providers take their key in the query.
       base_url: route.baseUrl.split('?', 1)[0],
       enabled: route.enabled,
-      status: route.enabled ? (isPassable(route.circuit, now) ? 'healthy' : 'unhealthy') : 'disabled',
-      consecutive_failures: route.circuit.failures,
+      status: statusOf(route, now),
+      consecutive_failures: failuresOf(route),
       latency_ms: route.latency.ms,
-      ...(route.circuit.failures > 0 ? { last_error: 'The last calls of this provider failed.' } : {}),
+      ...(failuresOf(route) > 0 ? { last_error: 'The last calls of this provider failed.' } : {}),
     }))
     return json(rows, exchange)
   },
@@ -84,7 +85,18 @@ async function storageAnswers({ storage }: Engine): Promise<boolean> {
   return (await within(STORE_PATIENCE_MS, asked()).catch(() => null)) !== null
 }
 
+/** A route that only waits for its rates works; one whose keys are refused does not. */
+function statusOf({ enabled, circuit, provider }: Route, now: number): 'disabled' | 'healthy' | 'unhealthy' {
+  if (!enabled) return 'disabled'
+  const isRefused = provider.rest?.why === 'refused' && rests(provider.rest, now)
+  return isPassable(circuit, now) && !isRefused ? 'healthy' : 'unhealthy'
+}
+
+function failuresOf({ circuit, provider }: Route): number {
+  return Math.max(circuit.failures, provider.rest?.refusals ?? 0)
+}
+
 function someRoutePasses(engine: Engine): boolean {
   const now = engine.clock()
-  return engine.router.routes.some((route) => route.enabled && isPassable(route.circuit, now))
+  return engine.router.routes.some((route) => statusOf(route, now) === 'healthy')
 }

@@ -42,6 +42,11 @@ export function shortenCoolDown(circuit: Circuit, now: number): boolean {
   return true
 }
 
+/** Something else than a call has found the route in order: an open circuit has cooled down. */
+export function beReadyForTrial(circuit: Circuit, now: number): void {
+  circuit.openUntil = Math.min(circuit.openUntil, now)
+}
+
 /** Says that a call is being tried: on a circuit that has cooled down it is the trial. */
 export function beginTrial(circuit: Circuit, now: number): void {
   if (circuit.openUntil !== 0) circuit.trialSince = now

@@ -1,7 +1,8 @@
 import { compileGlob, type Glob } from '../glob.js'
 import type { ProviderOptions } from '../options.js'
-import type { Provider } from '../providers/provider.js'
-import { type Circuit, newCircuit } from './circuit.js'
+import type { Provider, Rest } from '../providers/provider.js'
+import { type Circuit, isPassable, newCircuit } from './circuit.js'
+import { createPlaces, type Places } from './places.js'
 
 /** One configured way to a provider, with what calls have taught about it. */
 export interface Route {
@@ -16,6 +17,8 @@ export interface Route {
   /** Lower is tried first. */
   readonly priority: number
   readonly rpm?: number
+  /** Absent where it takes any number of calls at the same time. */
+  readonly places?: Places
   /** Largest output it is asked for. */
   readonly maxTokens?: number
   readonly fallbacks: readonly string[]
@@ -44,12 +47,22 @@ export function routeOf(
     patterns: (options.models ?? ['*']).map(compileGlob),
     priority: options.priority ?? 10,
     ...(options.rpm === undefined ? {} : { rpm: options.rpm }),
+    ...(options.concurrency === undefined ? {} : { places: createPlaces(options.concurrency) }),
     ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     fallbacks: options.fallbacks ?? [],
     enabled: options.enabled ?? true,
     circuit: newCircuit(),
     latency: { ms: null },
   }
+}
+
+/** Whether a call may be sent there now: its circuit lets it pass, and the provider has not asked to be left alone. */
+export function isReady({ circuit, provider }: Route, now: number): boolean {
+  return isPassable(circuit, now) && !rests(provider.rest, now)
+}
+
+export function rests(rest: Rest | undefined, now: number): boolean {
+  return rest !== undefined && now < rest.until
 }
 
 /** More than any pattern can have: a model's name has at most 256 characters. */

@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache'
 import { HooshError } from '../errors.js'
 import { compileGlob } from '../glob.js'
 import type { RoutingOptions, Strategy } from '../options.js'
-import { isPassable, lastResortAt, shortenCoolDown } from './circuit.js'
-import { type Candidate, fit, type Route, takers } from './route.js'
+import { lastResort } from './last-resort.js'
+import { type Candidate, fit, isReady, type Route, takers } from './route.js'
 import { ordered, type Turn } from './strategies.js'
 
 /** Chooses where a call may go. */
@@ -151,24 +151,24 @@ function fallbacksOf(table: Table, model: string, own: readonly Step[]): string[
   return [...names]
 }
 
-/** @throws HooshError `providers_unavailable` where all are open and none of them is due as a last resort */
+/** @throws HooshError where none may be asked, nor is due as a last resort */
 function passable(steps: readonly Step[], strategy: Strategy, model: string, now: number): Candidate[] {
-  const closed = able(steps, strategy, now)
-  if (closed.length > 0) return closed
-  const circuits = steps.flatMap((step) => step.candidates.map(({ route }) => route.circuit))
-  // Not `some`: each of them has its trial.
-  if (circuits.filter((circuit) => shortenCoolDown(circuit, now)).length > 0) return able(steps, strategy, now)
-  throw new HooshError('providers_unavailable', {
-    message: `Every provider of the model "${model}" has failed several times in a row and is being left alone for a moment.`,
-    details: { retryAfterMs: Math.max(1_000, Math.min(...circuits.map(lastResortAt)) - now) },
-  })
+  const ready = able(steps, strategy, now)
+  if (ready.length > 0) return ready
+  const refusal = lastResort(
+    steps.flatMap((step) => step.candidates.map(({ route }) => route)),
+    model,
+    now,
+  )
+  if (refusal !== null) throw refusal
+  return able(steps, strategy, now)
 }
 
 function able(steps: readonly Step[], strategy: Strategy, now: number): Candidate[] {
   const result: Candidate[] = []
   for (const step of steps) {
     // Turns are taken among those that can be asked, or the one behind an open circuit would get two shares.
-    const open = step.candidates.filter(({ route }) => isPassable(route.circuit, now))
+    const open = step.candidates.filter(({ route }) => isReady(route, now))
     for (const candidate of ordered(open, strategy, step.turn)) {
       if (!result.some(({ route, model }) => route === candidate.route && model === candidate.model))
         result.push(candidate)

@@ -7,7 +7,8 @@ export interface ChunkWriter {
   toolArguments(index: number, piece: string, choice?: number): string
   /** Any other fields of a delta. */
   delta(fields: object, choice?: number): string
-  finish(reason: string, choice?: number): string
+  /** @param more fields of the choice beside it */
+  finish(reason: string, more?: object, choice?: number): string
   /** The last chunk, without choices; `more` are fields beside it. Left out for callers who did not ask for usage. */
   usage(usage: object, more?: object): string
 }
@@ -39,11 +40,18 @@ export function chunkWriter(head: { id: string; created: number; model: string }
       const call = `{"index":${index},"function":{"arguments":${JSON.stringify(piece)}}}`
       return `${open(choice)}"tool_calls":[${call}]${CLOSE}`
     },
-    delta: (fields, choice = 0) => `${open(choice)}${JSON.stringify(fields).slice(1, -1)}${CLOSE}`,
-    finish(reason, choice = 0) {
+    delta(fields, choice = 0) {
+      // The role comes last, since the relay tells what is opaque by how the delta begins.
+      const isFirst = !begun.has(choice)
+      begun.add(choice)
+      const all = JSON.stringify(isFirst ? { ...fields, role: 'assistant' } : fields)
+      return `${open(choice)}${all.slice(1, -1)}${CLOSE}`
+    },
+    finish(reason, more = {}, choice = 0) {
       // A delta with nothing but the role ends in a comma that has to go.
       const start = open(choice).replace(/,$/, '')
-      return `${start}},"finish_reason":${JSON.stringify(reason)}}]}\n\n`
+      const fields = JSON.stringify({ finish_reason: reason, ...more }).slice(1)
+      return `${start}},${fields}]}\n\n`
     },
     usage(usage, more = {}) {
       const beside = JSON.stringify(more).slice(1, -1)

@@ -4,10 +4,10 @@ import type { Clock } from '../../time.js'
 import { endpointOf } from '../base-url.js'
 import type { ProviderFacts } from '../catalog.js'
 import { failureOfStatus } from '../failures.js'
-import { commonHeaders, secretsOf } from '../headers.js'
+import { commonHeaders } from '../headers.js'
+import { createKeys } from '../keys.js'
 import { modelIds } from '../model-list.js'
 import type { Provider, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
-import { redactor } from '../redact.js'
 import { createTransport, LIST_DEADLINES, type Transport } from '../transport.js'
 import { eventBody, plainBody } from './bodies.js'
 import type { Ask, Dialect, Translation } from './dialect.js'
@@ -44,9 +44,9 @@ const STREAM_TYPES = { sse: 'text/event-stream', ndjson: 'application/x-ndjson' 
 export function translatedProvider({ config, facts, dialect, connectMs, clock }: TranslatedOptions): Provider {
   const routeName = config.name ?? config.type
   const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName, dialect.version)
-  const key = config.apiKey === undefined ? [] : [dialect.keyHeader(config.apiKey)]
-  const common = commonHeaders(config, routeName, [...Object.entries(dialect.headers), ...key])
-  const clean = redactor(secretsOf(config))
+  const keys = createKeys(config, { routeName, clock, patienceMs: connectMs, headerOf: dialect.keyHeader })
+  const common = commonHeaders(config, routeName, [...Object.entries(dialect.headers), ...keys.fixed])
+  const clean = keys.redact
   const { refusal } = dialect
   const transport = createTransport({
     origin: endpoint.origin,
@@ -54,6 +54,7 @@ export function translatedProvider({ config, facts, dialect, connectMs, clock }:
     clock,
     routeName,
     clean,
+    keys,
     ...(refusal === undefined ? {} : { refusal }),
   })
   const json = ['content-type', 'application/json', 'accept']
@@ -68,6 +69,7 @@ export function translatedProvider({ config, facts, dialect, connectMs, clock }:
     streamHeaders: [...json, STREAM_TYPES[dialect.framing], ...common],
   }
   return {
+    rest: keys.rest,
     send: (request) => send(provider, request),
     async models(signal) {
       const path = endpoint.pathOf(dialect.models.path)
@@ -130,13 +132,19 @@ function askOf(provider: Translated, request: UpstreamRequest, dropped: Set<stri
     created: Math.floor(clock() / 1_000),
     cannot(param, why) {
       if (request.dropUnsupported === true) return void dropped.add(param)
-      throw new HooshError('unsupported_parameter', {
-        message: `The provider "${routeName}" cannot do what \`${param}\` asks${why === undefined ? '' : `: ${why}`}. Leave it out, or send \`drop_unsupported: true\` to have it left out.`,
-        details: { param },
-      })
+      throw unsupported(routeName, param, why, 'Leave it out, or send `drop_unsupported: true` to have it left out.')
     },
+    impossible: (param, why) => unsupported(routeName, param, why, 'Use another model.'),
     refused: (status, body) => failureOfStatus({ status, body, retryAfterMs: undefined }, provider).error,
   }
+}
+
+function unsupported(routeName: string, param: string, why: string | undefined, help: string): HooshError {
+  const because = why === undefined ? '' : `: ${why}`
+  return new HooshError('unsupported_parameter', {
+    message: `The provider "${routeName}" cannot do what \`${param}\` asks${because}. ${help}`,
+    details: { param },
+  })
 }
 
 /** Nothing was sent. Another provider may be able to do what this one cannot. */
@@ -150,5 +158,5 @@ function notAsked(thrown: unknown, { params }: UpstreamRequest): UpstreamFailure
           cause: thrown,
         })
   const retryable = error.code === 'unsupported_parameter'
-  return { ok: false, error, retryable, mayBill: false, blameless: true }
+  return { ok: false, error, retryable, mayBill: false, blameless: true, unsent: true }
 }

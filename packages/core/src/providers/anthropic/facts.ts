@@ -1,0 +1,61 @@
+/** What a generation of Claude can do, where they differ. */
+export interface ClaudeFacts {
+  /** `output_config.format` and strict tools. */
+  readonly structured: boolean
+  /** How it is told to think: not at all, by a budget of tokens, by effort alone, or by either. */
+  readonly thinking: 'none' | 'budget' | 'adaptive' | 'either'
+  /** It knows `output_config.effort`. */
+  readonly effort: boolean
+  /** The highest effort short of `max`. */
+  readonly xhigh: boolean
+  /** It takes `temperature`, `top_p` and `top_k`. */
+  readonly sampling: boolean
+  /** A tool can be forced. */
+  readonly forcing: boolean
+  /** System messages may stand between the others. */
+  readonly inlineSystem: boolean
+  /** Largest output, tokens, where our table of models does not know it. */
+  readonly maxOutput: number
+}
+
+const NEWEST: ClaudeFacts = {
+  structured: true,
+  thinking: 'adaptive',
+  effort: true,
+  xhigh: true,
+  sampling: false,
+  forcing: true,
+  inlineSystem: true,
+  maxOutput: 64_000,
+}
+const GENERATION_4_6: ClaudeFacts = {
+  ...NEWEST,
+  thinking: 'either',
+  xhigh: false,
+  sampling: true,
+  inlineSystem: false,
+}
+const GENERATION_4_5: ClaudeFacts = { ...GENERATION_4_6, thinking: 'budget', effort: false }
+const GENERATION_4: ClaudeFacts = { ...GENERATION_4_5, structured: false, maxOutput: 32_000 }
+const GENERATION_3: ClaudeFacts = { ...GENERATION_4, thinking: 'none', maxOutput: 4_096 }
+
+/**
+ * The first that matches; a model that none does is newer than this table. By Anthropic's guides on structured outputs,
+ * effort, adaptive thinking, forcing tools and system messages in a conversation, November 2026.
+ */
+const GENERATIONS: readonly (readonly [RegExp, ClaudeFacts])[] = [
+  [/claude-3-7/, { ...GENERATION_4, maxOutput: 64_000 }],
+  [/claude-3-5/, { ...GENERATION_3, maxOutput: 8_192 }],
+  [/claude-(?:3|2|instant)/, GENERATION_3],
+  [/(?:opus|sonnet)-4(?:-0|-\d{8}|@|$)/, GENERATION_4],
+  [/opus-4-1/, { ...GENERATION_4_5, maxOutput: 32_000 }],
+  [/opus-4-5/, { ...GENERATION_4_5, effort: true }],
+  [/-4-5/, GENERATION_4_5],
+  [/-4-6/, GENERATION_4_6],
+  [/-4-7|sonnet-5(?:-\d{8}|$)/, { ...NEWEST, inlineSystem: false }],
+  [/(?:fable|mythos)-5-1|mythos-preview/, { ...NEWEST, forcing: false }],
+]
+
+export function claudeFacts(model: string): ClaudeFacts {
+  return GENERATIONS.find(([pattern]) => pattern.test(model))?.[1] ?? NEWEST
+}
