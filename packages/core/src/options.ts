@@ -159,6 +159,7 @@ export interface RoutingOptions {
 export type ProviderType =
   | 'openai'
   | 'anthropic'
+  | 'google'
   | 'deepseek'
   | 'mistral'
   | 'groq'

@@ -1,6 +1,12 @@
+import { HooshError } from '../../errors.js'
 import { type Figures, usageOf } from '../translated/usage.js'
 
 type Json = Readonly<Record<string, unknown>>
+
+/** An answer that says nothing, not even why. */
+export function noAnswer(): HooshError {
+  return new HooshError('provider_error', { message: 'Google sent neither an answer nor a reason why there is none.' })
+}
 
 /** Why it stopped, in OpenAI's words; what is not here ended without being cut: `stop`. */
 const FINISHES: Readonly<Record<string, string>> = {
@@ -91,7 +97,10 @@ function numberOf(value: unknown): number {
 
 /** Log probabilities of the chosen tokens; null where they were not asked for. */
 export function logprobsOf(result: unknown): object | null {
-  const { chosenCandidates: chosen, topCandidates: top } = (result ?? {}) as { chosenCandidates?: Json[]; topCandidates?: Json[] }
+  const { chosenCandidates: chosen, topCandidates: top } = (result ?? {}) as {
+    chosenCandidates?: Json[]
+    topCandidates?: Json[]
+  }
   if (chosen === undefined) return null
   return {
     content: chosen.map((token, index) => ({

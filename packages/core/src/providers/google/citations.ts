@@ -34,7 +34,9 @@ function sourceOf(chunk: Json | undefined): Json {
 
 function citation(place: { start: number; end: number }, { url, title }: Json): object[] {
   if (typeof url !== 'string') return []
-  return [{ type: 'url_citation', url_citation: { url, title: title ?? '', start_index: place.start, end_index: place.end } }]
+  return [
+    { type: 'url_citation', url_citation: { url, title: title ?? '', start_index: place.start, end_index: place.end } },
+  ]
 }
 
 /** Offsets are those of one part, so where they miss the text it is looked for. */

@@ -52,7 +52,9 @@ function partOf(ask: Ask, given: unknown, param: string): Part[] {
   if (translated === null) return []
   const beside = (part.extra_content as Json | null | undefined)?.google as Json | null | undefined
   if (beside == null) return [translated]
-  return [{ ...translated, ...Object.fromEntries(BESIDE.flatMap((key) => (key in beside ? [[key, beside[key]]] : []))) }]
+  return [
+    { ...translated, ...Object.fromEntries(BESIDE.flatMap((key) => (key in beside ? [[key, beside[key]]] : []))) },
+  ]
 }
 
 function translatedPart(ask: Ask, part: Json, param: string): Part | null {

@@ -1,8 +1,8 @@
 import type { Ask } from '../translated/dialect.js'
-import { blockOf, factsOf, finishOf, logprobsOf, refusalOf, tierOf, wireUsage } from './answer.js'
+import { blockOf, factsOf, finishOf, logprobsOf, noAnswer, refusalOf, tierOf, wireUsage } from './answer.js'
+import { callIds, toolCallOf } from './calls.js'
 import { addCarried, type CarriedPart, carriedOf, carriedPart } from './carried.js'
 import { annotationsOf } from './citations.js'
-import { callIds, toolCallOf } from './calls.js'
 import type { Part } from './parts.js'
 import { errorIn } from './refusal.js'
 
@@ -41,7 +41,8 @@ interface Context {
 
 function choiceOf(candidate: Json, place: number, { nextId, answerTool }: Context): object {
   const all = ((candidate.content as Json | undefined)?.parts ?? []) as Part[]
-  const isAnswer = (part: Part) => answerTool !== undefined && (part.functionCall as Json | undefined)?.name === answerTool
+  const isAnswer = (part: Part) =>
+    answerTool !== undefined && (part.functionCall as Json | undefined)?.name === answerTool
   const parts = all.map((part) => {
     return isAnswer(part) ? { text: JSON.stringify((part.functionCall as Json).args ?? {}) } : part
   })
@@ -84,13 +85,15 @@ export function imageOf(part: Part): object {
 }
 
 function joined(parts: readonly Part[], thoughts: boolean): string {
-  return parts.map(({ text, thought }) => (typeof text === 'string' && (thought === true) === thoughts ? text : '')).join('')
+  return parts
+    .map(({ text, thought }) => (typeof text === 'string' && (thought === true) === thoughts ? text : ''))
+    .join('')
 }
 
 /** No answer, and why; where not even that is told, it is none. */
 function unanswered(feedback: unknown): object {
   const blocked = blockOf(feedback)
-  if (blocked === null) throw new TypeError('neither candidates nor a reason')
+  if (blocked === null) throw noAnswer()
   return {
     index: 0,
     message: { role: 'assistant', content: null, refusal: blocked.refusal },

@@ -62,7 +62,11 @@ export function contentRequest(ask: Ask): Asked {
   const { tools, config, format, answerTool } = toolsOf(ask, facts)
   const { system, contents } = conversation(ask, facts)
   const thinking = thinkingOf(ask, facts, own.thinking_config)
-  const generation: Json = { ...sampling(ask, own), ...format, ...(thinking === undefined ? {} : { thinkingConfig: thinking }) }
+  const generation: Json = {
+    ...sampling(ask, own),
+    ...format,
+    ...(thinking === undefined ? {} : { thinkingConfig: thinking }),
+  }
   if (asksFor(params, 'service_tier') && params.service_tier !== 'auto' && params.service_tier !== 'default')
     ask.cannot('service_tier')
   const body: Json = {

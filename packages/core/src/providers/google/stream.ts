@@ -1,6 +1,6 @@
 import { type ChunkWriter, chunkWriter, DONE } from '../translated/chunks.js'
 import type { Ask, StreamTranslator } from '../translated/dialect.js'
-import { blockOf, factsOf, finishOf, logprobsOf, refusalOf, tierOf, wireUsage } from './answer.js'
+import { blockOf, factsOf, finishOf, logprobsOf, noAnswer, refusalOf, tierOf, wireUsage } from './answer.js'
 import { callIds, toolCallOf } from './calls.js'
 import { addCarried, type CarriedPart, carriedOf, carriedPart } from './carried.js'
 import { annotationsOf } from './citations.js'
@@ -62,12 +62,14 @@ function translate(stream: Stream, event: Json): string {
   }
   const blocked = blockOf(promptFeedback)
   if (blocked === null) {
-    if (usageMetadata === undefined) throw new TypeError('neither candidates nor a reason')
+    if (usageMetadata === undefined) throw noAnswer()
     return ''
   }
   const first = choiceAt(stream, 0)
   first.isFinished = true
-  return write.delta({ refusal: blocked.refusal }) + write.finish('content_filter', { native_finish_reason: blocked.reason })
+  return (
+    write.delta({ refusal: blocked.refusal }) + write.finish('content_filter', { native_finish_reason: blocked.reason })
+  )
 }
 
 function begin(stream: Stream, { responseId, modelVersion }: Json): ChunkWriter {

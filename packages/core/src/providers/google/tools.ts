@@ -129,7 +129,10 @@ function emulated(
   return {
     tools: [{ functionDeclarations: [...functions, ...(isForced ? [] : [answer])] }],
     config: {
-      functionCallingConfig: { mode: 'ANY', ...(names === undefined ? {} : { allowedFunctionNames: isForced ? names : [...names, ANSWER_TOOL] }) },
+      functionCallingConfig: {
+        mode: 'ANY',
+        ...(names === undefined ? {} : { allowedFunctionNames: isForced ? names : [...names, ANSWER_TOOL] }),
+      },
     },
     ...(isForced ? {} : { answerTool: ANSWER_TOOL }),
   }

@@ -1,0 +1,4 @@
+import { geminiReplay } from './dialects/gemini.js'
+import { replays } from './dialects/replay.js'
+
+replays(geminiReplay)
