@@ -69,3 +69,32 @@ it('kill -9 in mid-stream: nothing is held after the lease, and of three process
   expect(events).toContain('inference.request')
   expect(events.filter((event) => event === 'inference.lost')).toHaveLength(1)
 })
+
+it('kill -9 in a call with an idempotency key: the process after it refuses the key rather than charge twice', async () => {
+  const file = join(folder(), 'hoosh.sqlite')
+  const ask = (url: string, key: string, model: string) =>
+    fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': key },
+      body: JSON.stringify({ model, stream: true, max_tokens: 500, messages: [{ role: 'user', content: 'hi' }] }),
+    })
+  const first = await start(file)
+  const answered = await (await ask(first.url, 'k-1', 'demo')).text()
+  expect(answered).toContain('[DONE]')
+  const reader = (await ask(first.url, 'k-2', 'demo-slow')).body!.getReader()
+  await reader.read()
+  await killed(first.process)
+  await reader.cancel().catch(() => {})
+
+  const { url } = await start(file)
+  const pool = async () => ((await read(url, '/v1/tokens/pools')) as [{ reserved: number; used: number }])[0]
+  const refused = async () => {
+    const reply = await ask(url, 'k-2', 'demo-slow')
+    return [reply.status, ((await reply.json()) as { error: { code: string } }).error.code]
+  }
+  expect(await refused()).toEqual([409, 'idempotency_unknown'])
+  await until(async () => (await pool()).reserved === 0)
+  const { used } = await pool()
+  expect(await refused()).toEqual([409, 'idempotency_unknown'])
+  expect(await pool()).toMatchObject({ reserved: 0, used })
+})

@@ -44,7 +44,7 @@ describe('a database is brought up to date', () => {
     const made = names(schema()).filter((name) => !name.startsWith('sqlite_'))
     expect(made.length).toBeGreaterThan(10)
     expect(made.filter((name) => !name.startsWith('ai_'))).toEqual([])
-    expect(rows('select version from ai_schema')).toEqual([{ version: 1 }])
+    expect(rows('select version from ai_schema')).toEqual([{ version: 2 }])
     await storage({ prefix: 'ai_' }).open!({ migrate: false })
   })
 
@@ -68,7 +68,7 @@ describe('a database is brought up to date', () => {
     const opened = storage({ prefix: 'own_' })
     await opened.open!({ migrate: false })
     await opened.budgets.reserve(request)
-    expect(migrationSql({ from: 1 }).filter((text) => !text.includes('hoosh_schema'))).toEqual([])
+    expect(migrationSql({ from: 2 }).filter((text) => !text.includes('hoosh_schema'))).toEqual([])
   })
 
   it('whole or not at all', async () => {
@@ -88,7 +88,7 @@ describe('a database is brought up to date', () => {
     const exits = children.map((one) => once(one.process, 'exit'))
     writeFileSync(`${file}.go`, '')
     expect(await Promise.all(exits)).toEqual(children.map(() => [0, null]))
-    expect(rows('select version from hoosh_schema')).toEqual([{ version: 1 }])
+    expect(rows('select version from hoosh_schema')).toEqual([{ version: 2 }])
     expect(rows('select held_tokens from hoosh_accounts')).toEqual([{ held_tokens: 4 }])
   })
 })

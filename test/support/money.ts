@@ -83,6 +83,8 @@ export interface CallAs {
   /** `user:alice` by default. */
   readonly pools?: readonly string[]
   readonly requestId?: string
+  /** The `Idempotency-Key`. */
+  readonly key?: string
 }
 
 /** A gateway before a provider that knows its true bill. */
@@ -109,11 +111,12 @@ export const identify = ({ headers }: IncomingMessage) => ({
   roles: headers['x-user'] === 'root' ? ['admin'] : [],
 })
 
-export const headersOf = ({ user = 'alice', pools, requestId }: CallAs = {}): Record<string, string> => ({
+export const headersOf = ({ user = 'alice', pools, requestId, key }: CallAs = {}): Record<string, string> => ({
   'content-type': 'application/json',
   'x-user': user,
   ...(pools !== undefined && { 'x-pools': pools.join(',') }),
   ...(requestId !== undefined && { 'x-request-id': requestId }),
+  ...(key !== undefined && { 'idempotency-key': key }),
 })
 
 /** @param options prices are those of above unless said; `storage` wraps what the kind opens */

@@ -54,6 +54,8 @@ export const ERRORS = {
   concurrency_exceeded: [429, 'rate_limit_error', 'Wait until one of your running calls has ended.'],
   reservation_conflict: [409, 'invalid_request_error', 'The id was used with other values; use a new one.'],
   not_held: [404, 'invalid_request_error', 'No such reservation was ever made.'],
+  idempotency_mismatch: [422, 'invalid_request_error', 'Use a new Idempotency-Key for a new request.'],
+  idempotency_unknown: [409, 'invalid_request_error', "Look for the call's effect, then use a new Idempotency-Key."],
   lease_lost: [503, 'api_error', "The call's hold could not be renewed in time; try again."],
   store_unavailable: [503, 'api_error', 'The storage does not answer; try again.'],
   shutting_down: [503, 'api_error', 'The app is stopping; try again, on another instance.'],

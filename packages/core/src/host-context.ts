@@ -64,6 +64,7 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
           requestId: id(),
           signal: signalOf(options.signal),
         }),
+        options.idempotencyKey,
       )
       return JSON.parse(textOf(reply.body)) as ChatCompletion
     },
@@ -74,6 +75,7 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
         return chat(
           engine,
           newCall(engine, { kind: 'chat', params: streamed, bytes: null, caller: who, requestId: id(), signal }),
+          options.idempotencyKey,
         )
       }, options.signal)
     },
@@ -90,6 +92,7 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
           requestId: id(),
           signal: signalOf(options.signal),
         }),
+        options.idempotencyKey,
       )
       return JSON.parse(textOf(reply.body)) as EmbeddingResponse
     },

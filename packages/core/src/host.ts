@@ -64,6 +64,8 @@ export interface HostReservation {
 /** How one call in process is run. */
 export interface CallOptions {
   signal?: AbortSignal
+  /** Of any number of calls of this user with one key and body one is made; the others get its answer, for 24 hours. */
+  idempotencyKey?: string
 }
 
 /** One message of a conversation, in OpenAI's shape. */

@@ -16,6 +16,7 @@ import { bearerTokens } from './identity/resolvers.js'
 import { concurrency } from './inference/concurrency.js'
 import type { Engine } from './inference/engine.js'
 import { reportExpired } from './inference/expired.js'
+import { keyedCalls } from './inference/keyed/keyed-calls.js'
 import { runningCalls } from './inference/running.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
@@ -84,6 +85,15 @@ export async function start(
     running: runningCalls({ leaseMs: settings.budget.leaseMs, clock }),
     concurrency: concurrency(),
     retries: settleRetries(logger),
+    keyed: keyedCalls({
+      cache: storage.cache,
+      budgets: storage.budgets,
+      clock,
+      ids,
+      leaseMs: settings.budget.leaseMs,
+      audit,
+      logger,
+    }),
     retryBudget: retryBudget(),
     chance: chanceFrom(options.random),
     clock,
@@ -156,6 +166,7 @@ function windUp(engine: Engine): () => void {
   }
   const timers = [
     every(renewMs, () => engine.running.renew(async (running) => engine.storage.budgets.renew(running, leaseMs))),
+    every(renewMs, () => engine.keyed.renew()),
     every(sweepMs, async () => {
       await sweep(engine)
       await engine.pools.refresh()
@@ -179,6 +190,7 @@ async function sweep(engine: Engine): Promise<void> {
 async function close(engine: Engine, routes: readonly Route[], stop: () => void, timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   engine.running.close()
+  const keyed = engine.keyed.close()
   const tooLate = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs)
   })
@@ -186,6 +198,7 @@ async function close(engine: Engine, routes: readonly Route[], stop: () => void,
   clearTimeout(timer)
   engine.running.cutAll(new HooshError('shutting_down'))
   await engine.running.idle()
+  await keyed
   stop()
   await engine.retries.close()
   await engine.audit?.close()

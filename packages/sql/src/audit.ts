@@ -1,8 +1,10 @@
 import { type AuditFilter, type AuditRecord, type AuditStore, HooshError, type StoredEntry } from '@hoosh/core/storage'
 import { entryColumns, entryOf, textOf } from './audit-tables.js'
 import type { Batches } from './batch.js'
-import { type Connection, statement } from './connection.js'
-import type { Tables } from './schema.js'
+import type { Connection } from './connection.js'
+import type { Dialect } from './dialect.js'
+import { statement } from './statement.js'
+import type { Tables } from './tables.js'
 import type { Step } from './work.js'
 
 type Row = Record<string, unknown>
@@ -12,15 +14,19 @@ const GENESIS = { seq: 0, hash: '0'.repeat(64) }
 /** The log in the database: writes share the ledger's commits, reads run outside of them. */
 export function sqlAudit(connection: Connection, tables: Tables, batches: Batches<Step>): AuditStore {
   const { staged, audit, writers } = tables
-  const { bytes } = connection.dialect
+  const { dialect } = connection
+  const { bytes } = dialect
   const findHeads = statement<Row>(
+    dialect,
     `select ${bytes('writer')} as writer, seq, ${bytes('hash')} as hash from ${writers} order by 1`,
   )
   const findChain = statement<Row>(
-    `select ${entryColumns(connection.dialect)} from ${audit} where writer = ? and seq > ? order by seq limit ?`,
+    dialect,
+    `select ${entryColumns(dialect)} from ${audit} where writer = ? and seq > ? order by seq limit ?`,
   )
   const findStaged = statement<Row>(
-    `select text from ${staged} where (writer = ? or ?) and (at < ? or ?) order by n limit ?`,
+    dialect,
+    `select text from ${staged} where (writer = ? or ? = 1) and (at < ? or ? = 1) order by n limit ?`,
   )
   return {
     stage: async (writer, records) => void (await batches.add({ do: 'stage', writer, records })),
@@ -48,11 +54,15 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
       }))
     },
     async chain(writer, after, limit) {
-      return (await connection.read((runner) => findChain(runner, writer, after, limit))).map(entryOf)
+      const rows = await connection.read((runner) => findChain(runner, writer, after, limit), READ_PATIENCE_MS)
+      return rows.map((row) => entryOf(dialect, row))
     },
     query: (filter) => query(connection, tables, filter),
   }
 }
+
+/** Pages of a long log may take a while, and no call waits for them. */
+const READ_PATIENCE_MS = 10_000
 
 /** Most that is counted: beyond, nobody asks how many exactly, and counting would take longer with each entry. */
 const MAX_COUNTED = 10_000
@@ -64,27 +74,30 @@ async function query(
   filter: AuditFilter,
 ): Promise<{ entries: StoredEntry[]; total: number }> {
   const { dialect } = connection
-  const fields = ['event', 'model', 'subject'].map((name) => `${dialect.field('text', name, 'text')} as ${name}`)
-  const waiting = `(select at, id, text, ${fields.join(', ')} from ${staged}) as s`
-  const [matching, values] = conditions(filter)
-  const [onPage, pageValues] = conditions(filter, cursorOf(filter.cursor))
+  const [matching, values] = conditions(dialect, filter)
+  const [onPage, pageValues] = conditions(dialect, filter, cursorOf(filter.cursor))
   const page = (from: string, columns: string) =>
-    statement<Row>(`select ${columns} from ${from} where ${onPage} order by at desc, id desc limit ?`)
+    statement<Row>(dialect, `select ${columns} from ${from} where ${onPage} order by at desc, id desc limit ?`)
   const countLinked = isOpen(filter)
-    ? statement<Row>(`select coalesce(sum(seq), 0) as total from ${writers}`)
+    ? statement<Row>(dialect, `select coalesce(sum(seq), 0) as total from ${writers}`)
     : statement<Row>(
+        dialect,
         `select count(*) as total from (select 1 from ${audit} where ${matching} limit ${MAX_COUNTED}) as m`,
       )
-  const countStaged = statement<Row>(`select count(*) as total from ${waiting} where ${matching}`)
+  const countStaged = statement<Row>(dialect, `select count(*) as total from ${staged} where ${matching}`)
   return connection.read(async (runner) => {
     const id = `${dialect.bytes('id')} as id`
-    const linked = await page(audit, `${id}, ${entryColumns(dialect)}`)(runner, ...pageValues, filter.limit)
-    const unlinked = await page(waiting, `${id}, at, text`)(runner, ...pageValues, filter.limit)
-    const counted = Number((await countLinked(runner, ...values))[0]!.total)
+    // Staged ones first: what is linked in between is seen twice rather than not at all.
+    const unlinked = await page(staged, `${id}, at, text`)(runner, ...pageValues, filter.limit)
     const uncounted = Number((await countStaged(runner, ...values))[0]!.total)
+    const linked = await page(audit, `${id}, ${entryColumns(dialect)}`)(runner, ...pageValues, filter.limit)
+    const counted = Number((await countLinked(runner, ...values))[0]!.total)
+    const places = new Set(linked.map((row) => placeOf(row).cursor))
     const entries = [
-      ...linked.map((row) => ({ ...entryOf(row), ...placeOf(row) })),
-      ...unlinked.map((row) => ({ record: JSON.parse(String(row.text)) as AuditRecord, ...placeOf(row) })),
+      ...linked.map((row) => ({ ...entryOf(dialect, row), ...placeOf(row) })),
+      ...unlinked
+        .filter((row) => !places.has(placeOf(row).cursor))
+        .map((row) => ({ record: JSON.parse(String(row.text)) as AuditRecord, ...placeOf(row) })),
     ]
     const newest = entries.sort(newestFirst).slice(0, filter.limit)
     const total = counted + uncounted
@@ -92,7 +105,7 @@ async function query(
       entries: newest.map(({ at: _at, ...entry }) => entry),
       total: isOpen(filter) ? total : Math.min(total, MAX_COUNTED),
     }
-  })
+  }, READ_PATIENCE_MS)
 }
 
 /** Chains have no gaps, so all their entries need no counting. */
@@ -111,12 +124,14 @@ function newestFirst(a: { at: number; cursor: string }, b: { at: number; cursor:
 
 /** One field, the rarest as a rule, chooses the index; the others are compared in a way that cannot. */
 function conditions(
+  { told }: Dialect,
   { event, subject, model, from, to }: AuditFilter,
   cursor: { readonly at: number; readonly id: string } | null = null,
 ): [string, unknown[]] {
   const parts: [text: string, ...values: unknown[]][] = []
   for (const [name, value] of Object.entries({ subject, model, event })) {
-    if (value !== undefined) parts.push([parts.length === 0 ? `${name} = ?` : `${name} || '' = ?`, value])
+    if (value === undefined) continue
+    parts.push([parts.length === 0 ? `${name} = ?` : `${name} || '' = ?`, told(value)])
   }
   if (from !== undefined) parts.push(['at >= ?', from])
   const end = Math.min(to ?? Number.POSITIVE_INFINITY, cursor?.at ?? Number.POSITIVE_INFINITY)

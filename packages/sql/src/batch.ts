@@ -28,6 +28,8 @@ export interface BatchOptions<Step> {
   alone(step: Step): boolean
   /** Whether an error is the database's, so that each step on its own would meet it too. */
   isGeneral(error: unknown): boolean
+  /** Whether the database is away, so that steps that still wait are refused with those that met it. */
+  isAway(error: unknown): boolean
 }
 
 /** How long the next transaction waits for company where the last one had some, ms. */
@@ -51,7 +53,7 @@ export function batches<Step>(options: BatchOptions<Step>): Batches<Step> {
       await new Promise((resolve) => setImmediate(resolve))
       const batch = waiting.splice(0, sizeOf(waiting, options.alone))
       lastSize = batch.length
-      await runBatch(options, batch)
+      await runBatch(options, batch, waiting)
     }
     running = undefined
   }
@@ -77,7 +79,11 @@ function sizeOf<Step>(waiting: readonly Waiting<Step>[], alone: (step: Step) => 
   return Math.min(MAX_STEPS, first === -1 ? waiting.length : first)
 }
 
-async function runBatch<Step>(options: BatchOptions<Step>, batch: readonly Waiting<Step>[]): Promise<void> {
+async function runBatch<Step>(
+  options: BatchOptions<Step>,
+  batch: readonly Waiting<Step>[],
+  waiting: Waiting<Step>[],
+): Promise<void> {
   try {
     const outcomes = await options.run(batch.map(({ step }) => step))
     for (const [index, { resolve, reject }] of batch.entries()) {
@@ -86,11 +92,12 @@ async function runBatch<Step>(options: BatchOptions<Step>, batch: readonly Waiti
       else resolve(outcome.value)
     }
   } catch (error) {
+    if (options.isAway(error)) for (const { reject } of waiting.splice(0)) reject(error)
     if (batch.length === 1 || options.isGeneral(error)) {
       for (const { reject } of batch) reject(error)
       return
     }
     // One step may be what the database cannot take; the others shall not fail with it.
-    for (const waiting of batch) await runBatch(options, [waiting])
+    for (const one of batch) await runBatch(options, [one], waiting)
   }
 }

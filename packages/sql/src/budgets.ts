@@ -9,11 +9,12 @@ import type {
   Settlement,
 } from '@hoosh/core/storage'
 import type { Batches } from './batch.js'
-import { type Connection, type Runner, statement } from './connection.js'
+import type { Connection } from './connection.js'
 import { accountFor, type Books, emptyBooks, reservationOf, stateOf, termsFor } from './ledger/books.js'
 import { amountOf, type Loader, windowsOf } from './ledger/load.js'
 import type { TermsCodec } from './ledger/terms.js'
-import type { Tables } from './schema.js'
+import { type Runner, statement } from './statement.js'
+import type { Tables } from './tables.js'
 import type { Step } from './work.js'
 
 type Row = Record<string, unknown>
@@ -31,6 +32,7 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
   const { connection, batches, codec, tables } = parts
   const add = async <Result>(step: Step) => (await batches.add(step)) as Result
   const findOverrides = statement<Row>(
+    connection.dialect,
     `select name, override from ${tables.pools} where override is not null order by name`,
   )
   return {
@@ -79,8 +81,9 @@ async function list(
   after: string | undefined,
   now: number,
 ): Promise<PoolState[]> {
-  const { tables, codec } = parts
+  const { tables, codec, connection } = parts
   const findNames = statement<Row>(
+    connection.dialect,
     `select name, template from ${tables.pools} where name > ? and (template is not null or override is not null) order by name limit ?`,
   )
   const rows = await findNames(runner, after ?? '', limit)
@@ -93,13 +96,14 @@ async function list(
 }
 
 async function entries(
-  { tables }: BudgetParts,
+  { tables, connection }: BudgetParts,
   runner: Runner,
   pool: string,
   { limit, before }: { limit: number; before?: string },
 ): Promise<Entry[]> {
   const { holds, corrections } = tables
   const findEntries = statement<Row>(
+    connection.dialect,
     `select * from (
       select entry, reservation, window_start, state as kind, charged_tokens as tokens, charged_nano_usd as nano_usd,
         overrun_tokens, overrun_nano_usd, ended_at as at from ${holds} where pool = ? and entry is not null
@@ -135,23 +139,25 @@ async function find(
   const id = 'id' in query ? query.id : await oldestOpen(parts, runner, query)
   if (id === null) return null
   const books: Books = emptyBooks(0, 0)
-  await parts.loader.load(runner, books, {
+  const needs = {
     reservations: new Set([id]),
     asks: [],
-    pools: new Set(),
-    owners: new Set(),
+    pools: new Set<string>(),
+    owners: new Set<string>(),
     overdue: 0,
-  })
+  }
+  await parts.loader.look(runner, books, needs, false)
   const held = books.reservations.get(id)
   return held === undefined ? null : reservationOf(held)
 }
 
 async function oldestOpen(
-  { tables: { holds } }: BudgetParts,
+  { connection: { dialect }, tables: { holds } }: BudgetParts,
   runner: Runner,
   { owner, pool, amount }: Exclude<Parameters<BudgetStore['find']>[0], { id: string }>,
 ): Promise<string | null> {
   const [row] = await statement<Row>(
+    dialect,
     `select reservation from ${holds} as h where owner = ? and pool = ? and state = 'held' and phase = 'reserved'
       and held_tokens = ? and held_nano_usd = ?
       and not exists (select 1 from ${holds} as o where o.reservation = h.reservation and o.pool <> h.pool)

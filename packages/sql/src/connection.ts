@@ -1,65 +1,86 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { HooshError } from '@hoosh/core/storage'
-import { CompiledQuery, Kysely, SqliteDialect, type SqliteStatement } from 'kysely'
-import { type Columns, type Dialect, type Durability, sqlite } from './dialect.js'
+import type { Kysely } from 'kysely'
+import type { Dialect, Durability } from './dialect.js'
+import { postgres } from './postgres.js'
+import { type PostgresPool, poolSource } from './postgres-pool.js'
+import { patient } from './silence.js'
+import { kyselySource, type Source } from './source.js'
+import { lockTimeout, pragmas, sqlite } from './sqlite.js'
+import { kyselyOn, type NodeSqlDatabase, type SqlDatabase } from './sqlite-database.js'
+import { type Runner, run } from './statement.js'
 
-/** A database with better-sqlite3's interface, of which one method is called: better-sqlite3 itself, libsql. */
-export interface SqlDatabase {
-  prepare(source: string): SqlStatement
-}
-
-/** A prepared statement of better-sqlite3's interface. */
-export interface SqlStatement {
-  readonly reader: boolean
-  all(parameters: readonly unknown[]): unknown[]
-  run(parameters: readonly unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint }
-}
-
-/** Where a query runs: on a held connection inside its transaction, or on any. */
-export interface Runner {
-  executeQuery(query: CompiledQuery): Promise<{ rows: unknown[] }>
-}
+/** What tables can be kept in: the host's own connection to its own database. */
+export type HostDatabase = SqlDatabase | NodeSqlDatabase | PostgresPool | { readonly kysely: object }
 
 /** A database, and the way to say all or nothing to it. */
 export interface Connection {
   readonly dialect: Dialect
   /** Tells the connection what it needs to know; refuses a database of another kind. */
   setUp(durability: Durability): Promise<void>
-  /** Reads, outside of any transaction. */
-  read<T>(work: (runner: Runner) => Promise<T>): Promise<T>
-  /** All of the work, or nothing. Where others hold the lock it is begun again, from its start. */
-  transaction<T>(work: (runner: Runner) => Promise<T>): Promise<T>
+  /** Reads, outside of any transaction. `patienceMs`: how long the database may say nothing, where it is not the usual. */
+  read<T>(work: (runner: Runner) => Promise<T>, patienceMs?: number): Promise<T>
+  /** All of the work, or nothing. Where others hold a lock it is begun again, from its start. */
+  transaction<T>(work: (runner: Runner) => Promise<T>, patienceMs?: number): Promise<T>
+  /** Whether an error came from the database, so that whatever else waits for it would meet it too. */
+  isGeneral(error: unknown): boolean
+  /** Whether it is that the database is away. */
+  isAway(error: unknown): boolean
+  close(): void
 }
 
-/** Pauses between attempts for a lock that others hold; with the driver's own waits about three seconds in all. */
+/** Pauses between attempts for a lock that others hold; with the database's own waits about two seconds in all. */
 const PAUSES_MS = [1, 2, 5, 10, 20, 50, 50, 50, 50, 50]
 
 /**
- * @param database the host's: a database object, or an instance of Kysely (its plugins are left out here, its
+ * @param database the host's: a database object, a pool, or an instance of Kysely (its plugins are left out here, its
  *   connections are shared with the host's queries)
+ * @param silenceMs how long Postgres may say nothing
  */
-export function connect(database: SqlDatabase | { readonly kysely: object }): Connection {
-  const dialect = sqlite
-  const kysely =
-    'kysely' in database
-      ? (database.kysely as Kysely<unknown>).withoutPlugins()
-      : new Kysely<unknown>({ dialect: new SqliteDialect({ database: keepingStatements(database) }) })
+export function connect(database: HostDatabase, silenceMs: number): Connection {
+  const { dialect, source } = opened(database)
+  // A synchronous driver answers before any timer could.
+  const limitOf = (patienceMs = silenceMs) => (dialect.locksRows ? patienceMs : null)
+  const once = <T>(work: (runner: Runner) => Promise<T>, patienceMs: number | undefined) =>
+    inSession(source, limitOf(patienceMs), work)
   return {
     dialect,
-    setUp: (durability) => guarded(() => setUp(kysely, dialect, durability)),
-    read: (work) => guarded(() => patiently(dialect, () => work(kysely))),
-    transaction: (work) => guarded(() => patiently(dialect, () => once(kysely, dialect, work))),
+    async setUp(durability) {
+      source.start?.()
+      await guarded(() => once((runner) => setUp(dialect, runner, durability), undefined))
+    },
+    read: (work, patienceMs) => guarded(() => patiently(dialect, () => once(work, patienceMs))),
+    transaction: (work, patienceMs) =>
+      guarded(() => patiently(dialect, () => once((runner) => allOrNothing(dialect, runner, work), patienceMs))),
+    isGeneral: (error) =>
+      error instanceof HooshError && error.code === 'store_unavailable' && isOfDatabase(dialect, error.cause),
+    isAway: (error) =>
+      dialect.name === 'postgres' &&
+      error instanceof HooshError &&
+      error.code === 'store_unavailable' &&
+      !isSqlState(error.cause),
+    close: () => source.end?.(),
   }
 }
 
-async function setUp(kysely: Kysely<unknown>, dialect: Dialect, durability: Durability): Promise<void> {
-  const say = (text: string) => patiently(dialect, () => kysely.executeQuery(CompiledQuery.raw(text)))
-  await say(dialect.probe).catch((cause: unknown) => {
-    throw new HooshError('not_ready', { message: 'The SQL storage knows SQLite; this database is none.', cause })
-  })
-  const { rows } = await say(dialect.lockTimeout.read)
-  if (Object.values(Object(rows[0])).every((set) => Number(set) === 0)) await say(dialect.lockTimeout.set)
-  for (const text of dialect.setUp(durability)) await say(text)
+function opened(database: HostDatabase): { dialect: Dialect; source: Source } {
+  if ('kysely' in database) {
+    const kysely = (database.kysely as Kysely<unknown>).withoutPlugins()
+    const { supportsReturning, supportsTransactionalDdl } = kysely.getExecutor().adapter
+    const dialect = supportsReturning && supportsTransactionalDdl ? postgres : sqlite
+    return { dialect, source: kyselySource(kysely) }
+  }
+  if ('prepare' in database) return { dialect: sqlite, source: kyselySource(kyselyOn(database)) }
+  return { dialect: postgres, source: poolSource(database) }
+}
+
+async function inSession<T>(source: Source, limitMs: number | null, work: (runner: Runner) => Promise<T>): Promise<T> {
+  const session = limitMs === null ? await source.open() : await patient(source, limitMs)
+  try {
+    return await work(session)
+  } finally {
+    session.close(false)
+  }
 }
 
 /**
@@ -69,19 +90,60 @@ async function setUp(kysely: Kysely<unknown>, dialect: Dialect, durability: Dura
  * A synchronous driver never leaves the microtask queue between begin and end: where this starts in a turn of its own,
  * no query of the host can slip into the transaction, even on a database object that both use.
  */
-function once<T>(kysely: Kysely<unknown>, dialect: Dialect, work: (runner: Runner) => Promise<T>): Promise<T> {
-  return kysely.connection().execute(async (connection) => {
-    await connection.executeQuery(CompiledQuery.raw(dialect.begin))
-    try {
-      const result = await work(connection)
-      await connection.executeQuery(CompiledQuery.raw('commit'))
-      return result
-    } catch (error) {
-      // Some failures have ended the transaction already; then there is nothing to roll back.
-      await connection.executeQuery(CompiledQuery.raw('rollback')).catch(() => {})
-      throw error
-    }
-  })
+async function allOrNothing<T>(dialect: Dialect, runner: Runner, work: (runner: Runner) => Promise<T>): Promise<T> {
+  await run(runner, dialect.begin)
+  try {
+    const result = await work(runner)
+    await run(runner, 'commit')
+    return result
+  } catch (error) {
+    // Some failures have ended the transaction already; then there is nothing to roll back.
+    await run(runner, 'rollback').catch(() => {})
+    throw error
+  }
+}
+
+async function setUp(dialect: Dialect, runner: Runner, durability: Durability): Promise<void> {
+  const [told] = (await run(runner, dialect.probe).catch((cause: unknown) => {
+    throw unsuitable(dialect, cause)
+  })) as Record<string, unknown>[]
+  if (dialect.name === 'postgres') return checkServer(told)
+  const say = (text: string) => patiently(dialect, () => run(runner, text))
+  const [row] = await say(lockTimeout.read)
+  if (Object.values(Object(row)).every((set) => Number(set) === 0)) await say(lockTimeout.set)
+  for (const text of pragmas(durability)) await say(text)
+}
+
+/** Oldest Postgres that knows all that is said here. */
+const OLDEST_SERVER = 120_000
+
+function checkServer(told: Record<string, unknown> | undefined): void {
+  const { version, encoding } = Object(told) as Record<string, unknown>
+  if (Number(version) < OLDEST_SERVER) {
+    throw new HooshError('not_ready', { message: 'The SQL storage needs PostgreSQL 12 or newer.' })
+  }
+  if (encoding !== 'UTF8') {
+    const message = `The SQL storage needs a database in UTF8; this one is in ${String(encoding)}.`
+    throw new HooshError('not_ready', { message })
+  }
+}
+
+/** A database that does not answer is away; one that answers with an error to a plain question is another one. */
+function unsuitable(dialect: Dialect, cause: unknown): unknown {
+  if (dialect.name === 'postgres' && !isSqlState(cause)) return cause
+  const message = 'The SQL storage knows SQLite and PostgreSQL; this database is neither.'
+  return new HooshError('not_ready', { message, cause })
+}
+
+/** On Postgres, whatever is not about the values of one step: data, a constraint, a value that is too long. */
+function isOfDatabase(dialect: Dialect, cause: unknown): boolean {
+  if (dialect.name === 'sqlite') return dialect.isBusy(cause)
+  return !isSqlState(cause) || !/^(2[23]|54)/.test(cause.code)
+}
+
+function isSqlState(error: unknown): error is { code: string } {
+  const { code } = Object(error) as { code?: unknown }
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)
 }
 
 async function patiently<T>(dialect: Dialect, attempt: () => Promise<T>): Promise<T> {
@@ -89,7 +151,7 @@ async function patiently<T>(dialect: Dialect, attempt: () => Promise<T>): Promis
     try {
       return await attempt()
     } catch (error) {
-      if (!dialect.isBusy(error)) throw error
+      if (!dialect.isBusy(error instanceof HooshError ? error.cause : error)) throw error
       await pause(pauseMs)
     }
   }
@@ -104,80 +166,4 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
     if (error instanceof HooshError) throw error
     throw new HooshError('store_unavailable', { message: 'The SQL storage does not answer; try again.', cause: error })
   }
-}
-
-/** Statements kept ready: preparing one takes longer than running it, and Kysely's driver prepares each time. */
-const MAX_STATEMENTS = 100
-
-function keepingStatements(database: SqlDatabase) {
-  const kept = new Map<string, SqlStatement>()
-  return {
-    prepare(source: string) {
-      const known = kept.get(source)
-      const statement = known ?? asked(database.prepare(source))
-      if (known === undefined && kept.size < MAX_STATEMENTS) kept.set(source, statement)
-      // Rows are never streamed here, so `iterate` is not asked of the host's statements.
-      return statement as SqlStatement & Pick<SqliteStatement, 'iterate'>
-    },
-    // The host's to close.
-    close() {},
-  }
-}
-
-/** Whether a statement returns rows is asked once: with each execution, drivers asked their library anew. */
-function asked(statement: SqlStatement): SqlStatement {
-  return {
-    reader: statement.reader,
-    all: (parameters) => statement.all(parameters),
-    run: (parameters) => statement.run(parameters),
-  }
-}
-
-/** A statement that is written once: each execution brings its own parameters, in the order they stand in it. */
-export type Statement<Row> = (runner: Runner, ...parameters: readonly unknown[]) => Promise<Row[]>
-
-export function statement<Row>(text: string): Statement<Row> {
-  const query = CompiledQuery.raw(text)
-  return async (runner, ...parameters) => (await runner.executeQuery({ ...query, parameters })).rows as Row[]
-}
-
-/** A statement for any number of rows, run as often as it takes; what it returns, all together. */
-export type RowsStatement<Row> = (runner: Runner, rows: readonly (readonly unknown[])[]) => Promise<Row[]>
-
-/** Most rows of one statement: beyond, to bind them costs as much as to run it again. */
-const MOST_ROWS = 16
-
-/**
- * A statement for rows with many columns. It is made for 1, 2, 4, 8 and 16 of them, so that few statements do for any
- * number: 22 us a row of holds on SQLite, where rows in one JSON parameter took 42.
- *
- * @param text the statement around its rows, as `Dialect.boundRows` makes them
- */
-export function rowsStatement<Row = never>(
-  dialect: Dialect,
-  columns: Columns,
-  text: (rows: string) => string,
-): RowsStatement<Row> {
-  const made = new Map<number, CompiledQuery>()
-  const queryFor = (count: number) => {
-    const query = made.get(count) ?? CompiledQuery.raw(text(dialect.boundRows(columns, count)))
-    made.set(count, query)
-    return query
-  }
-  return async (runner, rows) => {
-    const returned: Row[] = []
-    for (let at = 0; at < rows.length; ) {
-      const count = Math.min(MOST_ROWS, 2 ** Math.floor(Math.log2(rows.length - at)))
-      const parameters = rows.slice(at, at + count).flat()
-      const answer = await runner.executeQuery({ ...queryFor(count), parameters })
-      returned.push(...(answer.rows as Row[]))
-      at += count
-    }
-    return returned
-  }
-}
-
-/** For a statement that is run once. */
-export async function run(runner: Runner, text: string, parameters: unknown[] = []): Promise<unknown[]> {
-  return (await runner.executeQuery(CompiledQuery.raw(text, parameters))).rows
 }

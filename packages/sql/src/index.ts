@@ -4,60 +4,70 @@ import { sqlAudit } from './audit.js'
 import { auditTables } from './audit-tables.js'
 import { batches } from './batch.js'
 import { sqlBudgets } from './budgets.js'
-import { connect, type SqlDatabase } from './connection.js'
+import { connect, type HostDatabase } from './connection.js'
 import type { Durability } from './dialect.js'
 import { ledgerLoader } from './ledger/load.js'
 import { ledgerSaver } from './ledger/save.js'
 import { termsCodec } from './ledger/terms.js'
 import { openSchema } from './migrate.js'
-import { tablesOf } from './schema.js'
+import { moments } from './moment.js'
+import { tablesOf } from './tables.js'
 import { sqlUsage } from './usage.js'
 import { usageTables } from './usage-tables.js'
 import { type Step, workOn } from './work.js'
 
-export type { SqlDatabase, SqlStatement } from './connection.js'
+export type { HostDatabase } from './connection.js'
 export type { Durability } from './dialect.js'
-export { migrationSql } from './migrate.js'
+export { type MigrationSqlOptions, migrationSql } from './migrate.js'
+export type { PostgresClient, PostgresPool } from './postgres-pool.js'
+export type { NodeSqlDatabase, NodeSqlStatement, SqlDatabase, SqlStatement } from './sqlite-database.js'
 
 /** How the tables are kept. */
 export interface SqlStorageOptions {
   /** In front of each table's name: `hoosh_`. */
   prefix?: string
-  /** `normal` (default) survives the end of the process; `full` a power cut too, and costs a disk write a commit. */
+  /** On Postgres, the schema that the tables stand in; by default the first of the connection's search path. */
+  schema?: string
+  /** On SQLite: `normal` (default) survives the end of the process; `full` a power cut too, and costs a disk write a commit. */
   durability?: Durability
-  /** The clock of leases; the same as the gateway's. `Date.now` by default. */
+  /** The clock of leases. By default the database's on Postgres, `Date.now` on SQLite. */
   clock?: Clock
   /** Ids of the records that are written for lost calls; random UUIDs by default. */
   ids?: () => string
+  /** On Postgres, how long it may say nothing before whoever waits for it is refused, 200 ms by default, 50 to 60,000. */
+  silenceMs?: number
 }
 
 /** What is kept in SQL. Rate windows are not: they stay in the process's memory. */
-export type SqlStorage = Pick<Storage, 'budgets' | 'audit' | 'usage' | 'open' | 'close' | 'describe'>
+export interface SqlStorage extends Pick<Storage, 'budgets' | 'audit' | 'usage' | 'open' | 'close' | 'describe'> {
+  /** Brings the tables up to date, under a lock: any number of processes may call it at once. */
+  migrate(): Promise<void>
+}
 
 /**
- * Budgets, audit log and usage in the host's own SQLite database: better-sqlite3's interface, libsql, or an instance of
- * Kysely. Any number of processes may share the file.
+ * Budgets, audit log and usage in the host's own database: PostgreSQL (a `pg` Pool), SQLite (better-sqlite3, libsql,
+ * node:sqlite), or an instance of Kysely on either. Any number of processes may share it.
  *
  * @example
- * hoosh({ storage: sqlStorage(new Database('app.sqlite')), migrate: true })
- * @throws HooshError `invalid_options` for a prefix that no table can have
+ * hoosh({ storage: sqlStorage(new Pool({ connectionString })), migrate: true })
+ * @throws HooshError `invalid_options` for a prefix or schema that no table can have, or a `silenceMs` out of range
  */
-export function sqlStorage(
-  database: SqlDatabase | { readonly kysely: object },
-  options: SqlStorageOptions = {},
-): SqlStorage {
-  const { prefix = 'hoosh_', durability = 'normal', clock = Date.now, ids = randomUUID } = options
-  const connection = connect(database)
+export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = {}): SqlStorage {
+  const { prefix = 'hoosh_', schema, durability = 'normal', ids = randomUUID } = options
+  const silenceMs = checkedSilence(options.silenceMs)
+  const connection = connect(database, silenceMs)
   const { dialect } = connection
-  const tables = tablesOf(prefix)
+  const tables = tablesOf(prefix, schema)
+  if (schema !== undefined && dialect.name === 'sqlite') throw noSchemas()
   const codec = termsCodec()
   const loader = ledgerLoader(dialect, tables, codec)
+  const clock = options.clock ?? (dialect.name === 'sqlite' ? Date.now : undefined)
   const run = workOn({
     connection,
-    clock,
+    moment: moments(dialect, tables, { clock, lockWaitMs: Math.round(silenceMs * LOCK_SHARE) }),
     ids,
     codec,
-    load: loader.load,
+    loader,
     save: ledgerSaver(dialect, tables, codec),
     audit: auditTables(dialect, tables),
     usage: usageTables(dialect, tables),
@@ -66,18 +76,37 @@ export function sqlStorage(
     run,
     // It may move a pool to another window, whose account the steps beside it would not have read.
     alone: ({ do: what }) => what === 'define',
-    isGeneral: (error) =>
-      error instanceof HooshError && error.code === 'store_unavailable' && dialect.isBusy(error.cause),
+    isGeneral: connection.isGeneral,
+    isAway: connection.isAway,
   })
+  const open = async ({ migrate }: { migrate: boolean }) => {
+    await connection.setUp(durability)
+    await openSchema(connection, tables, migrate)
+  }
   return {
     budgets: sqlBudgets({ connection, tables, batches: queue, loader, codec }),
     audit: sqlAudit(connection, tables, queue),
     usage: sqlUsage(connection, tables, queue),
     describe: dialect.name,
-    async open({ migrate }) {
-      await connection.setUp(durability)
-      await openSchema(connection, tables, migrate)
+    open,
+    migrate: () => open({ migrate: true }),
+    async close() {
+      await queue.close()
+      connection.close()
     },
-    close: () => queue.close(),
   }
+}
+
+/** Of the silence that is borne: Postgres gives up a lock before that and says so, which is no silence. */
+const LOCK_SHARE = 0.75
+
+function checkedSilence(silenceMs = 200): number {
+  if (Number.isInteger(silenceMs) && silenceMs >= 50 && silenceMs <= 60_000) return silenceMs
+  const message = `\`silenceMs\` must be a whole number from 50 to 60,000; it is ${silenceMs}.`
+  throw new HooshError('invalid_options', { message, details: { param: 'silenceMs' } })
+}
+
+function noSchemas(): HooshError {
+  const message = '`schema` is for PostgreSQL; on SQLite, give the tables a `prefix` of their own.'
+  return new HooshError('invalid_options', { message, details: { param: 'schema' } })
 }

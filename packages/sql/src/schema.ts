@@ -1,36 +1,12 @@
-import { HooshError } from '@hoosh/core/storage'
 import type { Dialect } from './dialect.js'
-
-const NAMES = [
-  'schema',
-  'pools',
-  'accounts',
-  'holds',
-  'corrections',
-  'staged',
-  'audit',
-  'writers',
-  'usage',
-  'totals',
-] as const
-
-/** Our tables as statements name them. The prefix is checked, so they need no quotes. */
-export type Tables = Readonly<Record<(typeof NAMES)[number], string>>
-
-/** @throws HooshError `invalid_options` for a prefix that is not lower-case letters, digits and underscores, 32 at most */
-export function tablesOf(prefix: string): Tables {
-  if (!/^[a-z_][a-z0-9_]{0,31}$/.test(prefix)) {
-    const message = '`prefix` must be lower-case letters, digits and underscores, 32 at most, the first no digit.'
-    throw new HooshError('invalid_options', { message })
-  }
-  return Object.fromEntries(NAMES.map((name) => [name, prefix + name])) as Tables
-}
+import { indexOn, type Tables } from './tables.js'
 
 type Step = (dialect: Dialect, tables: Tables) => readonly string[]
 
 /** Steps of the schema, forward only: a database's version is how many of them it has been through. */
 export const steps: readonly Step[] = [
-  (dialect, tables) => [...ledger(tables), ...audit(dialect, tables), ...usage(tables)],
+  (dialect, tables) => [...ledger(dialect, tables), ...audit(dialect, tables), ...usage(dialect, tables)],
+  (dialect, tables) => [...toldColumns(dialect, tables), ...dropped(tables), ...rates(dialect, tables)],
 ]
 
 /** Where the version stands: one row. */
@@ -43,19 +19,24 @@ export function versionTable({ schema }: Tables): string {
  * in one pool and, once `entry` numbers it, its terminal entry too; what mends it later stands in `corrections`. Its first row
  * says in `call` what its usage record will, should nobody settle it.
  */
-function ledger({ pools, accounts, holds, corrections }: Tables): string[] {
+function ledger(
+  { name: database, types: { text } }: Dialect,
+  { pools, accounts, holds, corrections }: Tables,
+): string[] {
+  // Side by side, two reservations of one id are told apart by their first rows, whatever pools they name.
+  const one = database === 'postgres' ? 'place' : 'pool'
   return [
-    `create table ${pools} (name text not null primary key, template text, override text)`,
+    `create table ${pools} (name ${text} not null primary key, template ${text}, override ${text})`,
     `create table ${accounts} (
-      pool text not null, window_start bigint not null, window_end bigint,
+      pool ${text} not null, window_start bigint not null, window_end bigint,
       used_tokens bigint not null, used_nano_usd bigint not null,
       held_tokens bigint not null, held_nano_usd bigint not null,
       last_entry bigint not null,
       primary key (pool, window_start)
     )`,
     `create table ${holds} (
-      reservation text not null, place integer not null, pool text not null, window_start bigint not null,
-      owner text not null, phase text not null, state text not null,
+      reservation ${text} not null, place integer not null, pool ${text} not null, window_start bigint not null,
+      owner ${text} not null, phase ${text} not null, state ${text} not null,
       held_tokens bigint not null, held_nano_usd bigint not null,
       counted_tokens bigint not null, counted_nano_usd bigint not null,
       charged_tokens bigint not null, charged_nano_usd bigint not null,
@@ -63,14 +44,14 @@ function ledger({ pools, accounts, holds, corrections }: Tables): string[] {
       corrected_tokens bigint, corrected_nano_usd bigint,
       output_tokens bigint not null, since bigint not null, lease_until bigint not null,
       entry bigint, ended_at bigint,
-      intent_id text, intent_at bigint, call text
+      intent_id ${text}, intent_at bigint, call ${text}
     )`,
-    `create unique index ${holds}_reservation on ${holds} (reservation, pool)`,
-    `create index ${holds}_lease on ${holds} (lease_until, pool) where state = 'held'`,
-    `create index ${holds}_owner on ${holds} (owner, since) where state = 'held' and phase = 'reserved'`,
-    `create index ${holds}_entry on ${holds} (pool, entry) where entry is not null`,
+    `create unique index ${indexOn(holds, 'reservation')} on ${holds} (reservation, ${one})`,
+    `create index ${indexOn(holds, 'lease')} on ${holds} (lease_until, pool) where state = 'held'`,
+    `create index ${indexOn(holds, 'owner')} on ${holds} (owner, since) where state = 'held' and phase = 'reserved'`,
+    `create index ${indexOn(holds, 'entry')} on ${holds} (pool, entry) where entry is not null`,
     `create table ${corrections} (
-      pool text not null, entry bigint not null, reservation text not null, window_start bigint not null,
+      pool ${text} not null, entry bigint not null, reservation ${text} not null, window_start bigint not null,
       tokens bigint not null, nano_usd bigint not null,
       overrun_tokens bigint not null, overrun_nano_usd bigint not null,
       at bigint not null,
@@ -89,35 +70,82 @@ function ledger({ pools, accounts, holds, corrections }: Tables): string[] {
  * walked, and has the others in it.
  */
 function audit(dialect: Dialect, { staged, audit, writers }: Tables): string[] {
-  const told = (name: string, type: 'text' | 'bigint', of: string) =>
-    `${name} ${type} generated always as (${of}) stored`
-  const at = told('at', 'bigint', dialect.field('text', 'timestamp', 'integer'))
-  const id = told('id', 'text', dialect.field('text', 'id', 'text'))
+  const { text } = dialect.types
   return [
-    `create table ${staged} (n ${dialect.counter} primary key, writer text not null, text text not null, ${at}, ${id})`,
-    `create unique index ${staged}_at on ${staged} (at, id)`,
+    dialect.name === 'postgres' ? stagedTable(dialect, staged) : derivingStagedTable(dialect, staged),
+    `create unique index ${indexOn(staged, 'at')} on ${staged} (at, id)`,
     `create table ${audit} (
-      writer text not null, seq bigint not null, epoch bigint not null,
-      previous_hash text not null, hash text not null, signature text not null,
-      text text not null,
-      at bigint not null, id text not null, event text not null, model text, subject text
+      writer ${text} not null, seq bigint not null, epoch bigint not null,
+      previous_hash ${text} not null, hash ${text} not null, signature ${text} not null,
+      text ${text} not null,
+      at bigint not null, id ${text} not null, event ${text} not null, model ${text}, subject ${text}
     )`,
-    `create unique index ${audit}_chain on ${audit} (writer, seq)`,
-    `create unique index ${audit}_at on ${audit} (at, id)`,
-    `create index ${audit}_subject on ${audit} (subject, at, model, event)`,
-    `create index ${audit}_model on ${audit} (model, at, event)`,
-    `create index ${audit}_event on ${audit} (event, at)`,
-    `create table ${writers} (writer text not null primary key, seq bigint not null, hash text not null)`,
+    `create unique index ${indexOn(audit, 'chain')} on ${audit} (writer, seq)`,
+    `create unique index ${indexOn(audit, 'at')} on ${audit} (at, id)`,
+    `create index ${indexOn(audit, 'subject')} on ${audit} (subject, at, model, event)`,
+    `create index ${indexOn(audit, 'model')} on ${audit} (model, at, event)`,
+    `create index ${indexOn(audit, 'event')} on ${audit} (event, at)`,
+    `create table ${writers} (writer ${text} not null primary key, seq bigint not null, hash ${text} not null)`,
+  ]
+}
+
+/** As version 1 had it on SQLite. */
+function derivingStagedTable({ types: { text, counter } }: Dialect, staged: string): string {
+  const told = (name: string, type: string, field: string) =>
+    `${name} ${type} generated always as (text ->> '$.${field}') stored`
+  return `create table ${staged} (n ${counter} primary key, writer ${text} not null, text ${text} not null,
+      ${told('at', 'bigint', 'timestamp')}, ${told('id', text, 'id')})`
+}
+
+function stagedTable({ types: { text, counter } }: Dialect, staged: string): string {
+  return `create table ${staged} (
+      n ${counter} primary key, writer ${text} not null, text ${text} not null,
+      at bigint not null, id ${text} not null, event ${text} not null, model ${text}, subject ${text}
+    )`
+}
+
+/** What filters look at is written beside a staged record as well, since Postgres reads no field of a text with a NUL in it. */
+function toldColumns(dialect: Dialect, { staged }: Tables): string[] {
+  if (dialect.name === 'postgres') return []
+  const fields = ['event', 'model', 'subject'].map((field) => `text ->> '$.${field}'`)
+  return [
+    `drop index ${indexOn(staged, 'at')}`,
+    `alter table ${staged} rename to ${staged}_1`,
+    stagedTable(dialect, staged),
+    `insert into ${staged} select n, writer, text, at, id, ${fields.join(', ')} from ${staged}_1`,
+    `drop table ${staged}_1`,
+    `create unique index ${indexOn(staged, 'at')} on ${staged} (at, id)`,
+  ]
+}
+
+/** What entries of an account came to that were dropped for their age: the rest is still to be found one by one. */
+function dropped({ accounts }: Tables): string[] {
+  return ['tokens', 'nano_usd'].map(
+    (unit) => `alter table ${accounts} add column dropped_${unit} bigint not null default 0`,
+  )
+}
+
+/**
+ * What happened in sliding windows: an event for each step of a window in which something did, and for each window what its
+ * events add up to. Nothing of it counts any more once `over_at` has come.
+ */
+function rates({ types: { text } }: Dialect, { rates, events }: Tables): string[] {
+  return [
+    `create table ${rates} (key ${text} not null primary key, sum bigint not null, over_at bigint not null)`,
+    `create index ${indexOn(rates, 'over')} on ${rates} (over_at)`,
+    `create table ${events} (
+      key ${text} not null, slot bigint not null, at bigint not null, cost bigint not null, primary key (key, slot)
+    )`,
   ]
 }
 
 /** Records as they were told, keyed by time first as those of the log are, and what they add up to each day. */
-function usage({ usage, totals }: Tables): string[] {
+function usage({ types: { text } }: Dialect, { usage, totals }: Tables): string[] {
   return [
-    `create table ${usage} (at bigint not null, id text not null, record text not null, primary key (at, id))`,
+    `create table ${usage} (at bigint not null, id ${text} not null, record ${text} not null, primary key (at, id))`,
     `create table ${totals} (
-      day text not null, provider text not null, route text not null, model text not null,
-      "user" text not null, pool text not null, local integer not null,
+      day ${text} not null, provider ${text} not null, route ${text} not null, model ${text} not null,
+      "user" ${text} not null, pool ${text} not null, local integer not null,
       requests bigint not null, prompt_tokens bigint not null, completion_tokens bigint not null,
       nano_usd bigint not null,
       primary key (day, provider, route, model, "user", pool)

@@ -1,7 +1,7 @@
 import { completionTokens, promptTokens, type UsageRecord } from '@hoosh/core/storage'
-import { type Runner, rowsStatement } from './connection.js'
 import type { Columns, Dialect } from './dialect.js'
-import type { Tables } from './schema.js'
+import { type Runner, rowsStatement } from './statement.js'
+import type { Tables } from './tables.js'
 
 export type UsageTables = ReturnType<typeof usageTables>
 
@@ -25,11 +25,11 @@ export function usageTables(dialect: Dialect, { usage, totals }: Tables) {
   )
   const names = Object.keys(TOTAL).map((name) => `"${name}"`)
   const keys = Object.keys(KEY).map((name) => `"${name}"`)
-  const sums = Object.keys(SUMS).map((name) => `${name} = ${totals}.${name} + excluded.${name}`)
+  const sums = Object.keys(SUMS).map((name) => `${name} = t.${name} + excluded.${name}`)
   const add = rowsStatement(
     dialect,
     TOTAL,
-    (rows) => `insert into ${totals} (${names.join(', ')}) select ${names.join(', ')} from ${rows} as r where true
+    (rows) => `insert into ${totals} as t (${names.join(', ')}) select ${names.join(', ')} from ${rows} as r where true
       on conflict (${keys.join(', ')}) do update set ${sums.join(', ')}`,
   )
   return {
@@ -40,20 +40,27 @@ export function usageTables(dialect: Dialect, { usage, totals }: Tables) {
         records.map((record) => [record.at, record.id, JSON.stringify(record)]),
       )
       const fresh = new Set(inserted.map(({ id }) => String(id)))
-      await add(runner, totalsOf(records.filter(({ id }) => fresh.delete(id))))
+      await add(
+        runner,
+        totalsOf(
+          dialect,
+          records.filter(({ id }) => fresh.delete(id)),
+        ),
+      )
     },
   }
 }
 
-function totalsOf(records: readonly UsageRecord[]): unknown[][] {
+/** In the order of their keys, in which transactions side by side lock them. */
+function totalsOf({ told }: Dialect, records: readonly UsageRecord[]): unknown[][] {
   const rows = new Map<string, [key: unknown[], sums: [number, number, number, number]]>()
   for (const { at, provider, route, model, user, pool, local, usage, nanoUsd, reverses } of records) {
     const sign = reverses === true ? -1 : 1
-    const key = [new Date(at).toISOString().slice(0, 10), provider, route, model, user, pool, local ? 1 : 0]
+    const key = [new Date(at).toISOString().slice(0, 10), ...[provider, route, model, user, pool].map(told)]
     const name = JSON.stringify(key)
     const [, sums] = rows.get(name) ?? [key, [0, 0, 0, 0]]
     rows.set(name, [
-      key,
+      [...key, local ? 1 : 0],
       [
         sums[0] + sign,
         sums[1] + sign * promptTokens(usage),
@@ -62,5 +69,6 @@ function totalsOf(records: readonly UsageRecord[]): unknown[][] {
       ],
     ])
   }
-  return [...rows.values()].map(([key, sums]) => [...key, ...sums])
+  const ordered = [...rows].sort(([a], [b]) => (a < b ? -1 : 1))
+  return ordered.map(([, [key, sums]]) => [...key, ...sums])
 }

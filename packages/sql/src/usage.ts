@@ -1,7 +1,8 @@
 import type { UsageFilter, UsageStore, UsageTotal } from '@hoosh/core/storage'
 import type { Batches } from './batch.js'
-import { type Connection, run, statement } from './connection.js'
-import type { Tables } from './schema.js'
+import type { Connection } from './connection.js'
+import { run, statement } from './statement.js'
+import type { Tables } from './tables.js'
 import type { Step } from './work.js'
 
 type Row = Record<string, unknown>
@@ -13,6 +14,7 @@ export function sqlUsage(connection: Connection, { totals }: Tables, batches: Ba
     async totals(filter) {
       const [where, values] = conditions(filter)
       const find = statement<Row>(
+        connection.dialect,
         `select provider, route, local, model, "user", pool, sum(requests) as requests, sum(prompt_tokens) as prompt_tokens,
           sum(completion_tokens) as completion_tokens, sum(nano_usd) as nano_usd from ${totals} where ${where}
           group by provider, route, local, model, "user", pool order by provider, route, model, "user", pool`,

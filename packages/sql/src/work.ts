@@ -4,7 +4,6 @@ import {
   type AuditRecord,
   type CallRecords,
   type ChainHead,
-  type Clock,
   type Ending,
   type ExpirePolicy,
   HooshError,
@@ -17,11 +16,14 @@ import {
 } from '@hoosh/core/storage'
 import type { AuditTables } from './audit-tables.js'
 import type { Outcome, RunSteps } from './batch.js'
-import type { Connection, Runner } from './connection.js'
+import type { Connection } from './connection.js'
 import { type Books, emptyBooks, type Held, usageOf } from './ledger/books.js'
-import type { LedgerNeeds, Loader } from './ledger/load.js'
+import type { Loader } from './ledger/load.js'
+import type { LedgerNeeds } from './ledger/needs.js'
 import * as ledger from './ledger/steps.js'
 import type { TermsCodec } from './ledger/terms.js'
+import type { Moment } from './moment.js'
+import type { Runner } from './statement.js'
 import type { UsageTables } from './usage-tables.js'
 
 /** One operation of a store that writes. */
@@ -49,10 +51,10 @@ export type Step =
 
 export interface WorkParts {
   readonly connection: Connection
-  readonly clock: Clock
+  readonly moment: (runner: Runner, asksForLate: boolean) => Promise<Moment>
   readonly ids: () => string
   readonly codec: TermsCodec
-  readonly load: Loader['load']
+  readonly loader: Pick<Loader, 'load' | 'prepare'>
   readonly save: (runner: Runner, books: Books) => Promise<void>
   readonly audit: AuditTables
   readonly usage: UsageTables
@@ -71,10 +73,13 @@ const NO_WRITER = ''
 /** Runs the steps of one transaction: reads what they need, decides them in turn, writes what has changed. */
 export function workOn(parts: WorkParts): RunSteps<Step> {
   let lastEntry = 0
-  return (steps) =>
-    parts.connection.transaction(async (runner) => {
-      const books = emptyBooks(parts.clock(), lastEntry)
-      await parts.load(runner, books, needsOf(steps))
+  return async (steps) => {
+    const needs = needsOf(steps)
+    await parts.loader.prepare(parts.connection, needs)
+    return parts.connection.transaction(async (runner) => {
+      const { at, late } = await parts.moment(runner, needs.asks.length > 0 || needs.overdue > 0)
+      const books = emptyBooks(at, lastEntry)
+      await parts.loader.load(runner, books, needs, late)
       const beside: Beside = { staged: [], usage: [], lost: [] }
       const outcomes: Outcome[] = []
       for (const step of steps)
@@ -82,10 +87,12 @@ export function workOn(parts: WorkParts): RunSteps<Step> {
       await parts.save(runner, books)
       await parts.audit.stage(runner, beside.staged)
       await parts.usage.record(runner, beside.usage)
-      if (beside.lost.length > 0) await parts.audit.stage(runner, await lostRecords(parts, runner, beside.lost))
+      if (beside.lost.length > 0)
+        await parts.audit.stage(runner, await lostRecords(parts, runner, books.at, beside.lost))
       lastEntry = books.lastEntry
       return outcomes
     })
+  }
 }
 
 function needsOf(steps: readonly Step[]): LedgerNeeds {
@@ -179,8 +186,9 @@ async function link({ audit }: WorkParts, runner: Runner, step: Extract<Step, { 
 
 /** What became of calls that were begun and never ended, in the words of their intents. */
 async function lostRecords(
-  { audit, ids, clock }: WorkParts,
+  { audit, ids }: WorkParts,
   runner: Runner,
+  timestamp: number,
   lost: readonly Held[],
 ): Promise<Beside['staged']> {
   const records: Beside['staged'] = []
@@ -190,7 +198,7 @@ async function lostRecords(
     const record: AuditRecord = {
       ...about,
       id: ids(),
-      timestamp: clock(),
+      timestamp,
       event: 'inference.lost',
       level: 'warn',
       message: 'A call ended without an outcome; its hold was charged.',

@@ -6,7 +6,7 @@ export function corsHeaders(origins: readonly string[], origin: string | undefin
   return {
     'access-control-allow-origin': origin,
     'access-control-expose-headers':
-      'x-request-id, x-hoosh-cache, x-hoosh-route, x-hoosh-cost-micro-usd, x-hoosh-budget-remaining, x-hoosh-budget-remaining-usd, x-hoosh-limited-by, retry-after',
+      'x-request-id, x-hoosh-cache, x-hoosh-route, x-hoosh-cost-micro-usd, x-hoosh-budget-remaining, x-hoosh-budget-remaining-usd, x-hoosh-limited-by, x-hoosh-replay, retry-after',
     vary: 'Origin',
   }
 }
@@ -25,7 +25,7 @@ export function preflight(methods: string, asked = ''): GatewayReply {
     'access-control-allow-methods': methods,
     'access-control-allow-headers': HEADER_NAMES.test(asked)
       ? asked
-      : 'authorization, content-type, x-request-id, x-hoosh-provider',
+      : 'authorization, content-type, x-request-id, x-hoosh-provider, idempotency-key',
     'access-control-max-age': '600',
   }
   return { status: 204, headers, body: '' }

@@ -141,7 +141,8 @@ function stageIntent(engine: Engine, call: Call, intent: AuditRecord): Awaitable
   }
 }
 
-async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promise<void> {
+/** Tells of a call that was refused before it had begun. */
+export async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promise<void> {
   engine.metrics.refused(error.code)
   engine.events.emit({ type: 'inference.refused', requestId: call.requestId, user: call.caller.user, code: error.code })
   await tellHook(engine, call, (hooks, info) => hooks.onError?.(info, error))

@@ -13,6 +13,7 @@ import type { Router } from '../routing/router.js'
 import type { Storage } from '../storage/storage.js'
 import type { Awaitable, Clock } from '../time.js'
 import type { Concurrency } from './concurrency.js'
+import type { KeyedCalls } from './keyed/keyed-calls.js'
 import type { RunningCalls } from './running.js'
 import type { SettleRetries } from './settle-retries.js'
 
@@ -31,6 +32,7 @@ export interface Engine {
   readonly running: RunningCalls
   readonly concurrency: Concurrency
   readonly retries: SettleRetries
+  readonly keyed: KeyedCalls
   readonly retryBudget: RetryBudget
   readonly clock: Clock
   readonly ids: () => string

@@ -21,6 +21,7 @@ export const chatCompletions: RouteDefinition = {
     return chat(
       engine,
       newCall(engine, { kind: 'chat', ...source, caller, requestId, signal: request.signal, provider, priority }),
+      request.header('idempotency-key'),
     )
   },
 }
@@ -48,6 +49,7 @@ export const embeddings: RouteDefinition = {
         provider,
         priority,
       }),
+      request.header('idempotency-key'),
     )
   },
 }

@@ -1,99 +1,146 @@
-import type { Amount, PoolAsk, Reservation } from '@hoosh/core/storage'
+import type { Amount, Reservation } from '@hoosh/core/storage'
 import { windowAt } from '@hoosh/core/storage'
-import { type Runner, statement } from '../connection.js'
-import type { Dialect } from '../dialect.js'
-import type { Tables } from '../schema.js'
+import type { Connection } from '../connection.js'
+import type { Columns, Dialect } from '../dialect.js'
+import { type Runner, statement } from '../statement.js'
+import type { Tables } from '../tables.js'
 import { type Account, accountKey, type Books, type Held, type Pool } from './books.js'
+import { ledgerLocks, oldestLate } from './lock.js'
+import type { LedgerNeeds } from './needs.js'
 import type { TermsCodec } from './terms.js'
-
-/** What the steps of a transaction must find in the books. */
-export interface LedgerNeeds {
-  readonly reservations: Set<string>
-  /** Pools to hold in, and the gateway's clock, which chooses the window. */
-  readonly asks: { readonly pool: PoolAsk; readonly now: number }[]
-  /** Pools without regard to any window. */
-  readonly pools: Set<string>
-  /** Owners whose open reservations count. */
-  readonly owners: Set<string>
-  /** Overdue holds to be found, of any pool. */
-  overdue: number
-}
 
 export type Loader = ReturnType<typeof ledgerLoader>
 
 type Row = Record<string, unknown>
 
 /** The reads of the ledger: a few for all steps of a transaction together. Integers may come as bigint or text. */
-export function ledgerLoader(dialect: Dialect, { pools, accounts, holds }: Tables, codec: TermsCodec) {
-  const { strings } = dialect
-  const findHolds = statement<Row>(`select * from ${holds} where reservation in ${strings} order by since, place`)
-  const findAnyLate = statement<Row>(`select 1 as late from ${holds} where state = 'held' and lease_until <= ? limit 1`)
-  const findHoldsAndLate = statement<Row>(`select * from ${holds} where reservation in (
-    select value from ${strings} as ids
-    union select reservation from ${holds} where state = 'held' and lease_until <= ? and pool in ${strings}
-    union select reservation from (
-      select distinct reservation, lease_until from ${holds} where state = 'held' and lease_until <= ?
-      order by lease_until limit ?
-    ) as late
-  ) order by since, place`)
-  const findPools = statement<Row>(`select name, template, override from ${pools} where name in ${strings}`)
-  const findAccounts = statement<Row>(
-    `select a.* from ${dialect.rows({ pool: 'text', window_start: 'integer' })} as w
-      cross join ${accounts} as a where a.pool = w.pool and a.window_start = w.window_start`,
-  )
-  const countOpen = statement<Row>(
-    `select owner, count(distinct reservation) as open from ${holds}
-      where state = 'held' and phase = 'reserved' and owner in ${strings} group by owner`,
-  )
-
-  const loadPools = async (runner: Runner, books: Pick<Books, 'pools'>, names: Iterable<string>) => {
-    for (const row of await findPools(runner, JSON.stringify([...names]))) {
-      const name = String(row.name)
-      books.pools.set(name, { name, template: codec.read(row.template), override: codec.read(row.override) })
-    }
+export function ledgerLoader(dialect: Dialect, tables: Tables, codec: TermsCodec) {
+  const sql = ledgerStatements(dialect, tables)
+  const locks = dialect.locksRows ? ledgerLocks(dialect, tables) : null
+  const reader: Reader = { dialect, sql, codec }
+  /** Without locking anything: for whoever only looks, or has the whole database locked. */
+  const look = async (runner: Runner, books: Books, needs: LedgerNeeds, late: boolean): Promise<void> => {
+    const rows = await loadHolds(reader, runner, books, needs, late)
+    const named = [...needs.asks.map(({ pool }) => pool.name), ...needs.pools, ...rows.map(({ pool }) => String(pool))]
+    if (named.length > 0) await loadPools(reader, runner, books, new Set(named))
+    await enter(reader, runner, books, needs, rows)
   }
-
-  const loadAccounts = async (
-    runner: Runner,
-    books: Pick<Books, 'pools' | 'accounts'>,
-    windows: ReadonlyMap<string, readonly [pool: string, start: number]>,
-  ) => {
-    if (windows.size === 0) return
-    for (const row of await findAccounts(runner, JSON.stringify([...windows.values()]))) {
-      const account = accountOf(row, poolOf(books, String(row.pool)))
-      books.accounts.set(accountKey(account.pool.name, account.windowStart), account)
-    }
-  }
-
   return {
-    loadPools,
-    loadAccounts,
+    loadPools: (runner: Runner, books: Pick<Books, 'pools'>, names: Iterable<string>) =>
+      loadPools(reader, runner, books, names),
+    loadAccounts: (runner: Runner, books: Pick<Books, 'pools' | 'accounts'>, windows: Windows) =>
+      loadAccounts(reader, runner, books, windows),
+    look,
+    /** Before a transaction that is going to `load`. */
+    prepare: async (connection: Connection, needs: LedgerNeeds) => locks?.prepare(connection, needs),
     /** Fills the books with all that the steps need, and with the overdue holds of the pools they hold in. */
-    async load(runner: Runner, books: Books, needs: LedgerNeeds): Promise<void> {
-      const asked = new Set(needs.asks.map(({ pool }) => pool.name))
-      const { reservations, owners, overdue } = needs
-      const ids = JSON.stringify([...reservations])
-      // Mostly nothing is late, which one look at an index tells.
-      const isLate = (asked.size > 0 || overdue > 0) && (await findAnyLate(runner, books.at)).length > 0
-      const rows = isLate
-        ? await findHoldsAndLate(runner, ids, books.at, JSON.stringify([...asked]), books.at, overdue)
-        : reservations.size === 0
-          ? []
-          : await findHolds(runner, ids)
-      const names = new Set([...asked, ...needs.pools, ...rows.map(({ pool }) => String(pool))])
-      if (names.size > 0) await loadPools(runner, books, names)
-      const windows = windowsOf(books, needs.asks)
-      for (const { pool, window_start } of rows) {
-        windows.set(accountKey(String(pool), Number(window_start)), [String(pool), Number(window_start)])
-      }
-      await loadAccounts(runner, books, windows)
-      enterHolds(books, rows)
-      if (owners.size === 0) return
-      for (const owner of owners) books.open.set(owner, 0)
-      for (const { owner, open } of await countOpen(runner, JSON.stringify([...owners]))) {
-        books.open.set(String(owner), Number(open))
-      }
+    async load(runner: Runner, books: Books, needs: LedgerNeeds, late: boolean): Promise<void> {
+      if (locks === null) return look(runner, books, needs, late)
+      enterPools(codec, books, await locks.lock(runner, books.at, needs, late))
+      const rows = await loadHolds(reader, runner, books, needs, late)
+      await enter(reader, runner, books, needs, locks.ofLockedPools(rows, books, needs))
     },
+  }
+}
+
+interface Reader {
+  readonly dialect: Dialect
+  readonly sql: ReturnType<typeof ledgerStatements>
+  readonly codec: TermsCodec
+}
+
+type Windows = ReadonlyMap<string, readonly [pool: string, start: number]>
+
+const WINDOW: Columns = { pool: 'text', window_start: 'integer' }
+
+function ledgerStatements(dialect: Dialect, { pools, accounts, holds }: Tables) {
+  const { strings } = dialect
+  return {
+    findHolds: statement<Row>(dialect, `select * from ${holds} where reservation in ${strings} order by since, place`),
+    findHoldsAndLate: statement<Row>(
+      dialect,
+      `select * from ${holds} where reservation in (
+        select value from ${strings} as ids
+        union select reservation from ${holds} where state = 'held' and lease_until <= ? and pool in ${strings}
+        union ${oldestLate(holds)}
+      ) order by since, place`,
+    ),
+    findPools: statement<Row>(dialect, `select name, template, override from ${pools} where name in ${strings}`),
+    findAccounts: statement<Row>(
+      dialect,
+      `select a.* from ${dialect.rows(WINDOW)} as w
+        cross join ${accounts} as a where a.pool = w.pool and a.window_start = w.window_start`,
+    ),
+    countOpen: statement<Row>(
+      dialect,
+      `select owner, count(distinct reservation) as open from ${holds}
+        where state = 'held' and phase = 'reserved' and owner in ${strings} group by owner`,
+    ),
+  }
+}
+
+async function loadPools(
+  { dialect, sql, codec }: Reader,
+  runner: Runner,
+  books: Pick<Books, 'pools'>,
+  names: Iterable<string>,
+): Promise<void> {
+  enterPools(codec, books, await sql.findPools(runner, dialect.list([...names])))
+}
+
+function enterPools(codec: TermsCodec, { pools }: Pick<Books, 'pools'>, rows: readonly Row[]): void {
+  for (const row of rows) {
+    const name = String(row.name)
+    pools.set(name, { name, template: codec.read(row.template), override: codec.read(row.override) })
+  }
+}
+
+async function loadAccounts(
+  { dialect, sql }: Reader,
+  runner: Runner,
+  books: Pick<Books, 'pools' | 'accounts'>,
+  windows: Windows,
+): Promise<void> {
+  if (windows.size === 0) return
+  for (const row of await sql.findAccounts(runner, ...dialect.rowsParameters(WINDOW, [...windows.values()]))) {
+    const account = accountOf(row, poolOf(books, String(row.pool)))
+    books.accounts.set(accountKey(account.pool.name, account.windowStart), account)
+  }
+}
+
+async function loadHolds(
+  { dialect, sql }: Reader,
+  runner: Runner,
+  { at }: Books,
+  { reservations, asks, overdue }: LedgerNeeds,
+  late: boolean,
+): Promise<Row[]> {
+  const ids = dialect.list([...reservations])
+  if (late && (asks.length > 0 || overdue > 0)) {
+    const asked = dialect.list([...new Set(asks.map(({ pool }) => pool.name))])
+    return sql.findHoldsAndLate(runner, ids, at, asked, at, overdue)
+  }
+  return reservations.size === 0 ? [] : sql.findHolds(runner, ids)
+}
+
+/** All that the rows and the asks speak of, in windows that are known only once the pools are. */
+async function enter(
+  reader: Reader,
+  runner: Runner,
+  books: Books,
+  { asks, owners }: LedgerNeeds,
+  rows: readonly Row[],
+): Promise<void> {
+  const windows = windowsOf(books, asks)
+  for (const { pool, window_start } of rows) {
+    windows.set(accountKey(String(pool), Number(window_start)), [String(pool), Number(window_start)])
+  }
+  await loadAccounts(reader, runner, books, windows)
+  enterHolds(books, rows)
+  if (owners.size === 0) return
+  for (const owner of owners) books.open.set(owner, 0)
+  for (const { owner, open } of await reader.sql.countOpen(runner, reader.dialect.list([...owners]))) {
+    books.open.set(String(owner), Number(open))
   }
 }
 

@@ -1,6 +1,6 @@
-import { type Runner, rowsStatement } from '../connection.js'
 import type { Columns, Dialect } from '../dialect.js'
-import type { Tables } from '../schema.js'
+import { type Runner, rowsStatement } from '../statement.js'
+import type { Tables } from '../tables.js'
 import type { Books, Held } from './books.js'
 import type { TermsCodec } from './terms.js'
 

@@ -1,0 +1,49 @@
+import type { Clock } from '@hoosh/core/storage'
+import type { Dialect } from './dialect.js'
+import { type Runner, statement } from './statement.js'
+import type { Tables } from './tables.js'
+
+/** The moment a transaction decides at: the same for all its steps. */
+export interface Moment {
+  /** The store's clock, ms. */
+  readonly at: number
+  /** Whether any hold is past its lease, where that was asked. */
+  readonly late: boolean
+}
+
+export interface MomentOptions {
+  /** The store's clock; absent where that is the database's. */
+  readonly clock: Clock | undefined
+  /** Most that a transaction waits for a row that another one has locked, ms. */
+  readonly lockWaitMs: number
+}
+
+/** A transaction in which a process has stopped is ended by the server after this time, and its locks with it. */
+const IDLE_LIMIT_MS = 5_000
+
+/**
+ * Begins the work of a transaction: what time it is, and whether anything is late, which one look at an index tells.
+ *
+ * On Postgres it sets the limits of the transaction in the same statement: for this transaction alone, since the next one
+ * may run on another connection.
+ */
+export function moments(dialect: Dialect, { holds }: Pick<Tables, 'holds'>, { clock, lockWaitMs }: MomentOptions) {
+  const now = clock === undefined ? dialect.now : 'cast(? as bigint)'
+  const late = `exists (select 1 from ${holds} where state = 'held' and lease_until <= ${now})`
+  const limits = dialect.locksRows
+    ? `, ${limited({ lock: lockWaitMs, idle_in_transaction_session: IDLE_LIMIT_MS })}`
+    : ''
+  const ask = statement<Record<string, unknown>>(dialect, `select ${now} as at, ${late} as late${limits}`)
+  return async (runner: Runner, asksForLate: boolean): Promise<Moment> => {
+    const at = clock?.()
+    if (at !== undefined && !asksForLate && !dialect.locksRows) return { at, late: false }
+    const [row] = await (at === undefined ? ask(runner) : ask(runner, at, at))
+    return { at: Number(row!.at), late: Number(row!.late) === 1 }
+  }
+}
+
+function limited(timeouts: Readonly<Record<string, number>>): string {
+  return Object.entries(timeouts)
+    .map(([name, ms]) => `set_config('${name}_timeout', '${ms}', true)`)
+    .join(', ')
+}

@@ -1,0 +1,67 @@
+import { type SqlStorage, type SqlStorageOptions, sqlStorage } from '@hoosh/sql'
+import pg from 'pg'
+
+const CONNECTION = { host: '127.0.0.1', port: 5432, user: 'postgres', database: 'postgres' }
+
+/** Whether PostgreSQL answers where the tests expect it. */
+export const hasPostgres = await reaches()
+
+async function reaches(): Promise<boolean> {
+  const client = new pg.Client({ ...CONNECTION, connectionTimeoutMillis: 2_000 })
+  try {
+    await client.connect()
+    await client.query('select 1')
+    return true
+  } catch {
+    return false
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+let made = 0
+
+/** A name that no other test has, of this run or another. */
+export function schemaName(): string {
+  made += 1
+  return `hoosh_${process.pid}_${Date.now().toString(36)}_${made}`
+}
+
+export function postgresPool(options: pg.PoolConfig = {}): pg.Pool {
+  return new pg.Pool({ ...CONNECTION, max: 4, ...options })
+}
+
+/** A schema of its own, with any number of handles. */
+export function postgresSchema(options: SqlStorageOptions = {}) {
+  const schema = schemaName()
+  const pools: pg.Pool[] = []
+  const storages: SqlStorage[] = []
+  const pool = () => {
+    const made = postgresPool()
+    pools.push(made)
+    return made
+  }
+  let own: pg.Pool | undefined
+  return {
+    schema,
+    pool,
+    /** Another handle, as another process would have it. */
+    async open(more: SqlStorageOptions = {}): Promise<SqlStorage> {
+      const storage = sqlStorage(pool(), { schema, ...options, ...more })
+      storages.push(storage)
+      await storage.open!({ migrate: true })
+      return storage
+    },
+    /** Rows as they stand, by a connection of its own; `$` in the text is the schema. */
+    async read<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
+      own ??= pool()
+      return (await own.query<Row>(text.replaceAll('$.', `${schema}.`), values)).rows
+    },
+    async remove(): Promise<void> {
+      for (const storage of storages) await storage.close!()
+      const dropping = own ?? pool()
+      await dropping.query(`drop schema if exists ${schema} cascade`)
+      await Promise.all(pools.map((one) => one.end()))
+    },
+  }
+}
