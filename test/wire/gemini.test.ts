@@ -1,4 +1,7 @@
 import { geminiReplay } from './dialects/gemini.js'
+import { geminiLoop } from './dialects/gemini-strict.js'
+import { toolLoops } from './dialects/loop.js'
 import { replays } from './dialects/replay.js'
 
 replays(geminiReplay)
+toolLoops(geminiLoop)

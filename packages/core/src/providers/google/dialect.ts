@@ -12,6 +12,7 @@ export const googleDialect: Dialect = {
   framing: 'sse',
   headers: {},
   keyHeader: (apiKey) => ['x-goog-api-key', apiKey],
+  carries: true,
   translate(ask) {
     if (ask.kind === 'embeddings') return embeddingsRequest(ask)
     const { body, answerTool } = contentRequest(ask)

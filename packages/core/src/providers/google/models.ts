@@ -1,7 +1,11 @@
-/** Where a model is: `/models/gemini-2.5-pro`; a name with a folder of its own (`tunedModels/x`) keeps it. */
+/** A model's name may have the folder in front under which Google keeps it. */
+const FOLDER = /^(models|tunedModels)\//
+
+/** Where a model is: `/models/gemini-2.5-pro`. A name is one segment of the path, whatever it holds. */
 export function modelPath(model: string): string {
-  const name = /^\w+\//.test(model) ? model : `models/${model}`
-  return `/${name.split('/').map(encodeURIComponent).join('/')}`
+  const folder = FOLDER.exec(model)?.[1]
+  const name = folder === undefined ? model : model.slice(folder.length + 1)
+  return `/${folder ?? 'models'}/${encodeURIComponent(name)}`
 }
 
 /** Ids of a list, without their folder. */

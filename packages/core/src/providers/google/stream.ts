@@ -1,5 +1,6 @@
 import { type ChunkWriter, chunkWriter, DONE } from '../translated/chunks.js'
 import type { Ask, StreamTranslator } from '../translated/dialect.js'
+import type { CarryingMessage } from '../translated/keepsakes.js'
 import { blockOf, factsOf, finishOf, logprobsOf, noAnswer, refusalOf, tierOf, wireUsage } from './answer.js'
 import { callIds, toolCallOf } from './calls.js'
 import { addCarried, type CarriedPart, carriedOf, carriedPart } from './carried.js'
@@ -17,7 +18,7 @@ interface Choice {
   /** What only the last events tell, gathered from all of them. */
   told: Json
   text: string
-  calls: number
+  readonly calls: { readonly id: string; readonly extra_content?: unknown }[]
   images: number
   isFinished: boolean
 }
@@ -46,7 +47,11 @@ export function contentStream(ask: Ask, answerTool: string | undefined): StreamT
     nextId: callIds(ask.requestId),
     usage: undefined,
   }
-  return { event: (json) => translate(stream, json as Json), end: () => ended(stream) }
+  return {
+    event: (json) => translate(stream, json as Json),
+    message: () => messageOf(stream.choices.get(0)),
+    end: () => ended(stream),
+  }
 }
 
 function translate(stream: Stream, event: Json): string {
@@ -83,7 +88,7 @@ function begin(stream: Stream, { responseId, modelVersion }: Json): ChunkWriter 
 function choiceAt({ choices }: Stream, index: number): Choice {
   const known = choices.get(index)
   if (known !== undefined) return known
-  const made: Choice = { index, carried: [], told: {}, text: '', calls: 0, images: 0, isFinished: false }
+  const made: Choice = { index, carried: [], told: {}, text: '', calls: [], images: 0, isFinished: false }
   choices.set(index, made)
   return made
 }
@@ -123,8 +128,7 @@ function called(stream: Stream, write: ChunkWriter, held: Choice, part: Part): s
   if (name === stream.answerTool) return said(stream, write, held, { text: JSON.stringify(args ?? {}) })
   const call = toolCallOf(part, stream.nextId)
   addCarried(held.carried, carriedPart(part, { callId: call.id, image: 0 }))
-  const index = held.calls
-  held.calls += 1
+  const index = held.calls.push(call) - 1
   return write.delta({ tool_calls: [{ index, ...call }] }, held.index)
 }
 
@@ -136,7 +140,7 @@ function finished(write: ChunkWriter, held: Choice, candidate: Json): string {
   if (refusal !== null) out += write.delta({ refusal }, held.index)
   const extra = carriedOf(held.carried)
   if (extra !== undefined) out += write.delta({ extra_content: extra }, held.index)
-  return out + write.finish(finishOf(candidate.finishReason, held.calls), factsOf(candidate), held.index)
+  return out + write.finish(finishOf(candidate.finishReason, held.calls.length), factsOf(candidate), held.index)
 }
 
 /** Nothing where a choice is unfinished: then the answer broke off. */
@@ -144,4 +148,10 @@ function ended({ write, choices, usage }: Stream): string {
   if (write === null || choices.size === 0 || [...choices.values()].some(({ isFinished }) => !isFinished)) return ''
   const told = wireUsage(usage)
   return `${told === undefined ? '' : write.usage(told, tierOf(usage))}${DONE}`
+}
+
+/** What is kept of the first choice, once it has ended. */
+function messageOf(choice: Choice | undefined): CarryingMessage | null {
+  if (choice?.isFinished !== true) return null
+  return { tool_calls: choice.calls, extra_content: carriedOf(choice.carried) }
 }
