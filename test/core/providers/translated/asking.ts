@@ -36,6 +36,7 @@ export function asking(
       if (options.drop !== true) throw refuse(param)
       dropped.push(param)
     },
+    adapted: (param) => void dropped.push(param),
     impossible: refuse,
     refused: (status, body) => new HooshError('provider_error', { message: `${status} ${body}` }),
   }
