@@ -3,7 +3,7 @@ import { HooshError } from '../errors.js'
 import { compileGlob } from '../glob.js'
 import type { RoutingOptions, Strategy } from '../options.js'
 import { lastResort } from './last-resort.js'
-import { type Candidate, fit, isReady, type Route, takers } from './route.js'
+import { type Candidate, fit, isAskable, isReady, type Route, takers } from './route.js'
 import { ordered, type Turn } from './strategies.js'
 
 /** Chooses where a call may go. */
@@ -17,16 +17,27 @@ export interface Router {
    * @throws HooshError `model_not_found`, `providers_unavailable` (every circuit open), `invalid_request` (an
    *   unknown provider, or none named under the strategy `direct`)
    */
-  candidates(
-    model: string,
-    want: { provider?: string | undefined; extra?: readonly string[]; now: number },
-  ): Candidate[]
+  candidates(model: string, want: Want): Candidate[]
+  /**
+   * Those of a call's candidates that are on local routes, whatever else they are: failing over does not leave them.
+   *
+   * @param candidates what `candidates` said of the same call
+   * @throws HooshError `no_local_route` where no local route serves any model of the call; where one does that cannot
+   *   be asked now, what `candidates` says of such a one
+   */
+  local(model: string, want: Want, candidates: readonly Candidate[]): Candidate[]
   /**
    * Where a call of this model goes first when all is well: takes nobody his turn and asks no circuit.
    *
    * @throws HooshError `model_not_found`, `invalid_request` as above
    */
   first(model: string): Candidate
+}
+
+interface Want {
+  readonly provider?: string | undefined
+  readonly extra?: readonly string[] | undefined
+  readonly now: number
 }
 
 interface Plan {
@@ -60,13 +71,18 @@ export function createRouter(routes: readonly Route[], options: RoutingOptions =
     }
     return plan
   }
+  const stepsOf = (model: string, { provider, extra }: Want): readonly Step[] => {
+    const { steps: own } = planOf(model, provider)
+    const steps = extra === undefined ? own : [...own, ...extra.flatMap((name) => stepsFor(table, name, provider))]
+    if (steps.length === 0) throw unknownModel(model)
+    return steps
+  }
   return {
     routes,
-    candidates(model, { provider, extra, now }) {
-      const { steps: own } = planOf(model, provider)
-      const steps = extra === undefined ? own : [...own, ...extra.flatMap((name) => stepsFor(table, name, provider))]
-      if (steps.length === 0) throw unknownModel(model)
-      return passable(steps, strategy, model, now)
+    candidates: (model, want) => passable(stepsOf(model, want), strategy, model, want.now),
+    local(model, want, candidates) {
+      const own = candidates.filter(({ route }) => route.local)
+      return own.length > 0 ? own : passable(localSteps(stepsOf(model, want)), strategy, model, want.now)
     },
     first(model) {
       const candidate = planOf(model).steps[0]?.candidates[0]
@@ -151,24 +167,35 @@ function fallbacksOf(table: Table, model: string, own: readonly Step[]): string[
   return [...names]
 }
 
+/** @throws HooshError `no_local_route` */
+function localSteps(steps: readonly Step[]): Step[] {
+  const local = steps
+    .map((step) => ({ ...step, candidates: step.candidates.filter(({ route }) => route.local) }))
+    .filter(({ candidates }) => candidates.length > 0)
+  if (local.length === 0) throw new HooshError('no_local_route')
+  return local
+}
+
 /** @throws HooshError where none may be asked, nor is due as a last resort */
 function passable(steps: readonly Step[], strategy: Strategy, model: string, now: number): Candidate[] {
-  const ready = able(steps, strategy, now)
+  const ready = able(steps, strategy, now, isReady)
   if (ready.length > 0) return ready
+  const askable = able(steps, strategy, now, isAskable)
+  if (askable.length > 0) return askable
   const refusal = lastResort(
     steps.flatMap((step) => step.candidates.map(({ route }) => route)),
     model,
     now,
   )
   if (refusal !== null) throw refusal
-  return able(steps, strategy, now)
+  return able(steps, strategy, now, isAskable)
 }
 
-function able(steps: readonly Step[], strategy: Strategy, now: number): Candidate[] {
+function able(steps: readonly Step[], strategy: Strategy, now: number, may: typeof isReady): Candidate[] {
   const result: Candidate[] = []
   for (const step of steps) {
     // Turns are taken among those that can be asked, or the one behind an open circuit would get two shares.
-    const open = step.candidates.filter(({ route }) => isReady(route, now))
+    const open = step.candidates.filter(({ route }) => may(route, now))
     for (const candidate of ordered(open, strategy, step.turn)) {
       if (!result.some(({ route, model }) => route === candidate.route && model === candidate.model))
         result.push(candidate)
