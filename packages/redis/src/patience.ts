@@ -38,7 +38,7 @@ export function patience(now: () => number, usualMs: number): Patience {
   const waiting = new Set<Waiting>()
   let looks = 0
   let heard = 0
-  let timer: NodeJS.Timeout | undefined
+  let isLooking = false
   // The server's clock minus ours, as an interval that each answer makes smaller.
   let ahead = { least: Number.NEGATIVE_INFINITY, most: Number.POSITIVE_INFINITY }
 
@@ -48,11 +48,13 @@ export function patience(now: () => number, usualMs: number): Patience {
       const isSilent = looks - Math.max(one.since, heard) > one.patience
       if (isSilent || looks - one.since > LONGEST * one.patience) one.giveUp()
     }
-    timer = undefined
+    isLooking = false
     lookOn()
   }
   const lookOn = () => {
-    if (waiting.size > 0) timer ??= setTimeout(() => setImmediate(look), lookMs)
+    if (isLooking || waiting.size === 0) return
+    isLooking = true
+    setTimeout(() => setImmediate(look), lookMs)
   }
 
   return {
