@@ -254,6 +254,7 @@ export interface RoutingOptions {
 export type ProviderType =
   | 'openai'
   | 'anthropic'
+  | 'google'
   | 'deepseek'
   | 'mistral'
   | 'groq'
