@@ -241,6 +241,7 @@ export interface RoutingOptions {
 export type ProviderType =
   | 'openai'
   | 'anthropic'
+  | 'google'
   | 'deepseek'
   | 'mistral'
   | 'groq'

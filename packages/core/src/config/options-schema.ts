@@ -14,6 +14,7 @@ const SHOWN_FAULTS = 5
 const PROVIDER_TYPES: Record<ProviderType, true> = {
   openai: true,
   anthropic: true,
+  google: true,
   deepseek: true,
   mistral: true,
   groq: true,
