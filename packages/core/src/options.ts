@@ -300,6 +300,8 @@ export interface ProviderOptions {
   rpm?: number
   /** Calls at the same time that this route takes; more of them wait their turn (docs/routing.md). */
   concurrency?: number
+  /** Asks the next candidate beside this one after so many milliseconds without a first byte; the loser is paid for. */
+  hedge?: { afterMs: number }
   /** Largest output it is asked for; also the default where the caller names none. */
   maxTokens?: number
   enabled?: boolean

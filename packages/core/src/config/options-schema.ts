@@ -130,6 +130,7 @@ const provider = fields({
   priority: whole(0, 1_000_000).optional(),
   rpm: count.optional(),
   concurrency: whole(1, 1_000_000).optional(),
+  hedge: fields({ afterMs: ms }).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
