@@ -263,6 +263,8 @@ export interface ProviderOptions {
   enabled?: boolean
   /** Local routes cost nothing; by type unless said. */
   local?: boolean
+  /** Allow plain http beyond this machine and private networks, where everybody on the way reads the key. False. */
+  plainHttp?: boolean
   /** Headers sent beside our own. */
   headers?: Readonly<Record<string, string>>
   /** Models to try after this route failed. */

@@ -66,7 +66,7 @@ export async function start(
     settings.audit === false
       ? null
       : createAuditLog({
-          ...settings.audit,
+          ...withKey(settings.audit),
           store: storage.audit,
           node: settings.audit.node ?? node,
           clock,
@@ -102,7 +102,7 @@ export async function start(
     ids,
     listModels: modelLister(router, clock),
     outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family),
-    mayScrape: scraper(settings.metrics.token),
+    mayScrape: scraper(settings.metrics.token?.reveal()),
   }
   await audit?.start()
   await engine.pools.refresh()
@@ -126,6 +126,10 @@ async function openStorage(settings: Settings): Promise<Storage> {
   }
   await given.open?.({ migrate: settings.migrate })
   return { ...storage, ...(given.close === undefined ? {} : { close: given.close }) }
+}
+
+function withKey({ key, ...audit }: Exclude<Settings['audit'], false>) {
+  return key === undefined ? audit : { ...audit, key: key.reveal() }
 }
 
 /** Whether a header carries the token that may read the metrics and nothing else. */

@@ -131,6 +131,7 @@ const provider = fields({
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
+  plainHttp: flag.optional(),
   headers: by(z.string('has to be a string')).optional(),
   fallbacks: list(text).optional(),
 }).refine(

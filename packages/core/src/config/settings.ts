@@ -7,6 +7,7 @@ import type {
   MetricsOptions,
   ProviderOptions,
 } from '../options.js'
+import { type Secret, secretOf } from '../secret.js'
 import type { Clock } from '../time.js'
 import { type Environment, environmentProviders, expanded } from './environment.js'
 import { localServers } from './local-servers.js'
@@ -15,19 +16,29 @@ export { checkOptions } from './options-schema.js'
 
 export type BudgetSettings = Required<BudgetOptions>
 
+/** A provider whose secrets nothing prints. */
+export interface ProviderSettings extends Omit<ProviderOptions, 'apiKey' | 'apiKeys' | 'headers'> {
+  readonly apiKey?: KeySource
+  readonly apiKeys?: readonly KeySource[]
+  readonly headers?: Readonly<Record<string, string | Secret>>
+}
+
+/** A key, or the host's function that gives it. */
+export type KeySource = ApiKey | Secret
+
 /** The options with their defaults, secrets read from the environment. */
 export interface Settings {
-  readonly providers: readonly ProviderOptions[]
+  readonly providers: readonly ProviderSettings[]
   readonly routing: NonNullable<HooshOptions['routing']>
   /** Requests to providers that one call may cause. */
   readonly maxAttempts: number
   readonly pools: HooshOptions['pools']
   readonly budget: BudgetSettings
-  readonly audit: false | (AuditOptions & { mode: 'strict' | 'buffered' })
+  readonly audit: false | (Omit<AuditOptions, 'key'> & { key?: Secret; mode: 'strict' | 'buffered' })
   readonly prices: NonNullable<HooshOptions['prices']>
   readonly storage: HooshOptions['storage']
   readonly deadlines: Required<Omit<Deadlines, 'totalMs'>> & Pick<Deadlines, 'totalMs'>
-  readonly metrics: MetricsOptions
+  readonly metrics: { readonly registry: MetricsOptions['registry']; readonly token?: Secret }
   readonly hooks: HooshOptions['hooks']
   readonly onEvent: HooshOptions['onEvent']
   /** As the host said it; `loggerOf` makes the logger. */
@@ -53,17 +64,14 @@ export async function settingsFrom(
   environment: Environment,
   get: typeof fetch = fetch,
 ): Promise<Settings> {
-  const { audit = {}, metrics = {} } = options
+  const { audit = {}, metrics: { registry, token } = {} } = options
   return {
     providers: options.providers?.map(readKey(environment)) ?? (await foundProviders(environment, get)),
     routing: options.routing ?? {},
     maxAttempts: options.routing?.maxAttempts ?? 3,
     pools: options.pools,
     budget: budgetSettings(options.budget ?? {}),
-    audit:
-      audit === false
-        ? false
-        : { mode: 'buffered', ...given(audit), ...secret('key', audit.key, 'audit.key', environment) },
+    audit: audit === false ? false : auditSettings(audit, environment),
     prices: options.prices ?? {},
     storage: options.storage,
     deadlines: {
@@ -74,7 +82,7 @@ export async function settingsFrom(
       queueMs: 30_000,
       ...given(options.deadlines),
     },
-    metrics: { ...metrics, ...secret('token', metrics.token, 'metrics.token', environment) },
+    metrics: { registry, ...secret('token', token, 'metrics.token', environment) },
     hooks: options.hooks,
     onEvent: options.onEvent,
     logger: options.logger,
@@ -84,28 +92,42 @@ export async function settingsFrom(
   }
 }
 
-async function foundProviders(environment: Environment, get: typeof fetch): Promise<ProviderOptions[]> {
+async function foundProviders(environment: Environment, get: typeof fetch): Promise<ProviderSettings[]> {
   const found = [...environmentProviders(environment), ...(await localServers(environment, get))]
-  return found.length > 0 ? found : [{ type: 'demo' }]
+  return found.length > 0 ? found.map((provider) => hidden(provider, (key) => key)) : [{ type: 'demo' }]
+}
+
+function auditSettings({ key, ...audit }: AuditOptions, environment: Environment): Exclude<Settings['audit'], false> {
+  return { mode: 'buffered', ...given(audit), ...secret('key', key, 'audit.key', environment) }
 }
 
 /** A provider that is off needs no key. */
-function readKey(environment: Environment): (provider: ProviderOptions, index: number) => ProviderOptions {
-  return (provider, index) => {
-    if (provider.enabled === false) return provider
-    const at = `providers[${index}]`
-    const read = (key: ApiKey, option: string) => (typeof key === 'string' ? expanded(key, option, environment) : key)
-    const { apiKey, apiKeys } = provider
-    return {
-      ...provider,
-      ...(apiKey === undefined ? {} : { apiKey: read(apiKey, `${at}.apiKey`) }),
-      ...(apiKeys === undefined ? {} : { apiKeys: apiKeys.map((key, nth) => read(key, `${at}.apiKeys[${nth}]`)) }),
-    }
+function readKey(environment: Environment): (provider: ProviderOptions, index: number) => ProviderSettings {
+  return (provider, index) =>
+    hidden(provider, (key, option) => {
+      return provider.enabled === false ? key : expanded(key, `providers[${index}].${option}`, environment)
+    })
+}
+
+/** Headers are hidden whatever they are called: keys have many names. */
+function hidden(
+  { apiKey, apiKeys, headers, ...provider }: ProviderOptions,
+  read: (key: string, option: string) => string,
+): ProviderSettings {
+  const hide = (key: ApiKey, option: string) => (typeof key === 'string' ? secretOf(read(key, option)) : key)
+  const secretHeaders = Object.entries(headers ?? {}).map(([name, value]) => [name, secretOf(value)])
+  return {
+    ...provider,
+    ...(apiKey !== undefined && { apiKey: hide(apiKey, 'apiKey') }),
+    ...(apiKeys !== undefined && { apiKeys: apiKeys.map((key, nth) => hide(key, `apiKeys[${nth}]`)) }),
+    ...(headers !== undefined && { headers: Object.fromEntries(secretHeaders) }),
   }
 }
 
 function secret<Name extends string>(name: Name, value: string | undefined, option: string, environment: Environment) {
-  return (value === undefined ? {} : { [name]: expanded(value, option, environment) }) as { [Key in Name]?: string }
+  return (value === undefined ? {} : { [name]: secretOf(expanded(value, option, environment)) }) as {
+    [Key in Name]?: Secret
+  }
 }
 
 function budgetSettings(budget: BudgetOptions): BudgetSettings {

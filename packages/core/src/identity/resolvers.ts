@@ -107,7 +107,7 @@ function recordIn(holder: unknown, name: string): Record<string, unknown> | null
 }
 
 /** One header of a node, Express, Koa or web request. */
-function headerOf(request: unknown, name: string): string | undefined {
+export function headerOf(request: unknown, name: string): string | undefined {
   const headers = recordIn(request, 'headers')
   const value = typeof headers?.get === 'function' ? headers.get(name) : headers?.[name]
   return typeof value === 'string' ? value : undefined

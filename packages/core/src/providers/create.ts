@@ -1,4 +1,5 @@
-import type { ProviderOptions, ProviderType } from '../options.js'
+import type { ProviderSettings } from '../config/settings.js'
+import type { ProviderType } from '../options.js'
 import type { Clock } from '../time.js'
 import { anthropicDialect } from './anthropic/dialect.js'
 import { providerFacts } from './catalog.js'
@@ -25,7 +26,7 @@ const DIALECTS: Partial<Readonly<Record<ProviderType, Dialect>>> = { anthropic: 
  *
  * @throws HooshError `invalid_options` for an unknown type, a base URL or a header that cannot be used
  */
-export function createProvider(config: ProviderOptions, deps: { connectMs: number; clock: Clock }): CreatedProvider {
+export function createProvider(config: ProviderSettings, deps: { connectMs: number; clock: Clock }): CreatedProvider {
   const facts = providerFacts(config.type)
   const local = config.local ?? facts.local
   if (facts.type === 'demo') {

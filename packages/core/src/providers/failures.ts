@@ -81,6 +81,12 @@ const LOST = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
 /** A connection that was never made (`sent` false: nothing can have been billed), or broke before the head came. */
 export function failureOfConnection(cause: Error, sent: boolean, context: FailureContext): UpstreamFailure {
+  // An address that may not be called: what is wrong with it is for the operator, in the log.
+  if (cause instanceof HooshError) {
+    const message = `The provider "${context.routeName}" is configured at an address that may not be called.`
+    const error = new HooshError('provider_error', { message, cause })
+    return { ok: false, error, retryable: true, mayBill: false, blameless: false }
+  }
   const { code } = cause as NodeJS.ErrnoException
   if (!sent && code === 'UND_ERR_CONNECT_TIMEOUT') {
     const error = new HooshError('connect_timeout', {

@@ -1,4 +1,4 @@
-import type { ProviderOptions } from '../options.js'
+import type { ProviderSettings } from '../config/settings.js'
 import type { Clock } from '../time.js'
 import { endpointOf } from './base-url.js'
 import type { ProviderFacts } from './catalog.js'
@@ -10,7 +10,7 @@ import { createTransport, type HttpRequest, LIST_DEADLINES } from './transport.j
 
 export interface OpenAiCompatibleOptions {
   /** `$NAME` is already expanded. */
-  readonly config: ProviderOptions
+  readonly config: ProviderSettings
   readonly facts: ProviderFacts
   readonly connectMs: number
   readonly clock: Clock
@@ -24,7 +24,7 @@ export interface OpenAiCompatibleOptions {
  */
 export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiCompatibleOptions): Provider {
   const routeName = config.name ?? config.type
-  const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName)
+  const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName, config)
   const keys = createKeys(config, {
     routeName,
     clock,
@@ -34,6 +34,7 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
   const common = commonHeaders(config, routeName, keys.fixed)
   const transport = createTransport({
     origin: endpoint.origin,
+    place: endpoint.place,
     connectMs,
     clock,
     routeName,

@@ -3,6 +3,7 @@ import { type Dispatcher, Pool } from 'undici/index.js'
 import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
+import { guardedLookup, type Place } from './address-guard.js'
 import { deadlineOf } from './deadline.js'
 import {
   type FailureContext,
@@ -39,6 +40,7 @@ export interface HttpRequest {
 
 export interface TransportOptions extends FailureContext {
   readonly origin: string
+  readonly place: Place
   readonly connectMs: number
   readonly clock: Clock
   readonly keys: Keys
@@ -61,6 +63,7 @@ export function createTransport(options: TransportOptions): Transport {
   // undici's own timers tick in half seconds and run on while we are paused, so ours are used.
   const pool = new Pool(options.origin, {
     connectTimeout: options.connectMs,
+    connect: { lookup: guardedLookup(options.place) },
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
     headersTimeout: 0,

@@ -1,5 +1,5 @@
+import type { ProviderSettings } from '../../config/settings.js'
 import { HooshError } from '../../errors.js'
-import type { ProviderOptions } from '../../options.js'
 import type { Clock } from '../../time.js'
 import { endpointOf } from '../base-url.js'
 import type { ProviderFacts } from '../catalog.js'
@@ -15,7 +15,7 @@ import { keep, recalled } from './keepsakes.js'
 
 export interface TranslatedOptions {
   /** `$NAME` is already expanded. */
-  readonly config: ProviderOptions
+  readonly config: ProviderSettings
   readonly facts: ProviderFacts
   readonly dialect: Dialect
   readonly connectMs: number
@@ -44,13 +44,17 @@ const STREAM_TYPES = { sse: 'text/event-stream', ndjson: 'application/x-ndjson' 
  */
 export function translatedProvider({ config, facts, dialect, connectMs, clock }: TranslatedOptions): Provider {
   const routeName = config.name ?? config.type
-  const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName, dialect.version)
+  const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName, {
+    version: dialect.version,
+    plainHttp: config.plainHttp,
+  })
   const keys = createKeys(config, { routeName, clock, patienceMs: connectMs, headerOf: dialect.keyHeader })
   const common = commonHeaders(config, routeName, [...Object.entries(dialect.headers), ...keys.fixed])
   const clean = keys.redact
   const { refusal } = dialect
   const transport = createTransport({
     origin: endpoint.origin,
+    place: endpoint.place,
     connectMs,
     clock,
     routeName,
