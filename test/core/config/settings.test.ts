@@ -90,7 +90,7 @@ describe('the settings', () => {
       { MY_KEY: 'sk-1', AUDIT: 'a', SCRAPE: 's' },
     )
     expect(made.providers.map(({ apiKey }) => keyOf(apiKey))).toEqual(['sk-1', '$1literal'])
-    expect(made.audit && made.audit.key?.reveal()).toBe('a')
+    expect((made.audit || undefined)?.key?.reveal()).toBe('a')
     expect(made.metrics.token?.reveal()).toBe('s')
   })
 
