@@ -6,7 +6,7 @@ const FLOORS = [
   ['fetch', 'index', 'node'],
   ['mount'],
   ['gateway'],
-  ['host-context', 'start', 'startup-line'],
+  ['credentials', 'host-context', 'start', 'startup-line'],
   ['storage'],
   ['http'],
   ['routes'],
@@ -25,6 +25,7 @@ const FLOORS = [
   ['config'],
   [
     'amount',
+    'bytes',
     'cancel',
     'error-body',
     'errors',

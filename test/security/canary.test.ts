@@ -49,12 +49,14 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
       route('throws', { apiKey: () => Promise.reject(new TypeError('no vault')), models: ['throws'] }),
       route('environment', { apiKey: '$HOOSH_TEST_CANARY', models: ['environment'] }),
       route('header', { headers: { 'api-key': secret('header'), cookie: secret('cookie') }, models: ['header'] }),
+      route('option', { query: { 'api-key': secret('option') }, models: ['option'] }),
       route('query', { baseUrl: `${provider.url}/v1?key=${secret('query')}`, models: ['query'] }),
       { type: 'anthropic', name: 'claude', baseUrl: provider.url, apiKey: secret('anthropic'), models: ['claude'] },
       route('off', { apiKey: secret('off'), enabled: false }),
     ],
     pools: { 'user:*': {} },
     audit: { key: secret('audit') },
+    keys: { tokenSecrets: [secret('tokens-of-browsers')] },
     metrics: { token: secret('scraper') },
     dlp: { patterns: [{ name: 'project', pattern: secret('pattern') }], answers: true },
     logger: { debug: note, info: note, warn: note, error: note },
@@ -74,7 +76,18 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
     seen.push(JSON.stringify([...reply.headers]), await reply.text())
   }
   const messages = [{ role: 'user', content: 'x' }]
-  for (const model of ['key', 'keys', 'function', 'throws', 'environment', 'header', 'query', 'claude', 'nobody']) {
+  for (const model of [
+    'key',
+    'keys',
+    'function',
+    'throws',
+    'environment',
+    'header',
+    'query',
+    'option',
+    'claude',
+    'nobody',
+  ]) {
     for (const status of [200, 400, 401, 403, 404, 422, 429, 500, 503]) {
       for (const stream of [false, true]) {
         Object.assign(provider.next, { status, stream })
@@ -104,7 +117,17 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
   const inBase64 = Buffer.from('magpie-').toString('base64').slice(0, 9)
   expect(seen.filter((text) => text.includes(inBase64)).map((text) => text.slice(0, 200))).toEqual([])
   // Where they belong they are.
-  for (const place of ['key', 'keys-0', 'function', 'environment', 'header', 'cookie', 'query', 'anthropic']) {
+  for (const place of [
+    'key',
+    'keys-0',
+    'function',
+    'environment',
+    'header',
+    'cookie',
+    'query',
+    'option',
+    'anthropic',
+  ]) {
     expect(provider.heard.join(), place).toContain(secret(place))
   }
   expect(provider.heard.join()).not.toContain(secret('off'))

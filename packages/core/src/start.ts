@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createAuditLog } from './audit/log.js'
 import { memoryAudit } from './audit/memory-store.js'
 import { memoryRates } from './budget/memory-rates.js'
@@ -12,6 +13,7 @@ import { memoryUsage } from './cost/memory-store.js'
 import { priceBook } from './cost/prices.js'
 import type { Policy } from './dlp/policy.js'
 import { HooshError } from './errors.js'
+import { tokenSigner } from './identity/browser-token.js'
 import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
 import { concurrency } from './inference/concurrency.js'
@@ -31,6 +33,7 @@ import { createProber } from './routing/prober.js'
 import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
+import { revealed } from './secret.js'
 import { sayHello } from './startup-line.js'
 import type { Storage } from './storage/storage.js'
 
@@ -56,6 +59,7 @@ export async function start(
 ): Promise<Started> {
   const settings = await settingsFrom(options, process.env)
   const { clock } = settings
+  const tokenSecrets = settings.keys.tokenSecrets?.map(revealed)
   const logger = loggerOf(settings.logger)
   const storage = await openStorage(settings)
   const routes = routesOf(settings)
@@ -98,6 +102,8 @@ export async function start(
     }),
     retryBudget: retryBudget(),
     chance: chanceFrom(options.random),
+    random: options.random ?? randomBytes,
+    tokens: isSome(tokenSecrets) ? tokenSigner(tokenSecrets) : null,
     clock,
     ids,
     listModels: modelLister(router, clock),
@@ -128,6 +134,10 @@ async function openStorage(settings: Settings): Promise<Storage> {
   return { ...storage, ...(given.close === undefined ? {} : { close: given.close }) }
 }
 
+function isSome(secrets: readonly string[] = []): secrets is readonly [string, ...string[]] {
+  return secrets.length > 0
+}
+
 function withKey({ key, ...audit }: Exclude<Settings['audit'], false>) {
   return key === undefined ? audit : { ...audit, key: key.reveal() }
 }
@@ -144,6 +154,7 @@ function routesOf(settings: Settings): Route[] {
     const { provider, baseUrl, local } = createProvider(options, {
       connectMs: settings.deadlines.connectMs,
       clock: settings.clock,
+      environment: process.env,
     })
     return routeOf(options, { provider, baseUrl, local })
   })

@@ -8,9 +8,13 @@ import type {
   UpstreamRequest,
 } from '../../../packages/core/src/providers/provider.js'
 
-export function provider(config: Partial<ProviderOptions>, deps: { connectMs?: number; now?: number } = {}): Provider {
+export function provider(
+  config: Partial<ProviderOptions>,
+  deps: { connectMs?: number; now?: number; environment?: Record<string, string> } = {},
+): Provider {
   const options: ProviderOptions = { type: 'openai', name: 'route-1', ...config }
-  return createProvider(options, { connectMs: deps.connectMs ?? 5_000, clock: () => deps.now ?? Date.now() }).provider
+  const { connectMs = 5_000, environment = {} } = deps
+  return createProvider(options, { connectMs, environment, clock: () => deps.now ?? Date.now() }).provider
 }
 
 export function request(
@@ -24,7 +28,6 @@ export function request(
   }
   return {
     kind: 'chat',
-    stream: whole.stream === true,
     model: whole.model,
     body: JSON.stringify(whole),
     params: whole,
@@ -52,14 +55,24 @@ export function receive(reply: UpstreamReply): Promise<Received> {
   })
 }
 
+/** A stream, or a plain answer as one that has come already. */
 export async function answered(from: Provider, ask: UpstreamRequest): Promise<UpstreamReply> {
-  const result = await from.send(ask)
+  const result = await asked(from, ask)
   if (!result.ok) throw result.error
-  return result
+  if ('body' in result) return result
+  const start: UpstreamReply['body']['start'] = (consumer) => {
+    consumer.data(result.bytes)
+    consumer.end()
+  }
+  return { ok: true, body: { start, pause: () => undefined, resume: () => undefined, abort: () => undefined } }
+}
+
+function asked(from: Provider, ask: UpstreamRequest) {
+  return ask.params.stream === true ? from.stream(ask) : from.send(ask)
 }
 
 export async function failed(from: Provider, ask: UpstreamRequest): Promise<UpstreamFailure> {
-  const result = await from.send(ask)
+  const result = await asked(from, ask)
   if (result.ok) throw new Error('expected a failure')
   return result
 }

@@ -131,8 +131,10 @@ const provider = fields({
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
-  plainHttp: flag.optional(),
   headers: by(z.string('has to be a string')).optional(),
+  query: by(z.string('has to be a string')).optional(),
+  privateNetwork: flag.optional(),
+  tls: fields({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
   fallbacks: list(text).optional(),
 }).refine(
   ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,
@@ -243,6 +245,12 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
   pools: unless((value) => typeof value === 'function', by(poolSpec)),
   budget: budget.optional(),
   audit: unless((value) => value === false, audit),
+  keys: fields({
+    selfService: flag.optional(),
+    perUser: whole(1, 100_000).optional(),
+    longestMs: whole(1_000, Number.MAX_SAFE_INTEGER, ' of milliseconds').optional(),
+    tokenSecrets: list(text).optional(),
+  }).optional(),
   dlp: dlp.optional(),
   prices: by(fields({ input: decimal, output: decimal, cached: decimal.optional() })).optional(),
   storage: z

@@ -1,11 +1,14 @@
+import { HooshError } from '../errors.js'
 import type {
   ApiKey,
   AuditOptions,
   BudgetOptions,
   Deadlines,
   HooshOptions,
+  KeyOptions,
   MetricsOptions,
   ProviderOptions,
+  TlsOptions,
 } from '../options.js'
 import { type Secret, secretOf } from '../secret.js'
 import type { Clock } from '../time.js'
@@ -17,10 +20,12 @@ export { checkOptions } from './options-schema.js'
 export type BudgetSettings = Required<BudgetOptions>
 
 /** A provider whose secrets nothing prints. */
-export interface ProviderSettings extends Omit<ProviderOptions, 'apiKey' | 'apiKeys' | 'headers'> {
+export interface ProviderSettings extends Omit<ProviderOptions, 'apiKey' | 'apiKeys' | 'headers' | 'query' | 'tls'> {
   readonly apiKey?: KeySource
   readonly apiKeys?: readonly KeySource[]
   readonly headers?: Readonly<Record<string, string | Secret>>
+  readonly query?: Readonly<Record<string, string | Secret>>
+  readonly tls?: { readonly [Field in keyof TlsOptions]: string | Secret }
 }
 
 /** A key, or the host's function that gives it. */
@@ -39,6 +44,7 @@ export interface Settings {
   readonly storage: HooshOptions['storage']
   readonly deadlines: Required<Omit<Deadlines, 'totalMs'>> & Pick<Deadlines, 'totalMs'>
   readonly metrics: { readonly registry: MetricsOptions['registry']; readonly token?: Secret }
+  readonly keys: Omit<KeyOptions, 'tokenSecrets'> & { readonly tokenSecrets?: readonly Secret[] }
   readonly hooks: HooshOptions['hooks']
   readonly onEvent: HooshOptions['onEvent']
   /** As the host said it; `loggerOf` makes the logger. */
@@ -83,6 +89,7 @@ export async function settingsFrom(
       ...given(options.deadlines),
     },
     metrics: { registry, ...secret('token', token, 'metrics.token', environment) },
+    keys: keySettings(options.keys, environment),
     hooks: options.hooks,
     onEvent: options.onEvent,
     logger: options.logger,
@@ -109,25 +116,44 @@ function readKey(environment: Environment): (provider: ProviderOptions, index: n
     })
 }
 
-/** Headers are hidden whatever they are called: keys have many names. */
+/** Headers and the query are hidden whatever they are called: keys have many names. */
 function hidden(
-  { apiKey, apiKeys, headers, ...provider }: ProviderOptions,
+  { apiKey, apiKeys, headers, query, tls, ...provider }: ProviderOptions,
   read: (key: string, option: string) => string,
 ): ProviderSettings {
   const hide = (key: ApiKey, option: string) => (typeof key === 'string' ? secretOf(read(key, option)) : key)
-  const secretHeaders = Object.entries(headers ?? {}).map(([name, value]) => [name, secretOf(value)])
   return {
     ...provider,
     ...(apiKey !== undefined && { apiKey: hide(apiKey, 'apiKey') }),
     ...(apiKeys !== undefined && { apiKeys: apiKeys.map((key, nth) => hide(key, `apiKeys[${nth}]`)) }),
-    ...(headers !== undefined && { headers: Object.fromEntries(secretHeaders) }),
+    ...(headers !== undefined && { headers: eachValue(headers, secretOf) }),
+    ...(query !== undefined && { query: eachValue(query, secretOf) }),
+    ...(tls !== undefined && { tls: eachValue(given(tls), (pem, name) => secretOf(read(pem, `tls.${name}`))) }),
   }
+}
+
+function eachValue<Value>(fields: object, make: (value: string, name: string) => Value): Record<string, Value> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, make(value, name)]))
 }
 
 function secret<Name extends string>(name: Name, value: string | undefined, option: string, environment: Environment) {
   return (value === undefined ? {} : { [name]: secretOf(expanded(value, option, environment)) }) as {
     [Key in Name]?: Secret
   }
+}
+
+/** Shortest secret that tokens are signed with: 32 characters of hex are 128 bits. */
+const SHORTEST_SECRET = 32
+
+function keySettings({ tokenSecrets: given, ...keys }: KeyOptions = {}, environment: Environment): Settings['keys'] {
+  const tokenSecrets = given?.map((secret, nth) => {
+    const text = expanded(secret, `keys.tokenSecrets[${nth}]`, environment)
+    if (text.length >= SHORTEST_SECRET) return secretOf(text)
+    throw new HooshError('invalid_options', {
+      message: `keys.tokenSecrets[${nth}] has fewer than ${SHORTEST_SECRET} characters; take what \`openssl rand -hex 32\` prints.`,
+    })
+  })
+  return { ...keys, ...(tokenSecrets !== undefined && { tokenSecrets }) }
 }
 
 function budgetSettings(budget: BudgetOptions): BudgetSettings {

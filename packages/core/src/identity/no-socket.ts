@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { HooshError } from '../errors.js'
 import type { Identify } from '../options.js'
 import { isLoopbackHost } from './loopback.js'
-import { headerOf } from './resolvers.js'
+import { headerIn } from './request-facts.js'
 
 /**
  * Who calls where there is neither the host's `identify` nor a socket whose address would tell: with `dev` everybody, as
@@ -18,7 +18,7 @@ export function anonymousInDev({ dev }: { readonly dev: boolean }): Identify<unk
       })
     }
     // Every request of a browser over HTTP/1 has a Host; over TLS a name would need its certificate.
-    const [host, origin] = [headerOf(request, 'host'), headerOf(request, 'origin')]
+    const [host, origin] = [headerIn(request, 'host'), headerIn(request, 'origin')]
     const hosts = [...(host === undefined ? [] : [host]), ...(origin === undefined ? [] : [hostOfOrigin(origin)])]
     if (hosts.every(isHere)) return { user: 'anonymous', pool: 'default' }
     throw new HooshError('unauthenticated', {

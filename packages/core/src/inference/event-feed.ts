@@ -1,8 +1,9 @@
+import { asBuffer } from '../bytes.js'
 import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
-import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
+import { failureAfterSending, failureOfAbort } from '../providers/failures.js'
+import type { UpstreamBody, UpstreamFailure } from '../providers/provider.js'
 import { eventScanner } from './event-scanner.js'
-import { asBuffer, brokenOff } from './plain-answer.js'
 import { parseData, readEvent } from './stream-event.js'
 
 /** A provider's stream as whole SSE events. Holds them back until somebody is attached. */
@@ -25,9 +26,8 @@ export interface EventReader {
  *
  * An error event that comes first, and a stream that ends without any, are failures of the attempt.
  */
-export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<EventFeed | UpstreamFailure> {
+export function openFeed(body: UpstreamBody, signal: CancelSignal): Promise<EventFeed | UpstreamFailure> {
   return new Promise((resolve) => {
-    const { body } = reply
     const scanner = eventScanner()
     const early: Buffer[] = []
     let ending: HooshError | 'end' | null = null
@@ -54,12 +54,12 @@ export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<Ev
     }
     const aborted = () => {
       body.abort()
-      settleOn(brokenOff(new HooshError('client_closed'), { blameless: true, retryable: false }))
+      settleOn(failureOfAbort(true))
     }
     const finish = (how: HooshError | 'end') => {
       if (reader === null) {
         ending = how
-        settleOn(early.some(isTelling) ? feed : brokenOff(how === 'end' ? emptyAnswer() : how))
+        settleOn(early.some(isTelling) ? feed : failureAfterSending(how === 'end' ? emptyAnswer() : how))
       } else if (how === 'end') reader.end()
       else reader.fail(how)
     }
@@ -71,7 +71,7 @@ export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<Ev
       const error = errorIn(early)
       if (error !== null) {
         body.abort()
-        return settleOn(brokenOff(error))
+        return settleOn(failureAfterSending(error))
       }
       body.pause()
       settleOn(feed)
@@ -108,11 +108,20 @@ function isWhole(event: Buffer): boolean {
   return readEvent(text).kind === 'done' || parseData(text) !== null
 }
 
-/** Only an error that comes first: after a delta the answer has begun, and the caller gets both. */
+/** Only what comes first: an error after a delta comes too late, and the caller gets both. What is no object is no event. */
 function errorIn(events: readonly Buffer[]): HooshError | null {
   const first = events.find(isTelling)
-  if (first === undefined || readEvent(first.toString('latin1')).kind !== 'error') return null
-  return new HooshError('provider_error', { message: 'The provider answered with an error instead of a stream.' })
+  if (first === undefined) return null
+  const text = first.toString('latin1')
+  const { kind } = readEvent(text)
+  if (kind === 'error')
+    return new HooshError('provider_error', { message: 'The provider answered with an error instead of a stream.' })
+  if (kind !== 'other' || isObject(parseData(text))) return null
+  return new HooshError('provider_error', { message: 'The provider answered with something that is no stream.' })
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function emptyAnswer(): HooshError {

@@ -1,10 +1,8 @@
 import { HooshError } from '../errors.js'
-import { checkPlace, type Place } from './address-guard.js'
 
 /** Where a provider's endpoints are. */
 export interface Endpoint {
   readonly origin: string
-  readonly place: Place
   /** The path of an endpoint, with the query of the configured URL: `pathOf('/models')`. */
   pathOf(endpoint: string): string
 }
@@ -15,14 +13,17 @@ const VERSION_SEGMENT = /\/v\d+[a-z0-9]*$/i
 /**
  * Reads a configured base URL: a path that ends in a version segment is used as it is, else `version` is appended.
  *
- * @throws HooshError `invalid_options` where it is no http(s) URL, holds credentials (they would reach logs), or names an
- *   address that is never called (address-guard.ts)
+ * @throws HooshError `invalid_options` where it is no http(s) URL, or holds credentials (they would reach logs)
  */
-export function endpointOf(
-  baseUrl: string,
-  routeName: string,
-  { version = '/v1', plainHttp = false }: { version?: string | undefined; plainHttp?: boolean | undefined } = {},
-): Endpoint {
+export function endpointOf(baseUrl: string, routeName: string, version = '/v1'): Endpoint {
+  const url = readBaseUrl(baseUrl, routeName)
+  const path = url.pathname.replace(/\/+$/, '')
+  const prefix = VERSION_SEGMENT.test(path) ? path : `${path}${version}`
+  return { origin: url.origin, pathOf: (endpoint) => `${prefix}${withQuery(endpoint, url.search)}` }
+}
+
+/** @throws HooshError `invalid_options` as above */
+export function readBaseUrl(baseUrl: string, routeName: string): URL {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new HooshError('invalid_options', {
@@ -34,11 +35,7 @@ export function endpointOf(
       message: `The baseUrl of the provider "${routeName}" holds credentials; put them into \`apiKey\` or \`headers\`.`,
     })
   }
-  const place = { routeName, protocol: url.protocol, hostname: url.hostname, plainHttp }
-  checkPlace(place)
-  const path = url.pathname.replace(/\/+$/, '')
-  const prefix = VERSION_SEGMENT.test(path) ? path : `${path}${version}`
-  return { origin: url.origin, place, pathOf: (endpoint) => `${prefix}${withQuery(endpoint, url.search)}` }
+  return url
 }
 
 /** An endpoint with a query of its own keeps it before the configured one. */

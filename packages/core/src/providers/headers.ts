@@ -47,14 +47,14 @@ export function commonHeaders(
   return [...headers].flat()
 }
 
-/** What a configuration has to keep secret: its keys, and the values of headers and of the URL's query that sound like one. */
-export function secretsOf({ apiKey, apiKeys = [], headers, baseUrl }: ProviderSettings): string[] {
+/** What a configuration has to keep secret: its key, and the values of headers and of the query that sound like one. */
+export function secretsOf({ apiKey, apiKeys = [], headers, query, baseUrl }: ProviderSettings): string[] {
   const keys = [apiKey, ...apiKeys].flatMap((key) =>
     key === undefined || typeof key === 'function' ? [] : [revealed(key)],
   )
-  const query = baseUrl !== undefined && URL.canParse(baseUrl) ? [...new URL(baseUrl).searchParams] : []
-  const values = [...Object.entries(headers ?? {}), ...query].flatMap(([name, secret]) => {
-    const value = revealed(secret)
+  const inUrl = baseUrl !== undefined && URL.canParse(baseUrl) ? [...new URL(baseUrl).searchParams] : []
+  const values = [...Object.entries({ ...headers, ...query }), ...inUrl].flatMap(([name, hidden]) => {
+    const value = revealed(hidden)
     return TELLS_SECRET.test(name) ? [value, value.replace(/^\w+\s+/, '')] : []
   })
   return [...keys, ...values]

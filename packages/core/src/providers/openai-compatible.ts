@@ -2,6 +2,7 @@ import type { ProviderSettings } from '../config/settings.js'
 import type { Clock } from '../time.js'
 import { endpointOf } from './base-url.js'
 import type { ProviderFacts } from './catalog.js'
+import type { Connection } from './connection.js'
 import { commonHeaders } from './headers.js'
 import { createKeys } from './keys.js'
 import { modelIds } from './model-list.js'
@@ -12,7 +13,7 @@ export interface OpenAiCompatibleOptions {
   /** `$NAME` is already expanded. */
   readonly config: ProviderSettings
   readonly facts: ProviderFacts
-  readonly connectMs: number
+  readonly connection: Connection
   readonly clock: Clock
 }
 
@@ -22,20 +23,18 @@ export interface OpenAiCompatibleOptions {
  *
  * @throws HooshError `invalid_options` for a base URL or a header that cannot be used
  */
-export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiCompatibleOptions): Provider {
+export function openaiCompatible({ config, facts, connection, clock }: OpenAiCompatibleOptions): Provider {
   const routeName = config.name ?? config.type
-  const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName, config)
+  const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName)
   const keys = createKeys(config, {
     routeName,
     clock,
-    patienceMs: connectMs,
+    patienceMs: connection.connectMs,
     headerOf: (key) => ['authorization', `Bearer ${key}`],
   })
   const common = commonHeaders(config, routeName, keys.fixed)
   const transport = createTransport({
-    origin: endpoint.origin,
-    place: endpoint.place,
-    connectMs,
+    connection,
     clock,
     routeName,
     clean: keys.redact,
@@ -48,10 +47,12 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
   const modelsPath = endpoint.pathOf('/models')
   return {
     rest: keys.rest,
-    send(request) {
-      const { kind, stream, body, signal, firstByteMs, idleMs } = request
-      const headers = stream ? events : plain
-      return transport.send({ method: 'POST', path: paths[kind], headers, body, stream, signal, firstByteMs, idleMs })
+    send({ kind, body, signal, firstByteMs, idleMs }) {
+      return transport.send({ method: 'POST', path: paths[kind], headers: plain, body, signal, firstByteMs, idleMs })
+    },
+    stream({ kind, body, signal, firstByteMs, idleMs }) {
+      const ask = { method: 'POST', path: paths[kind], headers: events, body, signal, firstByteMs, idleMs } as const
+      return transport.stream({ ...ask, streamType: 'text/event-stream' })
     },
     async models(signal) {
       const ask: HttpRequest = {
@@ -59,13 +60,12 @@ export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiComp
         path: modelsPath,
         headers: list,
         body: null,
-        stream: false,
         signal,
         ...LIST_DEADLINES,
       }
       const reply = await transport.send(ask)
       if (!reply.ok) throw reply.error
-      return modelIds(reply.body, routeName)
+      return modelIds(reply.bytes, routeName)
     },
     redact: keys.redact,
     close: () => transport.close(),

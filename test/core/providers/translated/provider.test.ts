@@ -1,7 +1,9 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { ProviderOptions } from '@hoosh/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { providerFacts } from '../../../../packages/core/src/providers/catalog.js'
+import { connectionOf } from '../../../../packages/core/src/providers/connection.js'
 import { createInflow } from '../../../../packages/core/src/providers/inflow.js'
 import type { Provider } from '../../../../packages/core/src/providers/provider.js'
 import { eventBody } from '../../../../packages/core/src/providers/translated/bodies.js'
@@ -49,16 +51,13 @@ const toy: Dialect = {
 async function speaking(listener: RequestListener): Promise<Provider> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const config: ProviderOptions = { type: 'openai', name: 'toy-1', apiKey: 'sk-toy-secret', baseUrl }
   const provider = translatedProvider({
-    config: {
-      type: 'openai',
-      name: 'toy-1',
-      apiKey: 'sk-toy-secret',
-      baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    },
+    config,
+    connection: connectionOf(config, baseUrl, { connectMs: 5_000, environment: {} }),
     facts: providerFacts('openai'),
     dialect: toy,
-    connectMs: 5_000,
     clock: () => 5_000,
   })
   onTestFinished(async () => {
@@ -100,9 +99,10 @@ describe('what goes up', () => {
 
   it('leaves that out where the caller said so, and tells it', async () => {
     const provider = await speaking((_req, res) => void res.end('{"say":"hi"}'))
-    const reply = await answered(provider, request({ seed: 7 }, { dropUnsupported: true }))
-    expect(reply.dropped).toEqual(['seed'])
-    expect((await receive(reply)).error).toBe(null)
+    expect(await provider.send(request({ seed: 7 }, { dropUnsupported: true }))).toMatchObject({
+      ok: true,
+      dropped: ['seed'],
+    })
   })
 
   it('asks for the models at its own path', async () => {
@@ -126,9 +126,9 @@ describe('a plain answer', () => {
     const provider = await speaking(
       (_req, res) => void res.writeHead(200, { 'content-type': 'application/json' }).end(text),
     )
-    const received = await receive(await answered(provider, request({})))
-    expect(received.error).toMatchObject({ code })
-    expect(received.text).toBe(text)
+    const failure = await failed(provider, request({}))
+    expect(failure.error).toMatchObject({ code })
+    expect(failure.received!.toString()).toBe(text)
   })
 })
 
@@ -179,7 +179,7 @@ describe('a stream', () => {
     const body = eventBody(
       source.body,
       { event: (json) => `${(json as { say: string }).say};` },
-      { routeName: 'toy', framing: 'ndjson' },
+      { routeName: 'toy', framing: 'ndjson', refused: () => expect.unreachable() },
     )
     body.start({
       data: (chunk) => void seen.push(Buffer.from(chunk).toString()),

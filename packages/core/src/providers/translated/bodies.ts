@@ -1,6 +1,7 @@
 import { HooshError } from '../../errors.js'
+import { failureAfterSending } from '../failures.js'
 import { createInflow, type Inflow } from '../inflow.js'
-import type { UpstreamBody } from '../provider.js'
+import type { UpstreamBody, UpstreamFailure } from '../provider.js'
 import type { StreamTranslator, Translation } from './dialect.js'
 import type { CarryingMessage } from './keepsakes.js'
 import { type Framer, ndjsonFramer, sseFramer } from './lines.js'
@@ -9,6 +10,8 @@ import { type Framer, ndjsonFramer, sseFramer } from './lines.js'
 export interface BodyContext {
   readonly routeName: string
   readonly framing: 'sse' | 'ndjson'
+  /** An error in the middle of an answer, in words that are not the dialect's own. */
+  refused(body: string): HooshError
   /** Keeps what messages carry; what it returns is waited for before the end is told. */
   keep?(messages: readonly CarryingMessage[]): Promise<unknown> | undefined
 }
@@ -24,10 +27,11 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
   /** Whatever has been translated since is held back, which is no more than the last words. */
   let keeping: Promise<unknown> | undefined
   let isKept = context.keep === undefined || translator.message === undefined
-  const translate = (data: string) => {
+  const translate = (data: string, isError = false) => {
     const json = parsed(data)
-    if (json === undefined) throw isEnding ? brokenOff(context) : garbage(context)
-    out += translator.event(json)
+    if (json === undefined && !isError) throw isEnding ? brokenOff(context) : garbage(context)
+    if (json !== undefined) out += translator.event(json)
+    if (isError || isForeignError(json)) throw context.refused(data)
   }
   const framer: Framer = context.framing === 'sse' ? sseFramer(translate) : ndjsonFramer(translate)
   const flush = () => {
@@ -83,39 +87,24 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
   return flow.body
 }
 
-/** A provider's plain answer as OpenAI's. Of one that breaks off or is none, its own bytes are given for the bill. */
-export function plainBody(source: UpstreamBody, reply: Translation['reply'], context: BodyContext): UpstreamBody {
-  const flow = behind(source)
-  const chunks: Uint8Array[] = []
-  const fail = (error: HooshError) => {
-    for (const chunk of chunks) flow.push(chunk)
-    flow.fail(error)
-  }
-  const translated = () => {
-    const json = parsed(Buffer.concat(chunks).toString('utf8'))
+/**
+ * A provider's plain answer as OpenAI's, once what it carries is kept. Of one that is none, its own bytes are given for
+ * the bill.
+ */
+export async function translatedAnswer(
+  answer: Buffer,
+  reply: Translation['reply'],
+  context: Pick<BodyContext, 'routeName' | 'keep'>,
+): Promise<Buffer | UpstreamFailure> {
+  try {
+    const json = parsed(answer.toString('utf8'))
     if (json === undefined) throw garbage(context)
-    const answer = reply(json)
-    return { text: JSON.stringify(answer), keeping: context.keep?.(messagesOf(answer)) }
+    const translated = reply(json)
+    await context.keep?.(messagesOf(translated))
+    return Buffer.from(JSON.stringify(translated))
+  } catch (thrown) {
+    return failureAfterSending(asFault(thrown, context), answer)
   }
-  source.start({
-    data: (chunk) => void chunks.push(chunk),
-    end() {
-      let answer: ReturnType<typeof translated>
-      try {
-        answer = translated()
-      } catch (thrown) {
-        return fail(asFault(thrown, context))
-      }
-      const deliver = () => {
-        flow.push(Buffer.from(answer.text))
-        flow.end()
-      }
-      if (answer.keeping === undefined) deliver()
-      else void answer.keeping.then(deliver)
-    },
-    fail,
-  })
-  return flow.body
 }
 
 function messagesOf(answer: object): CarryingMessage[] {
@@ -132,6 +121,12 @@ function behind(source: UpstreamBody): Inflow {
   })
 }
 
+/** Errors as servers and proxies of other dialects tell them. */
+function isForeignError(json: unknown): boolean {
+  const { object, type } = (json ?? {}) as { object?: unknown; type?: unknown }
+  return object === 'error' || type === 'response.failed'
+}
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -141,11 +136,11 @@ function parsed(text: string): unknown {
 }
 
 /** Whatever a translator throws that is no error of ours: the answer was not of the shape that it must have. */
-function asFault(thrown: unknown, context: BodyContext): HooshError {
+function asFault(thrown: unknown, context: Pick<BodyContext, 'routeName'>): HooshError {
   return thrown instanceof HooshError ? thrown : garbage(context, thrown)
 }
 
-function garbage({ routeName }: BodyContext, cause?: unknown): HooshError {
+function garbage({ routeName }: Pick<BodyContext, 'routeName'>, cause?: unknown): HooshError {
   return new HooshError('provider_error', {
     message: `The provider "${routeName}" answered with something that is no answer.`,
     cause,
