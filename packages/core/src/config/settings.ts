@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { HooshError } from '../errors.js'
 import type {
   ApiKey,
@@ -14,6 +15,7 @@ import { type Secret, secretOf } from '../secret.js'
 import type { Clock } from '../time.js'
 import { type Environment, environmentProviders, expanded } from './environment.js'
 import { localServers } from './local-servers.js'
+import { signingKeyOf } from './signing-key.js'
 
 export { checkOptions } from './options-schema.js'
 
@@ -31,6 +33,12 @@ export interface ProviderSettings extends Omit<ProviderOptions, 'apiKey' | 'apiK
 /** A key, or the host's function that gives it. */
 export type KeySource = ApiKey | Secret
 
+type AuditSettings = Omit<AuditOptions, 'key' | 'signingKey'> & {
+  mode: 'strict' | 'buffered'
+  key?: Secret
+  signingKey?: KeyObject
+}
+
 /** The options with their defaults, secrets read from the environment. */
 export interface Settings {
   readonly providers: readonly ProviderSettings[]
@@ -39,7 +47,7 @@ export interface Settings {
   readonly maxAttempts: number
   readonly pools: HooshOptions['pools']
   readonly budget: BudgetSettings
-  readonly audit: false | (Omit<AuditOptions, 'key'> & { key?: Secret; mode: 'strict' | 'buffered' })
+  readonly audit: false | AuditSettings
   readonly prices: NonNullable<HooshOptions['prices']>
   readonly storage: HooshOptions['storage']
   readonly deadlines: Required<Omit<Deadlines, 'totalMs'>> & Pick<Deadlines, 'totalMs'>
@@ -99,13 +107,20 @@ export async function settingsFrom(
   }
 }
 
+function auditSettings({ key, signingKey, ...audit }: AuditOptions, environment: Environment): AuditSettings {
+  const pem = typeof signingKey === 'string' ? expanded(signingKey, 'audit.signingKey', environment) : signingKey
+  const signing = typeof pem === 'string' ? signingKeyOf(pem) : pem
+  return {
+    mode: 'buffered',
+    ...given(audit),
+    ...secret('key', key, 'audit.key', environment),
+    ...(signing === undefined ? {} : { signingKey: signing }),
+  }
+}
+
 async function foundProviders(environment: Environment, get: typeof fetch): Promise<ProviderSettings[]> {
   const found = [...environmentProviders(environment), ...(await localServers(environment, get))]
   return found.length > 0 ? found.map((provider) => hidden(provider, (key) => key)) : [{ type: 'demo' }]
-}
-
-function auditSettings({ key, ...audit }: AuditOptions, environment: Environment): Exclude<Settings['audit'], false> {
-  return { mode: 'buffered', ...given(audit), ...secret('key', key, 'audit.key', environment) }
 }
 
 /** A provider that is off needs no key. */
