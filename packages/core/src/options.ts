@@ -247,6 +247,7 @@ export type ProviderType =
   | 'groq'
   | 'grok'
   | 'openrouter'
+  | 'ollama'
   | 'llamacpp'
   | 'lmstudio'
   | 'localai'

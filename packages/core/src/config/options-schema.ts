@@ -20,6 +20,7 @@ const PROVIDER_TYPES: Record<ProviderType, true> = {
   groq: true,
   grok: true,
   openrouter: true,
+  ollama: true,
   llamacpp: true,
   lmstudio: true,
   localai: true,

@@ -37,6 +37,7 @@ const CATALOG: Readonly<Record<ProviderType, Omit<ProviderFacts, 'type'>>> = {
   groq: { ...hosted, baseUrl: 'https://api.groq.com/openai' },
   grok: { ...hosted, baseUrl: 'https://api.x.ai' },
   openrouter: { ...hosted, baseUrl: 'https://openrouter.ai/api' },
+  ollama: { ...ours, baseUrl: 'http://localhost:11434', streamOptions: false },
   llamacpp: { ...ours, baseUrl: 'http://localhost:8080' },
   lmstudio: { ...ours, baseUrl: 'http://localhost:1234' },
   localai: { ...ours, baseUrl: 'http://localhost:8080' },

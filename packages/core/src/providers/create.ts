@@ -5,6 +5,7 @@ import { providerFacts } from './catalog.js'
 import { connectionOf } from './connection.js'
 import { demoProvider } from './demo/provider.js'
 import { googleDialect } from './google/dialect.js'
+import { ollamaDialect } from './ollama/dialect.js'
 import { openaiCompatible } from './openai-compatible.js'
 import type { Provider } from './provider.js'
 import type { Dialect } from './translated/dialect.js'
@@ -24,6 +25,7 @@ export interface CreatedProvider {
 const DIALECTS: Partial<Readonly<Record<ProviderType, Dialect>>> = {
   anthropic: anthropicDialect,
   google: googleDialect,
+  ollama: ollamaDialect,
 }
 
 /**
