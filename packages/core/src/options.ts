@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { PoolSnapshot } from './budget/snapshot.js'
+import type { Gateway } from './host.js'
 import type { Random } from './random.js'
 import type { Storage } from './storage/storage.js'
 import type { Awaitable, Clock } from './time.js'
@@ -29,6 +31,8 @@ export interface HooshOptions {
   prices?: Readonly<Record<string, PriceSpec>>
   /** Stores; what is missing is kept in memory. */
   storage?: Partial<Storage>
+  /** Keys and browser tokens that hoosh issues (docs/keys.md). */
+  keys?: KeyOptions
   /** Where the gateway lives below the mount: `/ai` serves `/ai/v1/...`. */
   basePath?: string
   /** Serve `GET /` and `/metrics` although the mount has no path of its own. False by default. */
@@ -66,10 +70,26 @@ export interface Identity {
   /** The highest its calls may have, and the one they have unless they ask for less; `normal` if absent. */
   priority?: Priority
   metadata?: Readonly<Record<string, string>>
+  /** Set by `virtualKeys()` and `browserTokens()`: with what they have identified themselves. */
+  credential?: Credential
 }
 
-/** Decides who is calling from what the framework calls a request; null, or whatever is falsy, for nobody. */
-export type Identify<Request> = (request: Request) => Awaitable<Identity | null | undefined | false | 0 | ''>
+/** A key or token that hoosh has issued. Its limits are its own, beside those of its user. */
+export interface Credential {
+  kind: 'key' | 'browser'
+  /** Never a secret. */
+  id: string
+  limits?: Limits
+}
+
+/**
+ * Decides who is calling from what the framework calls a request; null, or whatever is falsy, for nobody. Resolvers of
+ * credentials that hoosh issues ask the gateway; whoever wraps them hands it on.
+ */
+export type Identify<Request> = (
+  request: Request,
+  gateway?: Gateway,
+) => Awaitable<Identity | null | undefined | false | 0 | ''>
 
 /** Limits beside tokens and money, in a sliding minute. */
 export interface Limits {
@@ -127,6 +147,18 @@ export interface AuditOptions {
   mode?: 'strict' | 'buffered'
   /** `process` (default): each process a chain of its own. `shared`: one for all on the same storage, for short-lived ones. */
   chain?: 'process' | 'shared'
+  /**
+   * Signs where each chain stands, so that cutting or rewriting it is found by whoever has the public key: an Ed25519
+   * private key as PEM text (`$NAME` for the environment) or as a KeyObject. Without it there are no checkpoints.
+   */
+  signingKey?: string | KeyObject
+  /** A checkpoint is due after so many new entries (1_000) or so many ms with new ones (60_000); hourly when idle. */
+  checkpointEvery?: { entries?: number; ms?: number }
+  /**
+   * Takes each checkpoint, one line of JSON, to where whoever can write the storage cannot. At least once and in order;
+   * it may be slow or throw: then it is called again, and no call waits. `@hoosh/core/audit` has some ready.
+   */
+  onCheckpoint?: (line: string) => void | Promise<void>
   /** Name of this node in writers' names; the host name by default. */
   node?: string
   /** Entries kept where the store is memory, 10_000. */
@@ -222,6 +254,7 @@ export interface RoutingOptions {
 export type ProviderType =
   | 'openai'
   | 'anthropic'
+  | 'google'
   | 'deepseek'
   | 'mistral'
   | 'groq'
@@ -268,6 +301,8 @@ export interface ProviderOptions {
   rpm?: number
   /** Calls at the same time that this route takes; more of them wait their turn (docs/routing.md). */
   concurrency?: number
+  /** Asks the next candidate beside this one after so many milliseconds without a first byte; the loser is paid for. */
+  hedge?: { afterMs: number }
   /** Largest output it is asked for; also the default where the caller names none. */
   maxTokens?: number
   enabled?: boolean
@@ -300,6 +335,21 @@ export interface Deadlines {
   queueMs?: number
   /** The whole call with its failovers, none by default. */
   totalMs?: number
+}
+
+/** What keys users may make, and what browser tokens are signed with. */
+export interface KeyOptions {
+  /** Users may make keys of their own, for no more than they may do themselves. False by default: only admins make keys. */
+  selfService?: boolean
+  /** Most keys a user may have, 100; revoked and expired ones make room. */
+  perUser?: number
+  /** Longest life of a key that users make, ms; as long as they like by default. */
+  longestMs?: number
+  /**
+   * Secrets of browser tokens, the newest first: that one signs, all are accepted. At least 32 characters each, `$NAME`
+   * reads the environment. Without one no token is minted.
+   */
+  tokenSecrets?: readonly string[]
 }
 
 /** Where metrics are kept, and who may read them. */

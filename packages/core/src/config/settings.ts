@@ -1,9 +1,12 @@
+import type { KeyObject } from 'node:crypto'
+import { HooshError } from '../errors.js'
 import type {
   ApiKey,
   AuditOptions,
   BudgetOptions,
   Deadlines,
   HooshOptions,
+  KeyOptions,
   MetricsOptions,
   ProviderOptions,
   TlsOptions,
@@ -11,10 +14,13 @@ import type {
 import type { Clock } from '../time.js'
 import { type Environment, environmentProviders, expanded } from './environment.js'
 import { localServers } from './local-servers.js'
+import { signingKeyOf } from './signing-key.js'
 
 export { checkOptions } from './options-schema.js'
 
 export type BudgetSettings = Required<BudgetOptions>
+
+type AuditSettings = Omit<AuditOptions, 'signingKey'> & { mode: 'strict' | 'buffered'; signingKey?: KeyObject }
 
 /** The options with their defaults, secrets read from the environment. */
 export interface Settings {
@@ -24,11 +30,12 @@ export interface Settings {
   readonly maxAttempts: number
   readonly pools: HooshOptions['pools']
   readonly budget: BudgetSettings
-  readonly audit: false | (AuditOptions & { mode: 'strict' | 'buffered' })
+  readonly audit: false | AuditSettings
   readonly prices: NonNullable<HooshOptions['prices']>
   readonly storage: HooshOptions['storage']
   readonly deadlines: Required<Omit<Deadlines, 'totalMs'>> & Pick<Deadlines, 'totalMs'>
   readonly metrics: MetricsOptions
+  readonly keys: KeyOptions
   readonly hooks: HooshOptions['hooks']
   readonly onEvent: HooshOptions['onEvent']
   /** As the host said it; `loggerOf` makes the logger. */
@@ -61,10 +68,7 @@ export async function settingsFrom(
     maxAttempts: options.routing?.maxAttempts ?? 3,
     pools: options.pools,
     budget: budgetSettings(options.budget ?? {}),
-    audit:
-      audit === false
-        ? false
-        : { mode: 'buffered', ...given(audit), ...secret('key', audit.key, 'audit.key', environment) },
+    audit: audit === false ? false : auditSettings(audit, environment),
     prices: options.prices ?? {},
     storage: options.storage,
     deadlines: {
@@ -76,12 +80,24 @@ export async function settingsFrom(
       ...given(options.deadlines),
     },
     metrics: { ...metrics, ...secret('token', metrics.token, 'metrics.token', environment) },
+    keys: keySettings(options.keys, environment),
     hooks: options.hooks,
     onEvent: options.onEvent,
     logger: options.logger,
     clock: options.clock ?? Date.now,
     migrate: options.migrate ?? false,
     dev: options.dev ?? false,
+  }
+}
+
+function auditSettings({ signingKey, ...audit }: AuditOptions, environment: Environment): AuditSettings {
+  const pem = typeof signingKey === 'string' ? expanded(signingKey, 'audit.signingKey', environment) : signingKey
+  const signing = typeof pem === 'string' ? signingKeyOf(pem) : pem
+  return {
+    mode: 'buffered',
+    ...given(audit),
+    ...secret('key', audit.key, 'audit.key', environment),
+    ...(signing === undefined ? {} : { signingKey: signing }),
   }
 }
 
@@ -114,6 +130,20 @@ function readTls(tls: TlsOptions, at: string, environment: Environment): TlsOpti
 
 function secret<Name extends string>(name: Name, value: string | undefined, option: string, environment: Environment) {
   return (value === undefined ? {} : { [name]: expanded(value, option, environment) }) as { [Key in Name]?: string }
+}
+
+/** Shortest secret that tokens are signed with: 32 characters of hex are 128 bits. */
+const SHORTEST_SECRET = 32
+
+function keySettings(keys: KeyOptions = {}, environment: Environment): KeyOptions {
+  const tokenSecrets = keys.tokenSecrets?.map((secret, nth) => {
+    const text = expanded(secret, `keys.tokenSecrets[${nth}]`, environment)
+    if (text.length >= SHORTEST_SECRET) return text
+    throw new HooshError('invalid_options', {
+      message: `keys.tokenSecrets[${nth}] has fewer than ${SHORTEST_SECRET} characters; take what \`openssl rand -hex 32\` prints.`,
+    })
+  })
+  return { ...keys, ...(tokenSecrets !== undefined && { tokenSecrets }) }
 }
 
 function budgetSettings(budget: BudgetOptions): BudgetSettings {

@@ -14,7 +14,7 @@ export {
   type Standing,
   settled,
 } from '../budget/ending.js'
-export { budgetExceeded, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
+export { budgetExceeded, checkSums, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
 export { type LostCall, lostUsage, reversalOf } from '../budget/lost.js'
 export { type MemoryRateOptions, memoryRates } from '../budget/memory-rates.js'
 export { type MemoryBudgetOptions, memoryBudgets } from '../budget/memory-store.js'
@@ -29,6 +29,6 @@ export { completionTokens, noUsage, promptTokens, type TokenUsage } from '../cos
 export { type ErrorCode, type ErrorDetails, HooshError } from '../errors.js'
 export { memoryKeys } from '../identity/memory-store.js'
 export type * from '../identity/store.js'
-export type { Limits, Window } from '../options.js'
+export type { Limits, Priority, Window } from '../options.js'
 export type { Awaitable, Clock } from '../time.js'
 export type { Storage } from './storage.js'
