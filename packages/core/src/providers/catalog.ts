@@ -4,7 +4,7 @@ import type { ProviderType } from '../options.js'
 /** What is known of a provider type before anybody configures it. */
 export interface ProviderFacts {
   readonly type: ProviderType
-  /** Where it is unless `baseUrl` says otherwise; empty for `demo`, which has no address. */
+  /** Where it is unless `baseUrl` says otherwise; empty where there is no address, or a package knows it. */
   readonly baseUrl: string
   /** Runs on the host's own machines: costs nothing. */
   readonly local: boolean
@@ -45,6 +45,8 @@ const CATALOG: Readonly<Record<ProviderType, Omit<ProviderFacts, 'type'>>> = {
   tensorrt: { ...ours, baseUrl: 'http://localhost:8000' },
   onnx: { ...ours, baseUrl: 'http://localhost:8000' },
   synapse: { ...ours, baseUrl: 'http://localhost:5000' },
+  // The package knows its addresses.
+  'ai-sdk': { ...hosted, baseUrl: '', streamOptions: false },
   demo: { ...ours, baseUrl: '' },
 }
 
