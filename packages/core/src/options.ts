@@ -304,6 +304,8 @@ export interface ProviderOptions {
   tls?: TlsOptions
   /** Models to try after this route failed. */
   fallbacks?: readonly string[]
+  /** Of type `ai-sdk`: its provider or model; `fromAiSdk` fills it in. */
+  sdk?: object
 }
 
 /** How long is waited, in milliseconds; each has an error code of its own. */

@@ -121,6 +121,12 @@ const provider = fields({
   privateNetwork: flag.optional(),
   tls: fields({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
   fallbacks: list(text).optional(),
+  sdk: z
+    .custom(
+      (value) => (typeof value === 'object' && value !== null) || typeof value === 'function',
+      'has to be a provider or a model of the AI SDK',
+    )
+    .optional(),
 }).refine(
   ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,
   'has both apiKey and apiKeys; leave one of them out',

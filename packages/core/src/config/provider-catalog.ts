@@ -17,7 +17,7 @@ export interface Quirks {
 
 /** What is known of a provider type before anybody configures it. */
 export interface CatalogEntry extends Quirks {
-  /** Where it is unless `baseUrl` says otherwise; empty for `demo`, which has no address. */
+  /** Where it is unless `baseUrl` says otherwise; empty for those without. */
   readonly baseUrl: string
   /** Runs on the host's own machines: costs nothing. */
   readonly local?: true
@@ -46,7 +46,7 @@ export const PROVIDER_CATALOG = {
   },
   anthropic: {
     baseUrl: 'https://api.anthropic.com',
-    // Translated, as Google's is: its usage comes unasked.
+    // Translated, as Google's and Ollama's are: its usage comes unasked.
     noStreamOptions: true,
     environment: { keys: ['ANTHROPIC_API_KEY'], models: ['claude-*'] },
   },
@@ -100,6 +100,7 @@ export const PROVIDER_CATALOG = {
     // It has a model of everybody, so it comes after whoever serves the model himself.
     environment: { keys: ['OPENROUTER_API_KEY'], models: ['*/*'], priority: 20 },
   },
+  ollama: { baseUrl: 'http://localhost:11434', local: true, noStreamOptions: true },
   llamacpp: { baseUrl: 'http://localhost:8080', local: true },
   lmstudio: { baseUrl: 'http://localhost:1234', local: true, reasoningField: 'reasoning' },
   localai: { baseUrl: 'http://localhost:8080', local: true, looseChoices: true },
@@ -107,6 +108,8 @@ export const PROVIDER_CATALOG = {
   tensorrt: { baseUrl: 'http://localhost:8000', local: true, looseChoices: true },
   onnx: { baseUrl: 'http://localhost:8000', local: true, looseChoices: true },
   synapse: { baseUrl: 'http://localhost:5000', local: true, looseChoices: true },
+  // The package knows its addresses.
+  'ai-sdk': { baseUrl: '', noStreamOptions: true },
   demo: { baseUrl: '', local: true },
 } as const satisfies Readonly<Record<string, CatalogEntry>>
 

@@ -5,7 +5,7 @@ import type { ProviderType } from '../options.js'
 /** What is known of a provider type before anybody configures it. */
 export interface ProviderFacts {
   readonly type: ProviderType
-  /** Where it is unless `baseUrl` says otherwise; empty for `demo`, which has no address. */
+  /** Where it is unless `baseUrl` says otherwise; empty where there is no address, or a package knows it. */
   readonly baseUrl: string
   /** Runs on the host's own machines: costs nothing. */
   readonly local: boolean
