@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { nanoUsdOf } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { HooshOptions, ProviderType } from '../options.js'
+import { isSigningKey } from './signing-key.js'
 import { suggest } from './suggest.js'
 
 /** Largest cap of a pool, in tokens. */
@@ -129,6 +130,7 @@ const provider = fields({
   priority: whole(0, 1_000_000).optional(),
   rpm: count.optional(),
   concurrency: whole(1, 1_000_000).optional(),
+  hedge: fields({ afterMs: ms }).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
@@ -189,8 +191,17 @@ const budget = fields({
   'has a renewMs that is not below its leaseMs; renew a lease about three times before it ends',
 )
 
+/** Text is looked at when the gateway starts: what it names may not be set while a build runs. */
+const signingKey = z.custom(
+  (value) => (typeof value === 'string' && value !== '') || isSigningKey(value),
+  'has to be an Ed25519 private key, as PEM text or a KeyObject',
+)
+
 const audit = fields({
   key: text.optional(),
+  signingKey: signingKey.optional(),
+  checkpointEvery: fields({ entries: whole(1, 1_000_000).optional(), ms: ms.optional() }).optional(),
+  onCheckpoint: fn.optional(),
   mode: oneOf('strict', 'buffered').optional(),
   chain: oneOf('process', 'shared').optional(),
   node: text.optional(),
