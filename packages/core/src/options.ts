@@ -260,6 +260,7 @@ export type ProviderType =
   | 'groq'
   | 'grok'
   | 'openrouter'
+  | 'ollama'
   | 'llamacpp'
   | 'lmstudio'
   | 'localai'
@@ -267,6 +268,7 @@ export type ProviderType =
   | 'tensorrt'
   | 'onnx'
   | 'synapse'
+  | 'ai-sdk'
   | 'demo'
 
 /** A secret, `$NAME` for the environment, or a function that gives it. */
@@ -316,6 +318,8 @@ export interface ProviderOptions {
   tls?: TlsOptions
   /** Models to try after this route failed. */
   fallbacks?: readonly string[]
+  /** Of type `ai-sdk`: its provider or model; `fromAiSdk` fills it in. */
+  sdk?: object
 }
 
 /** How long is waited, in milliseconds; each has an error code of its own. */

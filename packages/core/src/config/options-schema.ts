@@ -21,6 +21,7 @@ const PROVIDER_TYPES: Record<ProviderType, true> = {
   groq: true,
   grok: true,
   openrouter: true,
+  ollama: true,
   llamacpp: true,
   lmstudio: true,
   localai: true,
@@ -28,6 +29,7 @@ const PROVIDER_TYPES: Record<ProviderType, true> = {
   tensorrt: true,
   onnx: true,
   synapse: true,
+  'ai-sdk': true,
   demo: true,
 }
 
@@ -139,6 +141,12 @@ const provider = fields({
   privateNetwork: flag.optional(),
   tls: fields({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
   fallbacks: list(text).optional(),
+  sdk: z
+    .custom(
+      (value) => (typeof value === 'object' && value !== null) || typeof value === 'function',
+      'has to be a provider or a model of the AI SDK',
+    )
+    .optional(),
 }).refine(
   ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,
   'has both apiKey and apiKeys; leave one of them out',

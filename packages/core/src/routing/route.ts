@@ -10,6 +10,8 @@ export interface Route {
   /** Provider type, as it is named in records and metrics. */
   readonly type: string
   readonly local: boolean
+  /** Whose prices these are in the table, where the type does not say it. */
+  readonly pricedAs?: string
   readonly provider: Provider
   readonly baseUrl: string
   readonly models: readonly string[]
@@ -37,12 +39,13 @@ export interface Candidate {
 
 export function routeOf(
   options: ProviderOptions,
-  facts: { local: boolean; baseUrl: string; provider: Provider },
+  facts: { local: boolean; baseUrl: string; provider: Provider; pricedAs?: string },
 ): Route {
   return {
     name: options.name ?? options.type,
     type: options.type,
     local: options.local ?? facts.local,
+    ...(facts.pricedAs === undefined ? {} : { pricedAs: facts.pricedAs }),
     provider: facts.provider,
     baseUrl: facts.baseUrl,
     models: options.models ?? [],
