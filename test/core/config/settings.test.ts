@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { KeySource } from '../../../packages/core/src/config/settings.js'
 import { settingsFrom } from '../../../packages/core/src/config/settings.js'
 import type { HooshOptions } from '../../../packages/core/src/options.js'
-import { type Secret, revealed } from '../../../packages/core/src/secret.js'
+import { revealed, type Secret } from '../../../packages/core/src/secret.js'
 
 const nobody: typeof fetch = () => Promise.reject(new TypeError('refused'))
 const settings = (options: HooshOptions = {}, environment: Record<string, string> = {}, get = nobody) =>
