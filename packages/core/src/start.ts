@@ -16,10 +16,11 @@ import { HooshError } from './errors.js'
 import { tokenSigner } from './identity/browser-token.js'
 import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
-import { concurrency } from './inference/concurrency.js'
 import type { Engine } from './inference/engine.js'
 import { reportExpired } from './inference/expired.js'
 import { keyedCalls } from './inference/keyed/keyed-calls.js'
+import { callLimits } from './inference/limits.js'
+import { modelLimits } from './inference/model-limits.js'
 import { runningCalls } from './inference/running.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
@@ -75,6 +76,7 @@ export async function start(
           ids,
           logger,
         })
+  const events = eventBus({ onEvent: settings.onEvent, logger })
   const engine: Engine = {
     settings,
     router,
@@ -84,10 +86,17 @@ export async function start(
     dlp,
     audit,
     metrics,
-    events: eventBus({ onEvent: settings.onEvent, logger }),
+    events,
     logger,
     running: runningCalls({ leaseMs: settings.budget.leaseMs, clock }),
-    concurrency: concurrency(),
+    limits: callLimits({
+      rates: storage.rates,
+      clock,
+      leaseMs: settings.budget.leaseMs,
+      logger,
+      refused: (key) => events.emit({ type: 'rate.limited', key }),
+    }),
+    modelLimits: modelLimits(settings.limits.models),
     retries: settleRetries(logger),
     keyed: keyedCalls({
       cache: storage.cache,
@@ -178,6 +187,7 @@ function windUp(engine: Engine): () => void {
   const timers = [
     every(renewMs, () => engine.running.renew(async (running) => engine.storage.budgets.renew(running, leaseMs))),
     every(renewMs, () => engine.keyed.renew()),
+    every(renewMs, () => engine.limits.renew()),
     every(sweepMs, async () => {
       await sweep(engine)
       await engine.pools.refresh()

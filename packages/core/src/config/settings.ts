@@ -6,6 +6,7 @@ import type {
   Deadlines,
   HooshOptions,
   KeyOptions,
+  LimitOptions,
   MetricsOptions,
   ProviderOptions,
   TlsOptions,
@@ -31,6 +32,7 @@ export interface Settings {
   readonly storage: HooshOptions['storage']
   readonly deadlines: Required<Omit<Deadlines, 'totalMs'>> & Pick<Deadlines, 'totalMs'>
   readonly metrics: MetricsOptions
+  readonly limits: LimitOptions & { failedAuthPerMinute: number }
   readonly keys: KeyOptions
   readonly hooks: HooshOptions['hooks']
   readonly onEvent: HooshOptions['onEvent']
@@ -79,6 +81,7 @@ export async function settingsFrom(
       ...given(options.deadlines),
     },
     metrics: { ...metrics, ...secret('token', metrics.token, 'metrics.token', environment) },
+    limits: { failedAuthPerMinute: 120, ...given(options.limits) },
     keys: keySettings(options.keys, environment),
     hooks: options.hooks,
     onEvent: options.onEvent,

@@ -35,7 +35,7 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
       prepare: (candidate) => prepare(engine, begun, candidate),
       ask,
     })
-    const headers = callHeaders(call, begun.held, tried)
+    const headers = callHeaders(begun, tried)
     headers['content-type'] = 'text/event-stream; charset=utf-8'
     headers['cache-control'] = 'no-cache, no-transform'
     headers['x-accel-buffering'] = 'no'

@@ -17,6 +17,7 @@ export interface Route {
   /** Lower is tried first. */
   readonly priority: number
   readonly rpm?: number
+  readonly tpm?: number
   /** Absent where it takes any number of calls at the same time. */
   readonly places?: Places
   /** Largest output it is asked for. */
@@ -47,6 +48,7 @@ export function routeOf(
     patterns: (options.models ?? ['*']).map(compileGlob),
     priority: options.priority ?? 10,
     ...(options.rpm === undefined ? {} : { rpm: options.rpm }),
+    ...(options.tpm === undefined ? {} : { tpm: options.tpm }),
     ...(options.concurrency === undefined ? {} : { places: createPlaces(options.concurrency) }),
     ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     fallbacks: options.fallbacks ?? [],
