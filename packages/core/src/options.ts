@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { PoolSnapshot } from './budget/snapshot.js'
 import type { Gateway } from './host.js'
@@ -162,6 +163,18 @@ export interface AuditOptions {
   mode?: 'strict' | 'buffered'
   /** `process` (default): each process a chain of its own. `shared`: one for all on the same storage, for short-lived ones. */
   chain?: 'process' | 'shared'
+  /**
+   * Signs where each chain stands, so that cutting or rewriting it is found by whoever has the public key: an Ed25519
+   * private key as PEM text (`$NAME` for the environment) or as a KeyObject. Without it there are no checkpoints.
+   */
+  signingKey?: string | KeyObject
+  /** A checkpoint is due after so many new entries (1_000) or so many ms with new ones (60_000); hourly when idle. */
+  checkpointEvery?: { entries?: number; ms?: number }
+  /**
+   * Takes each checkpoint, one line of JSON, to where whoever can write the storage cannot. At least once and in order;
+   * it may be slow or throw: then it is called again, and no call waits. `@hoosh/core/audit` has some ready.
+   */
+  onCheckpoint?: (line: string) => void | Promise<void>
   /** Name of this node in writers' names; the host name by default. */
   node?: string
   /** Entries kept where the store is memory, 10_000. */
@@ -263,6 +276,7 @@ export type ProviderType =
   | 'groq'
   | 'grok'
   | 'openrouter'
+  | 'ollama'
   | 'llamacpp'
   | 'lmstudio'
   | 'localai'
@@ -270,6 +284,7 @@ export type ProviderType =
   | 'tensorrt'
   | 'onnx'
   | 'synapse'
+  | 'ai-sdk'
   | 'demo'
 
 /** A secret, `$NAME` for the environment, or a function that gives it. */
@@ -305,6 +320,8 @@ export interface ProviderOptions {
   tpm?: number
   /** Calls at the same time that this route takes; more of them wait their turn (docs/routing.md). */
   concurrency?: number
+  /** Asks the next candidate beside this one after so many milliseconds without a first byte; the loser is paid for. */
+  hedge?: { afterMs: number }
   /** Largest output it is asked for; also the default where the caller names none. */
   maxTokens?: number
   enabled?: boolean
@@ -319,6 +336,8 @@ export interface ProviderOptions {
   tls?: TlsOptions
   /** Models to try after this route failed. */
   fallbacks?: readonly string[]
+  /** Of type `ai-sdk`: its provider or model; `fromAiSdk` fills it in. */
+  sdk?: object
 }
 
 /** How long is waited, in milliseconds; each has an error code of its own. */

@@ -154,12 +154,12 @@ function scraper(token: string | undefined): Engine['mayScrape'] {
 
 function routesOf(settings: Settings): Route[] {
   const routes = settings.providers.map((options) => {
-    const { provider, baseUrl, local } = createProvider(options, {
+    const created = createProvider(options, {
       connectMs: settings.deadlines.connectMs,
       clock: settings.clock,
       environment: process.env,
     })
-    return routeOf(options, { provider, baseUrl, local })
+    return routeOf(options, created)
   })
   const names = new Set<string>()
   for (const { name } of routes) {

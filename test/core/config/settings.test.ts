@@ -95,6 +95,13 @@ describe('without providers', () => {
     expect(providers[0]!.models).toContain('gpt-*')
   })
 
+  it('of two names of one key the first that is set counts', async () => {
+    const key = async (environment: Record<string, string>) =>
+      (await settings({}, environment)).providers.map(({ type, apiKey }) => [type, apiKey])
+    expect(await key({ GEMINI_API_KEY: 'm', GOOGLE_API_KEY: 'g' })).toEqual([['google', 'g']])
+    expect(await key({ GEMINI_API_KEY: 'm', GOOGLE_API_KEY: '' })).toEqual([['google', 'm']])
+  })
+
   it('OpenRouter comes after whoever serves a model himself', async () => {
     const { providers } = await settings({}, { OPENROUTER_API_KEY: 'r', GROQ_API_KEY: 'g' })
     expect(providers.map(({ type, priority = 10 }) => [type, priority])).toEqual([
@@ -108,6 +115,8 @@ describe('without providers', () => {
     expect((await settings({}, {}, get)).providers).toEqual([{ type: 'demo' }])
     const { providers } = await settings({}, { HOOSH_LOCAL: 'auto' }, get)
     expect(providers).toMatchObject([{ type: 'llamacpp', baseUrl: 'http://127.0.0.1:8080' }])
+    const ollama = await settings({}, { HOOSH_LOCAL: 'auto' }, lists('http://127.0.0.1:11434'))
+    expect(ollama.providers).toMatchObject([{ type: 'ollama', baseUrl: 'http://127.0.0.1:11434' }])
   })
 
   it('something else on a port of theirs is no model server', async () => {

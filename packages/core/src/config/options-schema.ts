@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { nanoUsdOf } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { HooshOptions, ProviderType } from '../options.js'
+import { isSigningKey } from './signing-key.js'
 import { suggest } from './suggest.js'
 
 /** Largest cap of a pool, in tokens. */
@@ -20,6 +21,7 @@ const PROVIDER_TYPES: Record<ProviderType, true> = {
   groq: true,
   grok: true,
   openrouter: true,
+  ollama: true,
   llamacpp: true,
   lmstudio: true,
   localai: true,
@@ -27,6 +29,7 @@ const PROVIDER_TYPES: Record<ProviderType, true> = {
   tensorrt: true,
   onnx: true,
   synapse: true,
+  'ai-sdk': true,
   demo: true,
 }
 
@@ -130,6 +133,7 @@ const provider = fields({
   rpm: count.optional(),
   tpm: count.optional(),
   concurrency: whole(1, 1_000_000).optional(),
+  hedge: fields({ afterMs: ms }).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
@@ -138,6 +142,12 @@ const provider = fields({
   privateNetwork: flag.optional(),
   tls: fields({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
   fallbacks: list(text).optional(),
+  sdk: z
+    .custom(
+      (value) => (typeof value === 'object' && value !== null) || typeof value === 'function',
+      'has to be a provider or a model of the AI SDK',
+    )
+    .optional(),
 }).refine(
   ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,
   'has both apiKey and apiKeys; leave one of them out',
@@ -190,8 +200,17 @@ const budget = fields({
   'has a renewMs that is not below its leaseMs; renew a lease about three times before it ends',
 )
 
+/** Text is looked at when the gateway starts: what it names may not be set while a build runs. */
+const signingKey = z.custom(
+  (value) => (typeof value === 'string' && value !== '') || isSigningKey(value),
+  'has to be an Ed25519 private key, as PEM text or a KeyObject',
+)
+
 const audit = fields({
   key: text.optional(),
+  signingKey: signingKey.optional(),
+  checkpointEvery: fields({ entries: whole(1, 1_000_000).optional(), ms: ms.optional() }).optional(),
+  onCheckpoint: fn.optional(),
   mode: oneOf('strict', 'buffered').optional(),
   chain: oneOf('process', 'shared').optional(),
   node: text.optional(),

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { HooshError } from '../errors.js'
 import type {
   ApiKey,
@@ -14,10 +15,13 @@ import type {
 import type { Clock } from '../time.js'
 import { type Environment, environmentProviders, expanded } from './environment.js'
 import { localServers } from './local-servers.js'
+import { signingKeyOf } from './signing-key.js'
 
 export { checkOptions } from './options-schema.js'
 
 export type BudgetSettings = Required<BudgetOptions>
+
+type AuditSettings = Omit<AuditOptions, 'signingKey'> & { mode: 'strict' | 'buffered'; signingKey?: KeyObject }
 
 /** The options with their defaults, secrets read from the environment. */
 export interface Settings {
@@ -27,7 +31,7 @@ export interface Settings {
   readonly maxAttempts: number
   readonly pools: HooshOptions['pools']
   readonly budget: BudgetSettings
-  readonly audit: false | (AuditOptions & { mode: 'strict' | 'buffered' })
+  readonly audit: false | AuditSettings
   readonly prices: NonNullable<HooshOptions['prices']>
   readonly storage: HooshOptions['storage']
   readonly deadlines: Required<Omit<Deadlines, 'totalMs'>> & Pick<Deadlines, 'totalMs'>
@@ -66,10 +70,7 @@ export async function settingsFrom(
     maxAttempts: options.routing?.maxAttempts ?? 3,
     pools: options.pools,
     budget: budgetSettings(options.budget ?? {}),
-    audit:
-      audit === false
-        ? false
-        : { mode: 'buffered', ...given(audit), ...secret('key', audit.key, 'audit.key', environment) },
+    audit: audit === false ? false : auditSettings(audit, environment),
     prices: options.prices ?? {},
     storage: options.storage,
     deadlines: {
@@ -89,6 +90,17 @@ export async function settingsFrom(
     clock: options.clock ?? Date.now,
     migrate: options.migrate ?? false,
     dev: options.dev ?? false,
+  }
+}
+
+function auditSettings({ signingKey, ...audit }: AuditOptions, environment: Environment): AuditSettings {
+  const pem = typeof signingKey === 'string' ? expanded(signingKey, 'audit.signingKey', environment) : signingKey
+  const signing = typeof pem === 'string' ? signingKeyOf(pem) : pem
+  return {
+    mode: 'buffered',
+    ...given(audit),
+    ...secret('key', audit.key, 'audit.key', environment),
+    ...(signing === undefined ? {} : { signingKey: signing }),
   }
 }
 

@@ -4,7 +4,7 @@ import type { ProviderType } from '../options.js'
 /** What is known of a provider type before anybody configures it. */
 export interface ProviderFacts {
   readonly type: ProviderType
-  /** Where it is unless `baseUrl` says otherwise; empty for `demo`, which has no address. */
+  /** Where it is unless `baseUrl` says otherwise; empty where there is no address, or a package knows it. */
   readonly baseUrl: string
   /** Runs on the host's own machines: costs nothing. */
   readonly local: boolean
@@ -37,6 +37,7 @@ const CATALOG: Readonly<Record<ProviderType, Omit<ProviderFacts, 'type'>>> = {
   groq: { ...hosted, baseUrl: 'https://api.groq.com/openai' },
   grok: { ...hosted, baseUrl: 'https://api.x.ai' },
   openrouter: { ...hosted, baseUrl: 'https://openrouter.ai/api' },
+  ollama: { ...ours, baseUrl: 'http://localhost:11434', streamOptions: false },
   llamacpp: { ...ours, baseUrl: 'http://localhost:8080' },
   lmstudio: { ...ours, baseUrl: 'http://localhost:1234' },
   localai: { ...ours, baseUrl: 'http://localhost:8080' },
@@ -44,6 +45,8 @@ const CATALOG: Readonly<Record<ProviderType, Omit<ProviderFacts, 'type'>>> = {
   tensorrt: { ...ours, baseUrl: 'http://localhost:8000' },
   onnx: { ...ours, baseUrl: 'http://localhost:8000' },
   synapse: { ...ours, baseUrl: 'http://localhost:5000' },
+  // The package knows its addresses.
+  'ai-sdk': { ...hosted, baseUrl: '', streamOptions: false },
   demo: { ...ours, baseUrl: '' },
 }
 

@@ -1,10 +1,14 @@
+import { tableNameOf } from '../cost/genai-prices.js'
 import type { ProviderOptions, ProviderType } from '../options.js'
 import type { Clock } from '../time.js'
+import { aiSdkProvider } from './ai-sdk/provider.js'
+import { providerOf } from './ai-sdk/source.js'
 import { anthropicDialect } from './anthropic/dialect.js'
 import { providerFacts } from './catalog.js'
 import { connectionOf } from './connection.js'
 import { demoProvider } from './demo/provider.js'
 import { googleDialect } from './google/dialect.js'
+import { ollamaDialect } from './ollama/dialect.js'
 import { openaiCompatible } from './openai-compatible.js'
 import type { Provider } from './provider.js'
 import type { Dialect } from './translated/dialect.js'
@@ -15,15 +19,18 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** A configured provider, with what its type says where the configuration does not. */
 export interface CreatedProvider {
   readonly provider: Provider
-  /** Empty for `demo`. */
+  /** Empty for `demo` and `ai-sdk`. */
   readonly baseUrl: string
   readonly local: boolean
+  /** Whose prices these are in the table, where the type does not say it. */
+  readonly pricedAs?: string
 }
 
 /** Who speaks another dialect than OpenAI's. */
 const DIALECTS: Partial<Readonly<Record<ProviderType, Dialect>>> = {
   anthropic: anthropicDialect,
   google: googleDialect,
+  ollama: ollamaDialect,
 }
 
 /**
@@ -41,6 +48,10 @@ export function createProvider(
   const { clock, connectMs, environment = {} } = deps
   const routeName = config.name ?? config.type
   if (facts.type === 'demo') return { provider: demoProvider({ routeName, clock }), baseUrl: '', local }
+  if (facts.type === 'ai-sdk') {
+    const pricedAs = tableNameOf(providerOf(config))
+    return { provider: aiSdkProvider({ config, clock }), baseUrl: '', local, ...(pricedAs && { pricedAs }) }
+  }
   const baseUrl = withQuery(config.baseUrl ?? facts.baseUrl, config.query)
   const connection = connectionOf(config, baseUrl, { connectMs, environment })
   const own = { config: { ...config, baseUrl }, facts, connection, clock }

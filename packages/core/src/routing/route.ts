@@ -10,6 +10,8 @@ export interface Route {
   /** Provider type, as it is named in records and metrics. */
   readonly type: string
   readonly local: boolean
+  /** Whose prices these are in the table, where the type does not say it. */
+  readonly pricedAs?: string
   readonly provider: Provider
   readonly baseUrl: string
   readonly models: readonly string[]
@@ -20,6 +22,8 @@ export interface Route {
   readonly tpm?: number
   /** Absent where it takes any number of calls at the same time. */
   readonly places?: Places
+  /** Silence in ms after which the next candidate is asked beside it; absent for never. */
+  readonly hedgeMs?: number
   /** Largest output it is asked for. */
   readonly maxTokens?: number
   readonly fallbacks: readonly string[]
@@ -36,12 +40,13 @@ export interface Candidate {
 
 export function routeOf(
   options: ProviderOptions,
-  facts: { local: boolean; baseUrl: string; provider: Provider },
+  facts: { local: boolean; baseUrl: string; provider: Provider; pricedAs?: string },
 ): Route {
   return {
     name: options.name ?? options.type,
     type: options.type,
     local: options.local ?? facts.local,
+    ...(facts.pricedAs === undefined ? {} : { pricedAs: facts.pricedAs }),
     provider: facts.provider,
     baseUrl: facts.baseUrl,
     models: options.models ?? [],
@@ -49,6 +54,7 @@ export function routeOf(
     priority: options.priority ?? 10,
     ...(options.rpm === undefined ? {} : { rpm: options.rpm }),
     ...(options.tpm === undefined ? {} : { tpm: options.tpm }),
+    ...(options.hedge === undefined ? {} : { hedgeMs: options.hedge.afterMs }),
     ...(options.concurrency === undefined ? {} : { places: createPlaces(options.concurrency) }),
     ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     fallbacks: options.fallbacks ?? [],
