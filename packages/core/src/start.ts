@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createAuditLog } from './audit/log.js'
+import { type AuditLog, type AuditLogOptions, createAuditLog } from './audit/log.js'
 import { memoryAudit } from './audit/memory-store.js'
 import { memoryRates } from './budget/memory-rates.js'
 import { memoryBudgets } from './budget/memory-store.js'
@@ -34,6 +34,7 @@ import { createProber } from './routing/prober.js'
 import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
+import { revealed } from './secret.js'
 import { sayHello } from './startup-line.js'
 import type { Storage } from './storage/storage.js'
 
@@ -59,23 +60,14 @@ export async function start(
 ): Promise<Started> {
   const settings = await settingsFrom(options, process.env)
   const { clock } = settings
+  const tokenSecrets = settings.keys.tokenSecrets?.map(revealed)
   const logger = loggerOf(settings.logger)
   const storage = await openStorage(settings)
   const routes = routesOf(settings)
   const router = createRouter(routes, settings.routing)
   const metrics = metricsOn({ registry: settings.metrics.registry, models: routes.flatMap(({ models }) => models) })
   metrics.providersConfigured(routes.length)
-  const audit =
-    settings.audit === false
-      ? null
-      : createAuditLog({
-          ...settings.audit,
-          store: storage.audit,
-          node: settings.audit.node ?? node,
-          clock,
-          ids,
-          logger,
-        })
+  const audit = auditOf(settings, { store: storage.audit, node, clock, ids, logger })
   const events = eventBus({ onEvent: settings.onEvent, logger })
   const engine: Engine = {
     settings,
@@ -110,12 +102,12 @@ export async function start(
     retryBudget: retryBudget(),
     chance: chanceFrom(options.random),
     random: options.random ?? randomBytes,
-    tokens: isSome(settings.keys.tokenSecrets) ? tokenSigner(settings.keys.tokenSecrets) : null,
+    tokens: isSome(tokenSecrets) ? tokenSigner(tokenSecrets) : null,
     clock,
     ids,
     listModels: modelLister(router, clock),
     outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family),
-    mayScrape: scraper(settings.metrics.token),
+    mayScrape: scraper(settings.metrics.token?.reveal()),
   }
   await audit?.start()
   await engine.pools.refresh()
@@ -123,6 +115,15 @@ export async function start(
   const stop = windUp(engine)
   sayHello(engine)
   return { engine, close: (timeoutMs) => close(engine, routes, stop, timeoutMs) }
+}
+
+/** The host's own name for the node wins. */
+function auditOf(
+  { audit }: Settings,
+  parts: Pick<AuditLogOptions, 'store' | 'node' | 'clock' | 'ids' | 'logger'>,
+): AuditLog | null {
+  if (audit === false) return null
+  return createAuditLog({ ...parts, ...withKey(audit), node: audit.node ?? parts.node })
 }
 
 async function openStorage(settings: Settings): Promise<Storage> {
@@ -143,6 +144,10 @@ async function openStorage(settings: Settings): Promise<Storage> {
 
 function isSome(secrets: readonly string[] = []): secrets is readonly [string, ...string[]] {
   return secrets.length > 0
+}
+
+function withKey({ key, ...audit }: Exclude<Settings['audit'], false>) {
+  return key === undefined ? audit : { ...audit, key: key.reveal() }
 }
 
 /** Whether a header carries the token that may read the metrics and nothing else. */

@@ -1,5 +1,7 @@
+import type { ProviderSettings } from '../config/settings.js'
 import { tableNameOf } from '../cost/genai-prices.js'
-import type { ProviderOptions, ProviderType } from '../options.js'
+import type { ProviderType } from '../options.js'
+import { revealed } from '../secret.js'
 import type { Clock } from '../time.js'
 import { aiSdkProvider } from './ai-sdk/provider.js'
 import { providerOf } from './ai-sdk/source.js'
@@ -40,7 +42,7 @@ const DIALECTS: Partial<Readonly<Record<ProviderType, Dialect>>> = {
  * @throws HooshError `invalid_options` for an unknown type, a base URL or a header that cannot be used
  */
 export function createProvider(
-  config: ProviderOptions,
+  config: ProviderSettings,
   deps: { connectMs: number; clock: Clock; environment?: Environment },
 ): CreatedProvider {
   const facts = providerFacts(config.type)
@@ -61,9 +63,9 @@ export function createProvider(
 }
 
 /** A query that is configured beside a URL with one of its own is added to that. */
-function withQuery(baseUrl: string, query: ProviderOptions['query']): string {
+function withQuery(baseUrl: string, query: ProviderSettings['query']): string {
   if (query === undefined || !URL.canParse(baseUrl)) return baseUrl
   const url = new URL(baseUrl)
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, revealed(value))
   return url.href
 }

@@ -1,4 +1,4 @@
-import type { ProviderOptions } from '../options.js'
+import type { ProviderSettings } from '../config/settings.js'
 import type { Clock } from '../time.js'
 import { endpointOf } from './base-url.js'
 import type { ProviderFacts } from './catalog.js'
@@ -11,7 +11,7 @@ import { createTransport, type HttpRequest, LIST_DEADLINES } from './transport.j
 
 export interface OpenAiCompatibleOptions {
   /** `$NAME` is already expanded. */
-  readonly config: ProviderOptions
+  readonly config: ProviderSettings
   readonly facts: ProviderFacts
   readonly connection: Connection
   readonly clock: Clock

@@ -1,5 +1,5 @@
+import type { ProviderSettings } from '../config/settings.js'
 import { compileGlob, type Glob } from '../glob.js'
-import type { ProviderOptions } from '../options.js'
 import type { Provider, Rest } from '../providers/provider.js'
 import { type Circuit, isPassable, newCircuit } from './circuit.js'
 import { createPlaces, type Places } from './places.js'
@@ -39,7 +39,7 @@ export interface Candidate {
 }
 
 export function routeOf(
-  options: ProviderOptions,
+  options: ProviderSettings,
   facts: { local: boolean; baseUrl: string; provider: Provider; pricedAs?: string },
 ): Route {
   return {

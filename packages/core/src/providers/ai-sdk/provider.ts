@@ -35,7 +35,13 @@ interface Bridge extends FailureContext {
  *
  * @throws HooshError `invalid_options` without such a source
  */
-export function aiSdkProvider({ config, clock }: { config: ProviderOptions; clock: Clock }): Provider {
+export function aiSdkProvider({
+  config,
+  clock,
+}: {
+  config: Pick<ProviderOptions, 'sdk' | 'name'>
+  clock: Clock
+}): Provider {
   const source = sourceOf(config)
   const bridge: Bridge = { source, clock, routeName: config.name ?? config.type, clean: redactor([]) }
   return {

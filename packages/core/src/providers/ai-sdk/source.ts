@@ -48,7 +48,7 @@ export function fromAiSdk(source: AiSdkSource, options: AiSdkRouteOptions = {}):
 }
 
 /** @throws HooshError `invalid_options` where a route was given no such source */
-export function sourceOf({ sdk, name = 'ai-sdk' }: ProviderOptions): AiSdkSource {
+export function sourceOf({ sdk, name = 'ai-sdk' }: Pick<ProviderOptions, 'sdk' | 'name'>): AiSdkSource {
   const methods = ['languageModel', 'doGenerate', 'doEmbed']
   if (sdk !== undefined && methods.some((method) => method in sdk)) return sdk as AiSdkSource
   throw new HooshError('invalid_options', {
@@ -60,7 +60,7 @@ export function sourceOf({ sdk, name = 'ai-sdk' }: ProviderOptions): AiSdkSource
  * How a source names its provider (`amazon-bedrock`, `openai.chat`); empty where it has to be asked for a model first and
  * has none that it can show.
  */
-export function providerOf(config: ProviderOptions): string {
+export function providerOf(config: Pick<ProviderOptions, 'sdk' | 'name'>): string {
   const source = sourceOf(config)
   if ('provider' in source && typeof source.provider === 'string') return source.provider
   try {

@@ -1,4 +1,4 @@
-import type { ProviderOptions } from '../../options.js'
+import type { ProviderSettings } from '../../config/settings.js'
 import type { Clock } from '../../time.js'
 import { endpointOf } from '../base-url.js'
 import type { ProviderFacts } from '../catalog.js'
@@ -16,7 +16,7 @@ import { keep, recalled } from './keepsakes.js'
 
 export interface TranslatedOptions {
   /** `$NAME` is already expanded. */
-  readonly config: ProviderOptions
+  readonly config: ProviderSettings
   readonly facts: ProviderFacts
   readonly dialect: Dialect
   readonly connection: Connection
