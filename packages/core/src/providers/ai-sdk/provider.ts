@@ -39,7 +39,7 @@ export function aiSdkProvider({
   config,
   clock,
 }: {
-  config: Pick<ProviderOptions, 'sdk' | 'name'>
+  config: Pick<ProviderOptions, 'sdk' | 'name' | 'type'>
   clock: Clock
 }): Provider {
   const source = sourceOf(config)
