@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { KeySource } from '../../../packages/core/src/config/settings.js'
 import { settingsFrom } from '../../../packages/core/src/config/settings.js'
 import type { HooshOptions } from '../../../packages/core/src/options.js'
+import { revealed, type Secret } from '../../../packages/core/src/secret.js'
 
 const nobody: typeof fetch = () => Promise.reject(new TypeError('refused'))
 const settings = (options: HooshOptions = {}, environment: Record<string, string> = {}, get = nobody) =>
@@ -125,7 +126,7 @@ describe('without providers', () => {
 
   it('of two names of one key the first that is set counts', async () => {
     const key = async (environment: Record<string, string>) =>
-      (await settings({}, environment)).providers.map(({ type, apiKey }) => [type, apiKey])
+      (await settings({}, environment)).providers.map(({ type, apiKey }) => [type, revealed(apiKey as string | Secret)])
     expect(await key({ GEMINI_API_KEY: 'm', GOOGLE_API_KEY: 'g' })).toEqual([['google', 'g']])
     expect(await key({ GEMINI_API_KEY: 'm', GOOGLE_API_KEY: '' })).toEqual([['google', 'm']])
   })

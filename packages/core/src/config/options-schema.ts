@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { nanoUsdOf } from '../amount.js'
 import { HooshError } from '../errors.js'
-import type { HooshOptions, ProviderType } from '../options.js'
+import type { HooshOptions } from '../options.js'
+import { PROVIDER_TYPES } from './provider-catalog.js'
 import { isSigningKey } from './signing-key.js'
 import { suggest } from './suggest.js'
 
@@ -11,27 +12,6 @@ const LARGEST_CAP = 2 ** 52
 const LONGEST_MS = 2 ** 31 - 1
 /** A longer list of faults is not read anyway. */
 const SHOWN_FAULTS = 5
-
-const PROVIDER_TYPES: Record<ProviderType, true> = {
-  openai: true,
-  anthropic: true,
-  google: true,
-  deepseek: true,
-  mistral: true,
-  groq: true,
-  grok: true,
-  openrouter: true,
-  ollama: true,
-  llamacpp: true,
-  lmstudio: true,
-  localai: true,
-  vllm: true,
-  tensorrt: true,
-  onnx: true,
-  synapse: true,
-  'ai-sdk': true,
-  demo: true,
-}
 
 /**
  * Checks the options' shape: nothing is read, opened or expanded.
@@ -123,7 +103,7 @@ const apiKey = z.custom(
 )
 
 const provider = fields({
-  type: oneOf(...Object.keys(PROVIDER_TYPES)),
+  type: oneOf(...PROVIDER_TYPES),
   name: text.optional(),
   baseUrl: text.optional(),
   apiKey: apiKey.optional(),
