@@ -17,6 +17,7 @@ export default defineConfig({
       { find: '@hoosh/koa', replacement: source('koa/src/index.ts') },
       { find: '@hoosh/next', replacement: source('next/src/index.ts') },
       { find: '@hoosh/sql', replacement: source('sql/src/index.ts') },
+      { find: '@hoosh/redis', replacement: source('redis/src/index.ts') },
     ],
   },
   test: {

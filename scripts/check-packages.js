@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const names = ['core', 'express', 'koa', 'next', 'sql']
+const names = ['core', 'express', 'koa', 'next', 'sql', 'redis']
 const folder = mkdtempSync(join(tmpdir(), 'hoosh-packages-'))
 
 /** What may be in a tarball: the build, its sources (for source maps), and what a reader expects. */

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { measure } from 'mitata'
 import type { Case } from './micro/case.js'
+import { dlp } from './micro/dlp.js'
 import { engine } from './micro/engine.js'
 import { platform } from './micro/platform.js'
 import { stores } from './micro/stores.js'
@@ -10,7 +11,7 @@ const { values } = parseArgs({ options: { only: { type: 'string' } } })
 
 console.log(line('step', 'us', 'planned', 'original', 'at most'))
 const results = []
-for (const one of [...platform, ...engine, ...stores]) {
+for (const one of [...platform, ...engine, ...dlp, ...stores]) {
   if (values.only !== undefined && !one.step.includes(values.only)) continue
   const us = await microseconds(one)
   const { step, planned, original, atMost } = one

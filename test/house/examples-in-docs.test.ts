@@ -29,7 +29,7 @@ const OPTIONS = {
 
 describe('TypeScript in the documents', () => {
   it('compiles against the packages as they are built', () => {
-    const built = ['core', 'express', 'koa', 'next', 'sql'].every((name) =>
+    const built = ['core', 'express', 'koa', 'next', 'sql', 'redis'].every((name) =>
       existsSync(join(root, `packages/${name}/dist/index.d.ts`)),
     )
     expect(built, 'run `npm run build` first').toBe(true)

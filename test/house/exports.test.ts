@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { entryPoints, exportsOf, isDocumented } from './exports.js'
 
-const entries = ['core', 'express', 'koa', 'next', 'sql'].flatMap(entryPoints)
+const entries = ['core', 'express', 'koa', 'next', 'sql', 'redis'].flatMap(entryPoints)
 
 describe.each(entries)('$specifier', ({ path }) => {
   const exported = exportsOf(path)

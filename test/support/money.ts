@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { createGateway, type Gateway, type HooshEvent, type HooshOptions, type PoolSnapshot } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
-import { type BudgetStore, memoryBudgets, type Storage, type UsageRecord } from '@hoosh/core/storage'
+import { type BudgetStore, memoryBudgets, type Storage, type UsageRecord, type UsageStore } from '@hoosh/core/storage'
 import { type ScriptedProvider, scriptedProvider } from '@hoosh/core/testing'
 import { memoryUsage } from '../../packages/core/src/cost/memory-store.js'
 import { type Served, serve } from './mounts.js'
+import { redisLedger, redisMissing } from './redis.js'
 import { sqliteFile } from './sqlite.js'
 
 /** Where money is kept, with a way to look at what was kept. */
@@ -21,25 +22,22 @@ export interface StoreKind {
   open(clock?: () => number): Promise<Vault>
 }
 
+/** Usage in memory, and what was written of it. */
+function keptUsage() {
+  const usage = memoryUsage()
+  const kept: UsageRecord[] = []
+  const record: UsageStore['record'] = (records) => {
+    kept.push(...records)
+    return usage.record(records)
+  }
+  return { usage: { ...usage, record }, records: () => kept }
+}
+
 export const MEMORY: StoreKind = {
   name: 'memory',
   async open(clock = Date.now) {
-    const usage = memoryUsage()
-    const kept: UsageRecord[] = []
-    return {
-      storage: {
-        budgets: memoryBudgets({ clock }),
-        usage: {
-          ...usage,
-          record(records) {
-            kept.push(...records)
-            return usage.record(records)
-          },
-        },
-      },
-      records: () => kept,
-      remove: async () => {},
-    }
+    const { usage, records } = keptUsage()
+    return { storage: { budgets: memoryBudgets({ clock }), usage }, records, remove: async () => {} }
   },
 }
 
@@ -59,8 +57,17 @@ const SQLITE: StoreKind = {
   },
 }
 
+const REDIS: StoreKind = {
+  name: 'Redis',
+  async open(clock = Date.now) {
+    const ledger = redisLedger({ clock })
+    const { usage, records } = keptUsage()
+    return { storage: { ...(await ledger.open()), usage }, records, remove: () => ledger.remove() }
+  },
+}
+
 /** For suites that run on each. */
-export const STORES: readonly StoreKind[] = [MEMORY, SQLITE]
+export const STORES: readonly StoreKind[] = [MEMORY, SQLITE, ...((await redisMissing()) === null ? [REDIS] : [])]
 
 /** Round figures: nano-USD are 2,500 an input token and 10,000 an output token. */
 export const PRICES = { '*': { input: '2.50', output: '10' } }

@@ -15,6 +15,8 @@ export interface ErrorDetails {
   retryable?: boolean
   /** What a provider answered, passed on under its own status and code. */
   upstream?: { status: number; type?: string; code?: string | null; param?: string | null }
+  /** What was found in the content, by name; for records, not for the client. */
+  dlp?: { readonly level: string; readonly patterns: readonly string[] }
   /** Methods that the path knows, for `Allow`. */
   allow?: string
 }
@@ -28,6 +30,17 @@ export const ERRORS = {
   identify_failed: [500, 'api_error', "The host's `identify` threw; its cause is in the log."],
   model_not_allowed: [403, 'permission_error', 'Use a model that your identity may use.'],
   pool_not_allowed: [403, 'permission_error', 'Name a pool of your own identity, or none.'],
+  content_blocked: [403, 'permission_error', 'Leave out what the message names.'],
+  no_local_route: [
+    403,
+    'permission_error',
+    'Use a model that a local route serves, or leave out what the message names.',
+  ],
+  classifier_failed: [
+    503,
+    'api_error',
+    "The host's classifier failed, so the call was not made; its cause is in the log.",
+  ],
   invalid_json: [400, 'invalid_request_error', 'Send one JSON object in UTF-8.'],
   invalid_request: [400, 'invalid_request_error', 'Mend the field that `param` names.'],
   unsupported_parameter: [

@@ -43,6 +43,8 @@ export interface GatewayReply {
    * A function streams: it is called once, after the headers went out, and resolves when all is written.
    */
   body: string | Uint8Array | readonly Uint8Array[] | ((sink: ByteSink) => Promise<void>)
+  /** Holds what stood behind stand-ins: nothing but its caller may keep it. */
+  isPrivate?: boolean
 }
 
 /** Where the bytes of a streamed reply go. */

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { checkOptions } from './config/settings.js'
+import { createPolicy } from './dlp/policy.js'
 import { HooshError } from './errors.js'
 import type { Gateway } from './host.js'
 import { hostContext } from './host-context.js'
@@ -25,6 +26,7 @@ const DEFAULT_MAX_BODY = 20 * 1024 * 1024
  */
 export function createGateway(options: HooshOptions = {}): Gateway {
   checkOptions(options)
+  const dlp = options.dlp === undefined ? null : createPolicy(options.dlp)
   const ids = idsFrom(options.random, options.clock ?? Date.now)
   let started: Started | null = null
   let starting: Promise<Started> | null = null
@@ -33,7 +35,7 @@ export function createGateway(options: HooshOptions = {}): Gateway {
   const logger = loggerOf(options.logger)
 
   const begin = (): Promise<Started> => {
-    starting ??= start(options, { node: hostname(), ids }).then(
+    starting ??= start(options, { node: hostname(), ids, dlp }).then(
       (ready) => (started = ready),
       (thrown) => {
         starting = null

@@ -23,6 +23,8 @@ export interface HooshOptions {
   budget?: BudgetOptions
   /** False turns the log off. By default it is on, in memory and unsigned. */
   audit?: false | AuditOptions
+  /** What is looked for in requests, and in answers, and what follows. Nothing is looked for without it (docs/dlp.md). */
+  dlp?: DlpOptions
   /** Prices that win over the table's, by model pattern, in USD per million tokens as decimal strings. */
   prices?: Readonly<Record<string, PriceSpec>>
   /** Stores; what is missing is kept in memory. */
@@ -129,6 +131,67 @@ export interface AuditOptions {
   node?: string
   /** Entries kept where the store is memory, 10_000. */
   maxEntries?: number
+}
+
+/** How sensitive content is, from the least. */
+export type DlpLevel = 'public' | 'internal' | 'confidential' | 'restricted'
+
+/**
+ * `allow`; `localOnly`: no route but local ones; `redact`: replaced for good; `pseudonymise`: replaced, and put back in
+ * the answer; `block`: the call is refused.
+ */
+export type DlpAction = 'allow' | 'localOnly' | 'redact' | 'pseudonymise' | 'block'
+
+/** What is looked for, and what follows. */
+export interface DlpOptions {
+  /** By level: `allow` up to `internal`, `localOnly` for `confidential`, `block` for `restricted`. */
+  actions?: Readonly<Partial<Record<DlpLevel, DlpAction>>>
+  /** Level of content in which nothing is found, `public`. */
+  defaultLevel?: DlpLevel
+  /** The host's own patterns; one that could take more than linear time is refused when the gateway is made. */
+  patterns?: readonly DlpPattern[]
+  /** Built-in patterns by name: false turns one off, an object gives it another level or an action of its own. */
+  builtIn?: Readonly<Record<string, false | DlpRuling>>
+  /** Asks a model or a recogniser of names, too. What it throws refuses the call. */
+  classify?: (content: DlpContent) => Awaitable<DlpVerdict | DlpLevel | null | undefined>
+  /** Look at answers too: what a request may not carry freely (an action other than `allow`) is redacted there. False. */
+  answers?: boolean
+}
+
+/** What a finding of one pattern means, where that is not said by its level. */
+export interface DlpRuling {
+  level?: DlpLevel
+  action?: DlpAction
+}
+
+/** Something of the host's own to look for. */
+export interface DlpPattern extends DlpRuling {
+  /** Letters, digits and underscores; stands in records and placeholders, so it may not tell a secret itself. */
+  name: string
+  /** A regular expression or its source; a match has at most 127 characters, a run at its end may be longer. */
+  pattern: string | RegExp
+}
+
+/** All texts of one request. */
+export interface DlpContent {
+  readonly texts: readonly string[]
+  readonly call: CallInfo
+}
+
+/** What a host's classifier says of a request. */
+export interface DlpVerdict {
+  readonly level?: DlpLevel
+  readonly findings?: readonly DlpFinding[]
+}
+
+/** A place in one of the texts. */
+export interface DlpFinding extends Readonly<DlpRuling> {
+  /** Index in `texts`. */
+  readonly text: number
+  readonly start: number
+  readonly end: number
+  /** As of a pattern. */
+  readonly name: string
 }
 
 /** USD per million tokens, as decimal strings. */
@@ -278,6 +341,14 @@ export type HooshEvent =
   | { type: 'budget.overrun'; requestId: string; tokens: number; nanoUsd: number }
   | { type: 'budget.expired'; reservation: string; owner: string; tokens: number; nanoUsd: number }
   | { type: 'usage.implausible'; requestId: string; claimedTokens: number; chargedTokens: number }
+  | {
+      type: 'dlp.found'
+      requestId: string
+      user: string
+      where: 'request' | 'answer'
+      level: DlpLevel
+      patterns: readonly string[]
+    }
   | { type: 'rate.limited'; key: string }
   | { type: 'route.health'; route: string; healthy: boolean }
 

@@ -10,6 +10,7 @@ import { outputCounter } from './context/output-count.js'
 import { tokenFacts } from './context/token-facts.js'
 import { memoryUsage } from './cost/memory-store.js'
 import { priceBook } from './cost/prices.js'
+import type { Policy } from './dlp/policy.js'
 import { HooshError } from './errors.js'
 import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
@@ -51,7 +52,7 @@ const SWEEP_LIMIT = 1_000
  */
 export async function start(
   options: HooshOptions,
-  { node, ids }: { node: string; ids: () => string },
+  { node, ids, dlp }: { node: string; ids: () => string; dlp: Policy | null },
 ): Promise<Started> {
   const settings = await settingsFrom(options, process.env)
   const { clock } = settings
@@ -78,6 +79,7 @@ export async function start(
     pools: poolBook(poolTemplates(settings.pools), storage.budgets),
     storage,
     prices: priceBook({ overrides: settings.prices, clock }),
+    dlp,
     audit,
     metrics,
     events: eventBus({ onEvent: settings.onEvent, logger }),

@@ -276,11 +276,9 @@ async function observed({ handles, clock, templates, run }: Real, turn: number) 
   const store = handles[turn % handles.length]!
   const asks = POOLS.map((name) => ({ name: run + name, terms: templates[name] ?? FREE }))
   const accounts = (await store.read(asks, clock.now)).map((state) => ({ ...figuresOf(state), terms: state.terms }))
-  const entries = []
-  for (const name of POOLS) entries.push(...(await store.entries(run + name, { limit: 1_000 })))
-  const reservations = []
-  for (const name of IDS) reservations.push(await store.find({ id: run + name }))
-  return { accounts, entries: entries.map(postedOf).sort(inOrder), reservations }
+  const entries = await Promise.all(POOLS.map(async (name) => store.entries(run + name, { limit: 1_000 })))
+  const reservations = await Promise.all(IDS.map(async (name) => store.find({ id: run + name })))
+  return { accounts, entries: entries.flat().map(postedOf).sort(inOrder), reservations }
 }
 
 function expectation(model: ledger.Model, { clock, templates, run }: Real): Awaited<ReturnType<typeof observed>> {

@@ -29,6 +29,7 @@ export function request(
     body: JSON.stringify(whole),
     params: whole,
     requestId: 'request-1',
+    user: 'alice',
     signal: new AbortController().signal,
     firstByteMs: 20_000,
     idleMs: 20_000,

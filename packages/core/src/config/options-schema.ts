@@ -198,6 +198,37 @@ const origin = z.custom(
   'has to be an origin such as "https://app.example.org", without path or slash at its end, or "*"',
 )
 
+const level = oneOf('public', 'internal', 'confidential', 'restricted')
+const action = oneOf('allow', 'localOnly', 'redact', 'pseudonymise', 'block')
+const ruling = fields({ level: level.optional(), action: action.optional() })
+const patternName = z
+  .string('has to be a string')
+  .regex(/^[A-Za-z]\w{0,39}$/, 'has to be 1 to 40 letters, digits and underscores, a letter first')
+
+const dlp = fields({
+  actions: fields({
+    public: action.optional(),
+    internal: action.optional(),
+    confidential: action.optional(),
+    restricted: action.optional(),
+  }).optional(),
+  defaultLevel: level.optional(),
+  patterns: list(
+    fields({
+      name: patternName,
+      pattern: z.custom(
+        (value) => value instanceof RegExp || (typeof value === 'string' && value !== ''),
+        'has to be a regular expression, or its source as a string',
+      ),
+      level: level.optional(),
+      action: action.optional(),
+    }),
+  ).optional(),
+  builtIn: by(unless((value) => value === false, ruling)).optional(),
+  classify: fn.optional(),
+  answers: flag.optional(),
+})
+
 // Every option of HooshOptions has to stand here, or this does not compile.
 const shape: Record<keyof HooshOptions, z.ZodType> = {
   providers: providers.optional(),
@@ -211,6 +242,7 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
   pools: unless((value) => typeof value === 'function', by(poolSpec)),
   budget: budget.optional(),
   audit: unless((value) => value === false, audit),
+  dlp: dlp.optional(),
   prices: by(fields({ input: decimal, output: decimal, cached: decimal.optional() })).optional(),
   storage: z
     .custom((value) => typeof value === 'object' && value !== null, 'has to be an object with stores')

@@ -21,7 +21,7 @@ type Params = Readonly<Record<string, unknown>>
 /** Fields beside the messages that providers put into the prompt, as JSON or written out. */
 const ALSO_PROMPT = ['tools', 'functions', 'response_format', 'prediction', 'documents'] as const
 
-/** The most a file or video is counted as; beyond that only the provider knows. */
+/** The most a file, a video or what a tool of the provider's finds is counted as; beyond that only the provider knows. */
 const LARGEST_FILE = 131_072
 
 /** Base64 has 3 bytes in 4 characters; a page of a PDF is 2 KB or more and is billed as text and image, under 4,096. */
@@ -78,8 +78,20 @@ function visit(params: Params, facts: TokenFacts, show: Show): number {
     if (typeof value === 'object' && value !== null) show(JSON.stringify(value) ?? '')
   }
   if (params.tools !== undefined || params.functions !== undefined) beside += facts.perTools
+  beside += providerTools(params) * LARGEST_FILE
   if (params.input !== undefined) beside += visitInput(params.input, facts, show)
   return beside
+}
+
+/** Tools that the provider runs itself: what they find becomes prompt, and only the provider knows how much it is. */
+function providerTools({ tools, web_search_options: search, mcp_servers: servers }: Params): number {
+  let count = (search == null ? 0 : 1) + (Array.isArray(servers) ? servers.length : 0)
+  if (!Array.isArray(tools)) return count
+  for (const tool of tools as ({ type?: unknown } | null)[]) {
+    const type = tool?.type
+    if (typeof type === 'string' && type !== 'function' && type !== 'custom') count += 1
+  }
+  return count
 }
 
 function visitMessage(message: unknown, facts: TokenFacts, show: Show): number {
@@ -103,7 +115,7 @@ function visitMessage(message: unknown, facts: TokenFacts, show: Show): number {
 }
 
 function visitPart(part: unknown, facts: TokenFacts, show: Show): number {
-  const { type, text, image_url, input_audio, file, video_url } = (part ?? {}) as Record<string, unknown>
+  const { type, text, image_url, input_audio, file, video_url, source } = (part ?? {}) as Record<string, unknown>
   if (type === 'text' && typeof text === 'string') {
     show(text)
     return 1
@@ -112,6 +124,7 @@ function visitPart(part: unknown, facts: TokenFacts, show: Show): number {
   if (input_audio !== undefined) return audioTokens(lengthOf(input_audio, 'data'))
   if (file !== undefined) return fileTokens(lengthOf(file, 'file_data'))
   if (video_url !== undefined) return LARGEST_FILE
+  if (typeof source === 'object') return type === 'image' ? facts.perImage : fileTokens(lengthOf(source, 'data'))
   show(JSON.stringify(part) ?? '')
   return 1
 }
@@ -137,5 +150,5 @@ function fileTokens(characters: number | null): number {
 
 function lengthOf(part: unknown, field: string): number | null {
   const data = (part as Record<string, unknown> | null)?.[field]
-  return typeof data === 'string' ? data.length : null
+  return typeof data === 'string' && !/^https?:/i.test(data) ? data.length : null
 }

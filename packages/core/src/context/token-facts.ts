@@ -43,6 +43,11 @@ const others = (fields: Partial<TokenFacts> = {}): TokenFacts =>
 const DEMO = openai('demo', LARGEST_IMAGE)
 const ANY = others()
 const MISTRAL = others({ perImage: MISTRAL_IMAGE })
+/**
+ * Anthropic publishes no tokenizer. Its instructions for tools have up to 804 tokens (guide on tool use), images up to 4,784
+ * (vision: 2,576 px at the long edge).
+ */
+const CLAUDE = others({ perTools: 1_024, perImage: 4_784 })
 /** xAI bills a prompt of its own with every request: about 690 tokens for grok-4. */
 const GROK = others({ perRequest: 1_024 })
 
@@ -69,6 +74,7 @@ export function tokenFacts(route: { readonly type: string; readonly local: boole
   const name = openaiName(route, model)
   if (name !== null) for (const [pattern, facts] of OPENAI_MODELS) if (pattern.test(name)) return facts
   if (route.type === 'mistral') return MISTRAL
+  if (route.type === 'anthropic') return CLAUDE
   return route.type === 'grok' || model.startsWith('x-ai/') ? GROK : ANY
 }
 

@@ -85,7 +85,8 @@ export async function takeRates(engine: Engine, rates: readonly RateAsk[]): Prom
   })
 }
 
-function allowedOf(call: Call): readonly string[] | undefined {
+/** The models that a call names as fallbacks, as far as its caller may use them. */
+export function allowedOf(call: Call): readonly string[] | undefined {
   return call.fallbacks?.filter((model) => call.caller.mayUse(model))
 }
 

@@ -170,6 +170,8 @@ async function sendAndReceive<Received>(
     body: tried.request.body,
     params: tried.request.params,
     requestId: call.requestId,
+    user: call.caller.user,
+    cache: engine.storage.cache,
     dropUnsupported: call.params.drop_unsupported === true,
     signal,
     firstByteMs: call.stream ? deadlines.firstByteMs : deadlines.plainMs,

@@ -1,5 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
-import type { AuditRecord } from '../audit/store.js'
+import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
@@ -12,6 +12,7 @@ import type { Engine } from './engine.js'
 import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
+import { type Inspected, inspect, tellFound } from './inspect.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
 import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
@@ -22,6 +23,8 @@ import { type Ending, type Settled, settle } from './settle.js'
 export interface Begun {
   readonly call: Call
   readonly admitted: Admitted
+  /** What its content was found to be; null where nobody looked. */
+  readonly inspected: Inspected | null
   readonly held: CallHold
   readonly range: OutputRange
   readonly running: RunningCall
@@ -41,9 +44,11 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
   try {
     const admitting = admit(engine, call)
     admitted = admitting instanceof Promise ? await admitting : admitting
-    const before = engine.settings.hooks?.beforeCall?.(infoOf(call))
+    const inspected = engine.dlp === null ? null : await inspect(engine, engine.dlp, call, admitted)
+    const asked = inspected?.call ?? call
+    const before = engine.settings.hooks?.beforeCall?.(infoOf(asked))
     if (before !== undefined) await before
-    return await reserveFor(engine, call, admitted)
+    return await reserveFor(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
     if (admitted !== undefined) engine.concurrency.leave(admitted.places)
     const error = asHooshError(thrown)
@@ -54,7 +59,7 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
   }
 }
 
-async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promise<Begun> {
+async function reserveFor(engine: Engine, call: Call, admitted: Admitted, inspected: Inspected | null): Promise<Begun> {
   const { candidates, asks } = admitted
   const first = candidates.find((candidate) => quoteFor(engine, asks, candidate) !== null)
   if (first === undefined) {
@@ -64,7 +69,7 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
     })
   }
   const range = rangeFor(engine, call, first)
-  const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first)
+  const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first, inspected)
   const holding = hold(engine, call, {
     asks,
     candidate: first,
@@ -84,7 +89,7 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted): Promi
   const forwardAbort = () => held.cut.abort(new HooshError('client_closed'))
   if (call.signal.aborted) forwardAbort()
   else call.signal.addEventListener('abort', forwardAbort)
-  return { call, admitted, held, range, running, forwardAbort, totalTimer: totalTimer(engine, call, held) }
+  return { call, admitted, inspected, held, range, running, forwardAbort, totalTimer: totalTimer(engine, call, held) }
 }
 
 function totalTimer(engine: Engine, call: Call, held: CallHold): NodeJS.Timeout | undefined {
@@ -112,19 +117,24 @@ const NO_OUTPUT: OutputRange = {
   watchable: false,
 }
 
-function intentOf(audit: AuditLog, call: Call, first: Candidate): AuditRecord {
+function intentOf(audit: AuditLog, call: Call, first: Candidate, inspected: Inspected | null): AuditRecord {
+  const { kind, stream } = call
   return audit.own({
     event: 'inference.request',
     level: 'info',
-    message: `A call of ${call.kind} begins.`,
+    message: `A call of ${kind} begins.`,
     provider: first.route.type,
     model: call.model,
     subject: call.caller.user,
     pool: call.pools[0]!,
     reservation: call.id,
     requestId: call.requestId,
-    metadata: { kind: call.kind, stream: call.stream },
+    metadata: inspected === null ? { kind, stream } : { ...detailsOf(inspected.found), kind, stream },
   })
+}
+
+function detailsOf({ level, patterns }: NonNullable<HooshError['details']['dlp']>): AuditDetails {
+  return { dlp_level: level, dlp_patterns: patterns }
 }
 
 /** The intent is durable before the provider hears of the call; where it cannot be, there is no call. */
@@ -153,7 +163,7 @@ export async function noteRefusal(engine: Engine, call: Call, error: HooshError)
     subject: call.caller.user,
     pool: call.pools[0]!,
     requestId: call.requestId,
-    metadata: { code: error.code },
+    metadata: { code: error.code, ...(error.details.dlp && detailsOf(error.details.dlp)) },
   })
 }
 
@@ -184,12 +194,24 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
   }
 }
 
+const NONE: readonly string[] = []
+
+/** Names of what an answer's caller does not get to see, told once. */
+function redactedIn(engine: Engine, { call, filter }: Inspected): readonly string[] {
+  const found = filter?.redacted()
+  if (engine.dlp === null || found === undefined || found.patterns.length === 0) return NONE
+  tellFound(engine, engine.dlp, call, 'answer', found)
+  return found.patterns
+}
+
 /** The end of every call that has begun, whatever became of it. */
 export async function finish(engine: Engine, begun: Begun, ending: Ending): Promise<Settled> {
   begun.call.signal.removeEventListener('abort', begun.forwardAbort)
   if (begun.totalTimer !== undefined) clearTimeout(begun.totalTimer)
   try {
-    return await settle(engine, begun.call, begun.held, begun.admitted, ending)
+    const redacted = begun.inspected === null ? NONE : redactedIn(engine, begun.inspected)
+    const told = redacted.length === 0 ? ending : { ...ending, redacted }
+    return await settle(engine, begun.call, begun.held, begun.admitted, told)
   } finally {
     engine.running.remove(begun.running)
     engine.concurrency.leave(begun.admitted.places)

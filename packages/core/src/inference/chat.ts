@@ -10,7 +10,7 @@ import { answerStreamed } from './streamed.js'
  * The life of one call:
  *
  * 1. admit: pools of this identity, allowed models, request rate, concurrency (`admit.ts`)
- * 2. inspect: the host's `beforeCall` (`begin.ts`)
+ * 2. inspect: the class of its content and what follows (`inspect.ts`); the host's `beforeCall` (`begin.ts`)
  * 3. lookup: answers that are known already have their place here
  * 4. fit: messages that do not fit the model's window have their place here
  * 5. reserve: estimate, and hold in every pool of the chain (`hold.ts`)

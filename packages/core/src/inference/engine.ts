@@ -3,6 +3,7 @@ import type { PoolBook } from '../budget/pool-book.js'
 import type { Settings } from '../config/settings.js'
 import type { OutputCounter } from '../context/output-count.js'
 import type { PriceBook } from '../cost/prices.js'
+import type { Policy } from '../dlp/policy.js'
 import type { EventBus } from '../observability/events.js'
 import type { Metrics } from '../observability/metrics.js'
 import type { Logger } from '../options.js'
@@ -24,6 +25,8 @@ export interface Engine {
   readonly pools: PoolBook
   readonly storage: Storage
   readonly prices: PriceBook
+  /** What is looked for in content; null where the host did not ask for it. */
+  readonly dlp: Policy | null
   /** Null where the host turned the log off. */
   readonly audit: AuditLog | null
   readonly metrics: Metrics

@@ -17,7 +17,7 @@ export interface OutputRange {
   readonly modelLimit: number | null
   /** The route's limit per choice; null where it has none. */
   readonly routeLimit: number | null
-  /** Its output can be counted as it comes: one streamed choice, nothing hidden. */
+  /** Its output can be counted as it comes: one streamed choice, no thinking that is billed and not shown. */
   readonly watchable: boolean
 }
 
@@ -41,8 +41,19 @@ export function outputRange(
     callerLimit,
     modelLimit,
     routeLimit,
-    watchable: params.stream === true && choices === 1 && params.logprobs !== true && facts?.reasoning !== true,
+    watchable:
+      params.stream === true &&
+      choices === 1 &&
+      params.logprobs !== true &&
+      facts?.reasoning !== true &&
+      !asksToThink(params),
   }
+}
+
+/** Models that think only where they are asked to. */
+function asksToThink({ reasoning_effort: effort, thinking }: Readonly<Record<string, unknown>>): boolean {
+  if (effort !== undefined && effort !== null && effort !== 'none') return true
+  return typeof thinking === 'object' && thinking !== null && (thinking as { type?: unknown }).type !== 'disabled'
 }
 
 /**

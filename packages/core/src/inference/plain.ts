@@ -1,9 +1,11 @@
 import type { CancelSignal } from '../cancel.js'
 import { completionTokens, promptTokens } from '../cost/usage.js'
 import type { ReportedUsage } from '../cost/wire-usage.js'
+import type { AnswerFilter } from '../dlp/answers.js'
 import { HooshError } from '../errors.js'
 import type { GatewayReply } from '../exchange.js'
 import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
+import { filteredAnswer } from './answer-filter.js'
 import { attempt, isFailure, type Try } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
@@ -77,15 +79,23 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
     countOutput: call.kind === 'chat' ? countOutput : () => 0,
   })
   const charge = charging instanceof Promise ? await charging : charging
+  const filter = begun.inspected?.filter ?? null
+  const { found, bytes } = filter === null ? answer : shown(filter, answer)
   const settled = await finish(engine, begun, { outcome: 'ok', candidate, charge })
   const headers = callHeaders(call, held, tried)
   headers['content-type'] = 'application/json'
   headersOfBill(headers, settled)
   if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))
     headers['x-hoosh-limited-by'] = 'budget'
-  const { found, bytes } = answer
   const body = found === null ? bytes : withCost(bytes, found, charge.amount.nanoUsd, candidate.route.type)
-  return { status: 200, headers, body }
+  return filter?.restores === true ? { status: 200, headers, body, isPrivate: true } : { status: 200, headers, body }
+}
+
+/** The answer as its caller may have it. */
+function shown(filter: AnswerFilter, answer: PlainAnswer): PlainAnswer {
+  const bytes = filteredAnswer(filter, answer.bytes)
+  if (bytes === null) throw garbage()
+  return bytes === answer.bytes ? answer : { bytes, found: answer.found === null ? null : findUsage(bytes) }
 }
 
 /** Usage of nothing beside delivered text is no usage. */

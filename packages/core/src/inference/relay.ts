@@ -1,7 +1,9 @@
 import { costOf } from '../cost/price.js'
 import { larger as largerUsage, type ReportedUsage } from '../cost/wire-usage.js'
+import type { AnswerFilter } from '../dlp/answers.js'
 import { HooshError } from '../errors.js'
 import type { ByteSink } from '../exchange.js'
+import { filteredEvent } from './answer-filter.js'
 import type { Try } from './attempt.js'
 import type { Begun } from './begin.js'
 import { reasonOf } from './call.js'
@@ -45,6 +47,8 @@ interface Relay {
   readonly sink: ByteSink
   readonly tally: OutputTally
   readonly wantsUsage: boolean
+  /** What its content has to pass; null where events go out as they come. */
+  readonly filter: AnswerFilter | null
   /** Whether output beyond the hold is looked for. */
   readonly watches: boolean
   readonly waiting: Buffer[]
@@ -80,6 +84,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
       sink,
       tally: outputTally(),
       wantsUsage: asksForUsage(call.params),
+      filter: begun.inspected?.filter ?? null,
       watches: tried.watchable && engine.settings.budget.enforcement === 'hard' && held.couldGive !== Infinity,
       waiting: [],
       out: [],
@@ -219,10 +224,16 @@ function deliverDelta(r: Relay, weight: number, read: StreamEvent, text: string)
 
 function forward(r: Relay, event: Buffer, read: StreamEvent): void {
   if (read.kind === 'usage' && read.onlyUsage && !r.wantsUsage) return
-  if (read.kind !== 'usage' || read.usageAt < 0 || !r.wantsUsage) return void r.out.push(event)
+  if (read.kind !== 'usage' || read.usageAt < 0 || !r.wantsUsage) return void send(r, event)
   const { candidate, quote } = r.tried
   const fields = costFields(costOf(r.reported!.usage, quote) + r.begun.held.spent.nanoUsd, candidate.route.type, false)
-  r.out.push(event.subarray(0, read.usageAt), Buffer.from(fields), event.subarray(read.usageAt))
+  const pieces = [event.subarray(0, read.usageAt), Buffer.from(fields), event.subarray(read.usageAt)]
+  if (r.filter === null) r.out.push(...pieces)
+  else send(r, Buffer.concat(pieces))
+}
+
+function send(r: Relay, event: Buffer): void {
+  r.out.push(r.filter === null ? event : filteredEvent(r.filter, event))
 }
 
 function end(r: Relay, how: RelayEnd): Promise<void> | undefined {

@@ -23,6 +23,8 @@ export interface Ending {
   readonly candidate: Candidate
   readonly charge: Charge
   readonly error?: HooshError
+  /** Names of what was redacted in the answer, where something was. */
+  readonly redacted?: readonly string[]
 }
 
 /** What the caller is told of the bill. */
@@ -179,7 +181,7 @@ function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: End
       isAnswered ? 'inference.response' : 'inference.error',
       isAnswered ? 'info' : 'error',
       error?.message ?? `The call ended: ${outcome}.`,
-      error === undefined ? figures : { ...figures, code: error.code },
+      detailsOf(figures, ending),
     ),
   ]
   if (outcome === 'cutoff')
@@ -197,6 +199,15 @@ function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: End
     records.push(about('usage.implausible', 'warn', 'The provider claimed more tokens than can be true.', claim))
   }
   return records
+}
+
+function detailsOf(figures: AuditDetails, { error, redacted }: Ending): AuditDetails {
+  if (error === undefined && redacted === undefined) return figures
+  return {
+    ...figures,
+    ...(error !== undefined && { code: error.code }),
+    ...(redacted !== undefined && { dlp_redacted: redacted }),
+  }
 }
 
 function tell(engine: Engine, call: Call, held: CallHold, ending: Ending): void {

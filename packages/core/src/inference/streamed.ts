@@ -2,6 +2,7 @@ import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
 import { errorBody } from '../error-body.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
 import { within } from '../time.js'
+import { heldBack } from './answer-filter.js'
 import { attempt, type Try } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
@@ -37,7 +38,9 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
     headers['content-type'] = 'text/event-stream; charset=utf-8'
     headers['cache-control'] = 'no-cache, no-transform'
     headers['x-accel-buffering'] = 'no'
-    return { status: 200, headers, body: (sink) => stream(engine, begun, tried, received, sink) }
+    const reply: GatewayReply = { status: 200, headers, body: (sink) => stream(engine, begun, tried, received, sink) }
+    if (begun.inspected?.filter?.restores === true) reply.isPrivate = true
+    return reply
   } catch (thrown) {
     throw await finishFailed(engine, begun, thrown)
   }
@@ -55,10 +58,12 @@ async function stream(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
   } finally {
     engine.metrics.streamClosed()
   }
+  const filter = begun.inspected?.filter ?? null
+  const held = filter === null ? '' : heldBack(filter, relayed.sample)
   const charge = await chargeFor(engine, begun, tried, relayed)
   const settling = finish(engine, begun, endingOf(relayed, tried, charge))
   const settled = await within(SETTLE_WAIT_MS, settling)
-  await lastWords(begun, tried, relayed, charge, settled, sink)
+  await lastWords(begun, tried, { ...relayed, held }, charge, settled, sink)
 }
 
 async function chargeFor(
@@ -87,15 +92,16 @@ function endingOf({ end }: Relayed, { candidate }: Try, charge: Charge): Ending 
 async function lastWords(
   begun: Begun,
   tried: Try,
-  relayed: Relayed,
+  relayed: Relayed & { held: string },
   charge: Charge,
   settled: Settled | null,
   sink: ByteSink,
 ): Promise<void> {
   if (sink.closed) return
-  const { end } = relayed
+  const { end, held } = relayed
   if (end.how === 'broken') {
     if (end.error.code === 'client_closed') return
+    if (held !== '') await sink.write(held)
     await sink.write(end.event ?? `data: ${JSON.stringify(errorBody(end.error))}\n\n`)
     return
   }
@@ -108,7 +114,7 @@ async function lastWords(
     limited_by: end.how === 'cutoff' || relayed.isLimited ? 'budget' : undefined,
   }
   const comment = `: hoosh {"cost_micro_usd":${microUsd(charge.amount.nanoUsd)},${JSON.stringify(facts).slice(1)}\n\n`
-  await sink.write(`${cut}${comment}data: [DONE]\n\n`)
+  await sink.write(`${held}${cut}${comment}data: [DONE]\n\n`)
 }
 
 /** The chunk that says `length`, and the usage where the caller asked for it, in the words of the chunks before. */

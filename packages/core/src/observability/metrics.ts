@@ -8,6 +8,8 @@ export interface Metrics {
   attemptFailed(provider: string, model: string, code: string): void
   /** A call was refused before any provider heard of it. */
   refused(code: string): void
+  /** Something was found in a request or an answer. */
+  dlpFound(where: 'request' | 'answer', pattern: string): void
   streamOpened(): void
   streamClosed(): void
   /** A settle could not be written and will be repeated. */
@@ -52,6 +54,7 @@ export function metricsOn(options: { registry?: Registry | undefined; models?: I
     callEnded: (call) => countCall(families, series(call.provider, call.model), call),
     attemptFailed: (provider, model, code) => series(provider, model).failed(code),
     refused: (code) => families.refusals.inc({ code }),
+    dlpFound: (where, pattern) => families.dlpFindings.inc({ where, pattern }),
     streamOpened: () => families.openStreams.inc(),
     streamClosed: () => families.openStreams.dec(),
     settleRetried: () => families.settleRetries.inc(),
@@ -85,6 +88,7 @@ function familiesOn(registry: Registry) {
     cost: counter('hoosh_cost_nano_usd_total', 'Money charged, in 1e-9 USD', ['provider', 'model']),
     failures: counter('hoosh_attempt_failures_total', 'Failed tries of a route', ['provider', 'model', 'code']),
     refusals: counter('hoosh_refusals_total', 'Calls refused before a provider heard of them', ['code']),
+    dlpFindings: counter('hoosh_dlp_findings_total', 'Calls in which a pattern was found', ['where', 'pattern']),
     cutoffs: counter('hoosh_stream_cutoffs_total', 'Streams that ended with their budget', []),
     settleRetries: counter('hoosh_settle_retries_total', 'Settlements that had to be repeated', []),
     openStreams: gauge('hoosh_open_streams', 'Streams being relayed'),

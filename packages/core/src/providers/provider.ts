@@ -1,3 +1,4 @@
+import type { CacheStore } from '../cache/store.js'
 import type { CancelSignal } from '../cancel.js'
 import type { HooshError } from '../errors.js'
 
@@ -38,6 +39,10 @@ export interface UpstreamRequest {
   /** The same request parsed, for providers that translate. */
   readonly params: Readonly<Record<string, unknown>>
   readonly requestId: string
+  /** Whose call it is, for what is kept in `cache`. */
+  readonly user: string
+  /** For what must survive between two calls of a tool loop; nothing is kept without. */
+  readonly cache?: CacheStore
   /** What the provider cannot do is left out and told in `dropped`, rather than refused. */
   readonly dropUnsupported?: boolean
   /** Aborts the attempt: the socket is closed at once, and once the head has come nothing more is delivered. */

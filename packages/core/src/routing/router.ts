@@ -17,16 +17,27 @@ export interface Router {
    * @throws HooshError `model_not_found`, `providers_unavailable` (every circuit open), `invalid_request` (an
    *   unknown provider, or none named under the strategy `direct`)
    */
-  candidates(
-    model: string,
-    want: { provider?: string | undefined; extra?: readonly string[]; now: number },
-  ): Candidate[]
+  candidates(model: string, want: Want): Candidate[]
+  /**
+   * Those of a call's candidates that are on local routes, whatever else they are: failing over does not leave them.
+   *
+   * @param candidates what `candidates` said of the same call
+   * @throws HooshError `no_local_route` where no local route serves any model of the call; where one does that cannot
+   *   be asked now, what `candidates` says of such a one
+   */
+  local(model: string, want: Want, candidates: readonly Candidate[]): Candidate[]
   /**
    * Where a call of this model goes first when all is well: takes nobody his turn and asks no circuit.
    *
    * @throws HooshError `model_not_found`, `invalid_request` as above
    */
   first(model: string): Candidate
+}
+
+interface Want {
+  readonly provider?: string | undefined
+  readonly extra?: readonly string[] | undefined
+  readonly now: number
 }
 
 interface Plan {
@@ -60,13 +71,18 @@ export function createRouter(routes: readonly Route[], options: RoutingOptions =
     }
     return plan
   }
+  const stepsOf = (model: string, { provider, extra }: Want): readonly Step[] => {
+    const { steps: own } = planOf(model, provider)
+    const steps = extra === undefined ? own : [...own, ...extra.flatMap((name) => stepsFor(table, name, provider))]
+    if (steps.length === 0) throw unknownModel(model)
+    return steps
+  }
   return {
     routes,
-    candidates(model, { provider, extra, now }) {
-      const { steps: own } = planOf(model, provider)
-      const steps = extra === undefined ? own : [...own, ...extra.flatMap((name) => stepsFor(table, name, provider))]
-      if (steps.length === 0) throw unknownModel(model)
-      return passable(steps, strategy, model, now)
+    candidates: (model, want) => passable(stepsOf(model, want), strategy, model, want.now),
+    local(model, want, candidates) {
+      const own = candidates.filter(({ route }) => route.local)
+      return own.length > 0 ? own : passable(localSteps(stepsOf(model, want)), strategy, model, want.now)
     },
     first(model) {
       const candidate = planOf(model).steps[0]?.candidates[0]
@@ -149,6 +165,15 @@ function fallbacksOf(table: Table, model: string, own: readonly Step[]): string[
     if (asked.some((name) => glob.test(name))) for (const name of models) names.add(name)
   }
   return [...names]
+}
+
+/** @throws HooshError `no_local_route` */
+function localSteps(steps: readonly Step[]): Step[] {
+  const local = steps
+    .map((step) => ({ ...step, candidates: step.candidates.filter(({ route }) => route.local) }))
+    .filter(({ candidates }) => candidates.length > 0)
+  if (local.length === 0) throw new HooshError('no_local_route')
+  return local
 }
 
 /** @throws HooshError where none may be asked, nor is due as a last resort */

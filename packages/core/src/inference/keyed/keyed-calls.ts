@@ -143,10 +143,10 @@ async function plain(
   keyed: Keyed,
   own: Flight,
   call: string,
-  { status, headers }: GatewayReply,
+  { status, headers, isPrivate }: GatewayReply,
   body: Uint8Array,
 ): Promise<void> {
-  await within(KEEP_WAIT_MS, keepAnswer(keyed, own, { call, status, headers }, body))
+  await within(KEEP_WAIT_MS, keepAnswer(keyed, own, { call, status, headers }, isPrivate === true ? null : body))
   own.isOver = true
   own.land({ call, status, headers, body, isOld: false })
 }
@@ -155,14 +155,14 @@ async function stream(
   keyed: Keyed,
   own: Flight,
   call: string,
-  { status, headers }: GatewayReply,
+  { status, headers, isPrivate }: GatewayReply,
   body: StreamedBody,
 ): Promise<void> {
   const log = streamLog(own.cut)
   own.land({ call, status, headers, body: log, isOld: false })
   try {
     await body(log.sink)
-    const whole = own.cut.aborted ? null : log.whole()
+    const whole = own.cut.aborted || isPrivate === true ? null : log.whole()
     await within(KEEP_WAIT_MS, keepAnswer(keyed, own, { call, status, headers }, whole))
   } finally {
     own.isOver = true
@@ -170,7 +170,7 @@ async function stream(
   }
 }
 
-/** @param body null where it is not whole, or too long */
+/** @param body null where it is not whole, too long, or nothing that may be kept */
 async function keepAnswer(
   keyed: Keyed,
   own: Flight,

@@ -11,6 +11,7 @@ export const anthropicDialect: Dialect = {
   framing: 'sse',
   headers: { 'anthropic-version': '2023-06-01' },
   keyHeader: (apiKey) => ['x-api-key', apiKey],
+  carries: true,
   translate(ask) {
     if (ask.kind === 'embeddings') throw ask.impossible('input', 'it has no embeddings')
     const { body, betas, answerTool } = messagesRequest(ask)

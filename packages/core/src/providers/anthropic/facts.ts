@@ -14,8 +14,6 @@ export interface ClaudeFacts {
   readonly forcing: boolean
   /** System messages may stand between the others. */
   readonly inlineSystem: boolean
-  /** Largest output, tokens, where our table of models does not know it. */
-  readonly maxOutput: number
 }
 
 const NEWEST: ClaudeFacts = {
@@ -26,7 +24,6 @@ const NEWEST: ClaudeFacts = {
   sampling: false,
   forcing: true,
   inlineSystem: true,
-  maxOutput: 64_000,
 }
 const GENERATION_4_6: ClaudeFacts = {
   ...NEWEST,
@@ -36,19 +33,18 @@ const GENERATION_4_6: ClaudeFacts = {
   inlineSystem: false,
 }
 const GENERATION_4_5: ClaudeFacts = { ...GENERATION_4_6, thinking: 'budget', effort: false }
-const GENERATION_4: ClaudeFacts = { ...GENERATION_4_5, structured: false, maxOutput: 32_000 }
-const GENERATION_3: ClaudeFacts = { ...GENERATION_4, thinking: 'none', maxOutput: 4_096 }
+const GENERATION_4: ClaudeFacts = { ...GENERATION_4_5, structured: false }
+const GENERATION_3: ClaudeFacts = { ...GENERATION_4, thinking: 'none' }
 
 /**
  * The first that matches; a model that none does is newer than this table. By Anthropic's guides on structured outputs,
  * effort, adaptive thinking, forcing tools and system messages in a conversation, November 2026.
  */
 const GENERATIONS: readonly (readonly [RegExp, ClaudeFacts])[] = [
-  [/claude-3-7/, { ...GENERATION_4, maxOutput: 64_000 }],
-  [/claude-3-5/, { ...GENERATION_3, maxOutput: 8_192 }],
+  [/claude-3-7/, GENERATION_4],
   [/claude-(?:3|2|instant)/, GENERATION_3],
   [/(?:opus|sonnet)-4(?:-0|-\d{8}|@|$)/, GENERATION_4],
-  [/opus-4-1/, { ...GENERATION_4_5, maxOutput: 32_000 }],
+  [/opus-4-1/, GENERATION_4_5],
   [/opus-4-5/, { ...GENERATION_4_5, effort: true }],
   [/-4-5/, GENERATION_4_5],
   [/-4-6/, GENERATION_4_6],

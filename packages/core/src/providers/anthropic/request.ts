@@ -50,6 +50,9 @@ const KNOWN = new Set<string>([
   'betas',
 ])
 
+/** The output has to be limited: where nobody does, it is the model's own limit, or what every newer one can. */
+const UNKNOWN_OUTPUT = 64_000
+
 /** OpenAI's tiers: `default` is to pay nothing extra, `auto` and `priority` to use what was bought. */
 const TIERS: Readonly<Record<string, string>> = { auto: 'auto', priority: 'auto', default: 'standard_only' }
 
@@ -58,7 +61,11 @@ export function messagesRequest(ask: Ask): Asked {
   const { params, model } = ask
   refuseOthers(ask, KNOWN)
   const facts = claudeFacts(model)
-  const maxTokens = numberOf(params.max_completion_tokens) ?? numberOf(params.max_tokens) ?? largestOutput(model, facts)
+  const maxTokens =
+    numberOf(params.max_completion_tokens) ??
+    numberOf(params.max_tokens) ??
+    modelFacts(model)?.maxOutput ??
+    UNKNOWN_OUTPUT
   const { thinking, effort, byBudget } = thinkingOf(ask, facts, maxTokens)
   const { tools, choice, format, answerTool } = toolsOf(ask, facts, byBudget)
   const { system, turns } = conversation(ask, facts.inlineSystem)
@@ -85,11 +92,6 @@ export function messagesRequest(ask: Ask): Asked {
 
 function numberOf(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined
-}
-
-/** The output has to be limited: where nobody does, it is the model's own limit. */
-function largestOutput(model: string, facts: ClaudeFacts): number {
-  return modelFacts(model)?.maxOutput ?? facts.maxOutput
 }
 
 function sampling(ask: Ask, facts: ClaudeFacts, isThinking: boolean): Json {

@@ -1,5 +1,6 @@
 import { type ChunkWriter, chunkWriter, DONE } from '../translated/chunks.js'
 import type { Ask, StreamTranslator } from '../translated/dialect.js'
+import type { CarryingMessage } from '../translated/keepsakes.js'
 import { annotationsOf, extraOf, finishOf, laterUsage, refusalOf, tierOf, wireUsage } from './answer.js'
 import { carriedOf } from './carried.js'
 import type { Block } from './parts.js'
@@ -28,6 +29,7 @@ interface Stream {
   isFinished: boolean
   readonly open: Map<unknown, OpenBlock>
   readonly blocks: Block[]
+  message: CarryingMessage | null
 }
 
 /**
@@ -47,8 +49,9 @@ export function messageStream(ask: Ask, answerTool: string | undefined): StreamT
     isFinished: false,
     open: new Map(),
     blocks: [],
+    message: null,
   }
-  return { event: (json) => translate(stream, json as Json) }
+  return { event: (json) => translate(stream, json as Json), message: () => stream.message }
 }
 
 function translate(stream: Stream, event: Json): string {
@@ -173,7 +176,8 @@ function ended(stream: Stream, event: Json): string {
   const refusal = refusalOf(details)
   if (refusal !== null) out += write.delta({ refusal })
   const extra = extraOf(carriedOf(stream.blocks), container)
-  // Behind other deltas only, since with the role in front it would be counted as output.
+  const calls = stream.blocks.filter(({ type }) => type === 'tool_use').map(({ id }) => ({ id: id as string }))
+  stream.message = { tool_calls: calls, extra_content: extra }
   if (extra !== undefined) out += write.delta({ extra_content: extra })
   out += write.finish(finishOf(reason, stream.isAnswered), { native_finish_reason: reason })
   const usage = wireUsage(stream.usage)

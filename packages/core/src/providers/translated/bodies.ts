@@ -2,12 +2,15 @@ import { HooshError } from '../../errors.js'
 import { createInflow, type Inflow } from '../inflow.js'
 import type { UpstreamBody } from '../provider.js'
 import type { StreamTranslator, Translation } from './dialect.js'
+import type { CarryingMessage } from './keepsakes.js'
 import { type Framer, ndjsonFramer, sseFramer } from './lines.js'
 
 /** What a body needs to know of where it comes from. */
 export interface BodyContext {
   readonly routeName: string
   readonly framing: 'sse' | 'ndjson'
+  /** Keeps what messages carry; what it returns is waited for before the end is told. */
+  keep?(messages: readonly CarryingMessage[]): Promise<unknown> | undefined
 }
 
 /**
@@ -18,6 +21,9 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
   const flow = behind(source)
   let out = ''
   let isEnding = false
+  /** Whatever has been translated since is held back, which is no more than the last words. */
+  let keeping: Promise<unknown> | undefined
+  let isKept = context.keep === undefined || translator.message === undefined
   const translate = (data: string) => {
     const json = parsed(data)
     if (json === undefined) throw isEnding ? brokenOff(context) : garbage(context)
@@ -25,9 +31,24 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
   }
   const framer: Framer = context.framing === 'sse' ? sseFramer(translate) : ndjsonFramer(translate)
   const flush = () => {
+    if (!isKept) keepMessage()
+    if (keeping !== undefined || out === '') return
     const text = out
     out = ''
-    if (text !== '') flow.push(Buffer.from(text))
+    flow.push(Buffer.from(text))
+  }
+  const keepMessage = () => {
+    const message = translator.message!()
+    if (message === null) return
+    isKept = true
+    keeping = context.keep!([message])?.then(() => {
+      keeping = undefined
+      flush()
+    })
+  }
+  const inOrder = (step: () => void) => {
+    if (keeping === undefined) step()
+    else void keeping.then(step)
   }
   /** What came before the fault is still delivered. */
   const guarded = (step: () => void): boolean => {
@@ -37,7 +58,7 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
       return true
     } catch (thrown) {
       flush()
-      flow.fail(asFault(thrown, context))
+      inOrder(() => flow.fail(asFault(thrown, context)))
       return false
     }
   }
@@ -55,9 +76,9 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
         framer.end()
         out += translator.end?.() ?? ''
       })
-      if (isWhole) flow.end()
+      if (isWhole) inOrder(() => flow.end())
     },
-    fail: (error) => flow.fail(error),
+    fail: (error) => inOrder(() => flow.fail(error)),
   })
   return flow.body
 }
@@ -70,23 +91,36 @@ export function plainBody(source: UpstreamBody, reply: Translation['reply'], con
     for (const chunk of chunks) flow.push(chunk)
     flow.fail(error)
   }
+  const translated = () => {
+    const json = parsed(Buffer.concat(chunks).toString('utf8'))
+    if (json === undefined) throw garbage(context)
+    const answer = reply(json)
+    return { text: JSON.stringify(answer), keeping: context.keep?.(messagesOf(answer)) }
+  }
   source.start({
     data: (chunk) => void chunks.push(chunk),
     end() {
-      let answer: string
+      let answer: ReturnType<typeof translated>
       try {
-        const json = parsed(Buffer.concat(chunks).toString('utf8'))
-        if (json === undefined) throw garbage(context)
-        answer = JSON.stringify(reply(json))
+        answer = translated()
       } catch (thrown) {
         return fail(asFault(thrown, context))
       }
-      flow.push(Buffer.from(answer))
-      flow.end()
+      const deliver = () => {
+        flow.push(Buffer.from(answer.text))
+        flow.end()
+      }
+      if (answer.keeping === undefined) deliver()
+      else void answer.keeping.then(deliver)
     },
     fail,
   })
   return flow.body
+}
+
+function messagesOf(answer: object): CarryingMessage[] {
+  const { choices = [] } = answer as { choices?: readonly { message: CarryingMessage }[] }
+  return choices.map(({ message }) => message)
 }
 
 function behind(source: UpstreamBody): Inflow {

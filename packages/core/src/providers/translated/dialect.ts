@@ -1,5 +1,6 @@
 import type { HooshError } from '../../errors.js'
 import type { RefusedAnswer } from '../failures.js'
+import type { CarryingMessage } from './keepsakes.js'
 
 /**
  * A way of speaking that is not OpenAI's, as data and pure functions: what to ask, what the answer means, what a refusal
@@ -14,6 +15,11 @@ export interface Dialect {
   readonly headers: Readonly<Record<string, string>>
   /** Where the key goes. */
   keyHeader(apiKey: string): readonly [name: string, value: string]
+  /**
+   * Its answers carry opaque things in `extra_content`, of the message or of its calls, that it wants back in a tool loop. They
+   * are kept for clients that drop them, and `translate` sees messages as if nothing were lost.
+   */
+  readonly carries?: boolean
   /**
    * One request in this dialect, and how its answer is read. Does no I/O.
    *
@@ -79,6 +85,8 @@ export interface StreamTranslator {
    * @throws HooshError of `ask.refused` for an error event; anything else thrown means garbage
    */
   event(json: unknown): string
+  /** Of a dialect that `carries`: the answer's message with its calls, once it is complete; null before. */
+  message?(): CarryingMessage | null
   /** What is still to be said when the stream has ended in good order; '' for nothing. */
   end?(): string
 }

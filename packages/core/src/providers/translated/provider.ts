@@ -9,8 +9,9 @@ import { createKeys } from '../keys.js'
 import { modelIds } from '../model-list.js'
 import type { Provider, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
 import { createTransport, LIST_DEADLINES, type Transport } from '../transport.js'
-import { eventBody, plainBody } from './bodies.js'
+import { type BodyContext, eventBody, plainBody } from './bodies.js'
 import type { Ask, Dialect, Translation } from './dialect.js'
+import { keep, recalled } from './keepsakes.js'
 
 export interface TranslatedOptions {
   /** `$NAME` is already expanded. */
@@ -86,10 +87,13 @@ export function translatedProvider({ config, facts, dialect, connectMs, clock }:
 
 async function send(provider: Translated, request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure> {
   const { dialect, routeName } = provider
+  const { cache, user } = request
+  const keeper = dialect.carries === true && request.kind === 'chat' && cache !== undefined ? { cache, user } : null
   const dropped = new Set<string>()
   let translation: Translation
   try {
-    translation = dialect.translate(askOf(provider, request, dropped))
+    const params = keeper === null ? request.params : await recalled(keeper, request.params)
+    translation = dialect.translate(askOf(provider, { ...request, params }, dropped))
   } catch (thrown) {
     return notAsked(thrown, request)
   }
@@ -108,7 +112,11 @@ async function send(provider: Translated, request: UpstreamRequest): Promise<Ups
     idleMs,
   })
   if (!reply.ok) return reply
-  const context = { routeName, framing: dialect.framing }
+  const context: BodyContext = {
+    routeName,
+    framing: dialect.framing,
+    ...(keeper === null ? {} : { keep: (messages) => keep(keeper, messages) }),
+  }
   return {
     ok: true,
     status: reply.status,

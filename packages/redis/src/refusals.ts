@@ -1,0 +1,53 @@
+import { budgetExceeded, HooshError, notHeld, type PoolState, wholeAmount } from '@hoosh/core/storage'
+import { unknownPool } from './rows.js'
+import { otherSchema, type Reply } from './server.js'
+
+const UNIT = { t: 'tokens', n: 'nanoUsd' } as const
+
+/** What a step was refused by, where its answer is a refusal. */
+export interface RefusedStep {
+  readonly id: string
+  readonly maxOpen?: number | undefined
+  /** The clock that a refusal's wait is counted on. */
+  readonly now: number
+  stateOf(row: unknown, at: number): PoolState
+}
+
+/**
+ * The error that an answer stands for; null where it is no refusal.
+ *
+ * @throws HooshError where a rule of core finds the same and says it better
+ */
+export function refusalOf([word, ...rest]: Reply, step: RefusedStep): HooshError | null {
+  switch (word) {
+    case 'schema':
+      return otherSchema(String(rest[0]))
+    case 'none':
+      return notHeld(step.id)
+    case 'many':
+      return new HooshError('too_many_reservations', {
+        message: `${step.maxOpen} of your reservations are open, the most there may be; settle or release some first.`,
+      })
+    case 'unknown':
+      return unknownPool(String(rest[0]))
+    case 'late':
+      return new HooshError('store_unavailable', { message: 'Redis answered too late; try again.' })
+    case 'exceeded': {
+      const [at, unit, needed, states] = rest as [unknown, keyof typeof UNIT, unknown, unknown[]]
+      const index = Number(at) - 1
+      const tightest = step.stateOf(states[index], index)
+      const refused = { granted: false, tightest, unit: UNIT[unit], needed: Number(needed) } as const
+      return budgetExceeded(refused, step.now)
+    }
+    case 'fraction':
+      wholeAmount({ tokens: 0, nanoUsd: 0, [UNIT[rest[0] as keyof typeof UNIT]]: Number.NaN })
+      return null
+    case 'beyond':
+      return new HooshError('invalid_request', {
+        message: `Pool "${String(rest[1])}" would count beyond 2^53 - 1 in ${UNIT[rest[0] as keyof typeof UNIT]}.`,
+        details: { param: UNIT[rest[0] as keyof typeof UNIT] },
+      })
+    default:
+      return null
+  }
+}

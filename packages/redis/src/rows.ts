@@ -1,0 +1,121 @@
+import {
+  type Amount,
+  type CallFacts,
+  type Entry,
+  type ExpiredReservation,
+  HooshError,
+  lostUsage,
+  type PoolState,
+  type PoolTerms,
+  type Reservation,
+  type Standing,
+  type UsageRecord,
+} from '@hoosh/core/storage'
+import type { TermsBook } from './terms.js'
+
+/** A reservation as a script tells of it. */
+export interface HoldRow extends Standing {
+  readonly owner: string
+  readonly phase: Reservation['phase']
+  readonly outputTokens: number
+  readonly leaseUntil: number
+  readonly endedAt: number
+  /** `CallFacts` as JSON; '' where it is no call. */
+  readonly call: string
+  readonly places: readonly { readonly pool: string; readonly windowStart: number }[]
+}
+
+/** Strings of a row; a client may be set to give buffers. */
+export function texts(row: unknown): string[] {
+  return (row as unknown[]).map(String)
+}
+
+export function amountOf(pair: unknown): Amount {
+  const [tokens, nanoUsd] = pair as [unknown, unknown]
+  return { tokens: Number(tokens), nanoUsd: Number(nanoUsd) }
+}
+
+export function holdOf(row: unknown): HoldRow {
+  const [id, owner, phase, state, held, counted, charged, corrected, output, lease, ended, call, places] =
+    row as unknown[]
+  return {
+    id: String(id),
+    owner: String(owner),
+    phase: String(phase) as HoldRow['phase'],
+    state: String(state) as HoldRow['state'],
+    held: amountOf(held),
+    counted: amountOf(counted),
+    charged: amountOf(charged),
+    corrected: (corrected as unknown[]).length === 0 ? null : amountOf(corrected),
+    outputTokens: Number(output),
+    leaseUntil: Number(lease),
+    endedAt: Number(ended),
+    call: String(call),
+    places: (places as [unknown, unknown][]).map(([pool, start]) => ({
+      pool: String(pool),
+      windowStart: Number(start),
+    })),
+  }
+}
+
+/** @param said what the host says of the pool, which a template that was stored before does not win over */
+export function stateOf(row: unknown, book: TermsBook, said: PoolTerms | null = null): PoolState {
+  const [name, override, template, start, ends, usedTokens, usedNanoUsd, heldTokens, heldNanoUsd] = texts(row) as [
+    string,
+    string,
+    string,
+    ...string[],
+  ]
+  const terms = book.read(override) ?? said ?? book.read(template)
+  if (terms === null) throw unknownPool(name)
+  return {
+    name,
+    terms,
+    windowStart: Number(start),
+    windowEnd: ends === '' ? null : Number(ends),
+    used: amountOf([usedTokens, usedNanoUsd]),
+    held: amountOf([heldTokens, heldNanoUsd]),
+  }
+}
+
+export function reservationOf({ id, owner, phase, state, counted, leaseUntil, places, held }: HoldRow): Reservation {
+  return { id, owner, phase, state, holds: places.map((place) => ({ ...place, amount: held })), counted, leaseUntil }
+}
+
+export function expiredOf(row: unknown): ExpiredReservation {
+  const hold = holdOf(row)
+  const { id, owner, phase, charged } = hold
+  const usage = usageOf(hold)
+  return { id, owner, phase, pools: poolsOf(hold), charged, ...(usage !== null && { usage }) }
+}
+
+export function poolsOf({ places }: HoldRow): string[] {
+  return places.map(({ pool }) => pool)
+}
+
+/** The usage record of a call that has expired; null where it was no call. */
+export function usageOf(hold: HoldRow): UsageRecord | null {
+  if (hold.call === '') return null
+  return lostUsage({ ...hold, pools: poolsOf(hold), call: JSON.parse(hold.call) as CallFacts, at: hold.endedAt })
+}
+
+export function entryOf(pool: string, row: unknown): Entry {
+  const [id, fields] = row as [unknown, unknown]
+  const flat = texts(fields)
+  const said = new Map(flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1]!] as const] : [])))
+  return {
+    id: String(id),
+    reservation: said.get('id')!,
+    pool,
+    windowStart: Number(said.get('start')),
+    kind: said.get('kind') as Entry['kind'],
+    amount: amountOf([said.get('t'), said.get('n')]),
+    overrun: amountOf([said.get('ot'), said.get('on')]),
+    at: Number(said.get('at')),
+  }
+}
+
+/** The error for a pool that neither an override nor a template says anything of. */
+export function unknownPool(name: string): HooshError {
+  return new HooshError('unknown_pool', { message: `There is no pool "${name}".`, details: { pool: name } })
+}

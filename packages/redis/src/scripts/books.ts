@@ -1,0 +1,231 @@
+/**
+ * The ledger as the scripts see it. They read into these tables, decide there, and write at the very end: a step that is
+ * refused, or that fails while it reads, has changed nothing.
+ *
+ * Numbers are doubles in Lua, exact up to 2^53 - 1, and sums beyond are refused. They are written as text: Lua's own
+ * conversions and cjson would round from 15 digits on. Holds are packed by cmsgpack, which keeps integers whole.
+ *
+ * Keys, all below the root:
+ * - `hold:ID` a reservation; it ends KEEP after it was ended
+ * - `account:START:POOL` what a pool has used and holds in a window; ends KEEP after the window, never for a lifetime
+ * - `pool:POOL` what the host's template said when the pool was last held in; ends with the pool's last account
+ * - `entries:POOL` stream of what ended its reservations, KEEP long
+ * - `open:POOL`, `leases` reservations by the end of their lease, of a pool and of all
+ * - `own:OWNER` his reservations in phase `reserved`, oldest first
+ * - `names`, `overrides`, `seq` names of pools in order, terms that win over templates, the last number given
+ */
+export const BOOKS = `
+local schema = redis.call('GET', P)
+if schema ~= '1' then return say('schema', schema or '') end
+local KEEP = number()
+local clock = word()
+local AT = clock == '' and NOW or tonumber(clock)
+local MAX = 9007199254740991
+local UNITS = { 't', 'n' }
+local holds, accounts, pools, writes = {}, {}, {}, {}
+
+local function later(...) writes[#writes + 1] = { ... } end
+
+local function find(id)
+  if holds[id] == nil then
+    local packed = redis.call('GET', P .. 'hold:' .. id)
+    holds[id] = packed and cmsgpack.unpack(packed) or false
+  end
+  return holds[id]
+end
+
+local function account(name, start)
+  local key = P .. 'account:' .. text(start) .. ':' .. name
+  if not accounts[key] then
+    local row = redis.call('HMGET', key, 'ut', 'un', 'ht', 'hn', 'open', 'ends')
+    accounts[key] = {
+      name = name, start = start, open = tonumber(row[5] or 0), before = tonumber(row[5] or 0), ends = row[6] or '',
+      used = { t = tonumber(row[1] or 0), n = tonumber(row[2] or 0) },
+      held = { t = tonumber(row[3] or 0), n = tonumber(row[4] or 0) },
+    }
+  end
+  return accounts[key]
+end
+
+-- Terms as texts, '' where there are none: the override wins.
+local function pool(name)
+  if not pools[name] then
+    pools[name] = {
+      override = redis.call('HGET', P .. 'overrides', name) or '',
+      template = redis.call('GET', P .. 'pool:' .. name) or '',
+    }
+  end
+  return pools[name]
+end
+
+local function capacityOf(name)
+  local known = pool(name)
+  local terms = known.override ~= '' and known.override or known.template
+  if terms == '' then return nil end
+  local capacity = cjson.decode(terms).capacity
+  return { t = capacity.tokens, n = capacity.nanoUsd }
+end
+
+local function accountsOf(hold)
+  local found = {}
+  for at, place in ipairs(hold.places) do found[at] = account(place[1], place[2]) end
+  return found
+end
+
+local function commit()
+  for _, write in ipairs(writes) do redis.call(unpack(write)) end
+  for id, hold in pairs(holds) do
+    if hold and hold.changed then
+      hold.changed = nil
+      local packed = cmsgpack.pack(hold)
+      if hold.state == 'held' then redis.call('SET', P .. 'hold:' .. id, packed)
+      else redis.call('SET', P .. 'hold:' .. id, packed, 'PX', text(KEEP)) end
+    end
+  end
+  for key, it in pairs(accounts) do
+    if it.changed then
+      redis.call('HSET', key, 'ut', text(it.used.t), 'un', text(it.used.n), 'ht', text(it.held.t), 'hn', text(it.held.n),
+        'open', text(it.open), 'ends', it.ends)
+      if it.start ~= 0 then
+        if it.open == 0 then
+          redis.call('PEXPIRE', key, text(math.max((tonumber(it.ends) or AT) - AT, 0) + KEEP))
+        elseif it.before == 0 then redis.call('PERSIST', key) end
+      end
+    end
+  end
+end
+
+local function stateRow(it)
+  local known = pool(it.name)
+  return { it.name, known.override, known.template, text(it.start), it.ends,
+    text(it.used.t), text(it.used.n), text(it.held.t), text(it.held.n) }
+end
+
+local function statesOf(found)
+  local rows = {}
+  for at, it in ipairs(found) do rows[at] = stateRow(it) end
+  return rows
+end
+
+local function holdRow(id, hold)
+  local places = {}
+  for at, place in ipairs(hold.places) do places[at] = { place[1], text(place[2]) } end
+  local function both(amount) return amount and { text(amount.t), text(amount.n) } or {} end
+  return { id, hold.owner, hold.phase, hold.state, both(hold.held), both(hold.counted), both(hold.charged),
+    both(hold.corrected), text(hold.output), text(hold.lease), text(hold.ended or 0), hold.call or '', places }
+end
+
+local function same(a, b) return a.t == b.t and a.n == b.n end
+local function plus(a, b) return { t = a.t + b.t, n = a.n + b.n } end
+local function minus(a, b) return { t = a.t - b.t, n = a.n - b.n } end
+local function beyond(a, b) return { t = math.max(a.t - b.t, 0), n = math.max(a.n - b.n, 0) } end
+local NOTHING = { t = 0, n = 0 }
+
+-- Books what ends or mends a reservation in all its accounts.
+local function post(id, hold, kind, freed, charged, overrun)
+  for _, it in ipairs(accountsOf(hold)) do
+    it.used, it.held, it.changed = plus(it.used, charged), minus(it.held, freed), true
+    local key = P .. 'entries:' .. it.name
+    later('XADD', key, 'MINID', '~', text(math.max(NOW - KEEP, 0)), '*', 'id', id, 'start', text(it.start), 'kind', kind,
+      't', text(charged.t), 'n', text(charged.n), 'ot', text(overrun.t), 'on', text(overrun.n), 'at', text(AT))
+    later('PEXPIRE', key, text(KEEP))
+  end
+end
+
+-- Takes a hold off the open ones.
+local function close(id, hold, state, charged, overrun)
+  post(id, hold, state, hold.held, charged, overrun)
+  for _, it in ipairs(accountsOf(hold)) do
+    it.open = it.open - 1
+    later('ZREM', P .. 'open:' .. it.name, id)
+  end
+  later('ZREM', P .. 'leases', id)
+  if hold.phase == 'reserved' then later('ZREM', P .. 'own:' .. hold.owner, id) end
+  hold.state, hold.charged, hold.ended, hold.changed = state, charged, AT, true
+  -- Only of a lost call is it asked again what it was.
+  if state ~= 'expired' then hold.call = nil end
+end
+
+local function expireOne(id, hold, policy)
+  close(id, hold, 'expired', policy == 'counted' and hold.counted or hold.held, NOTHING)
+end
+
+-- Holds past their lease, of one of the indexes; what an index names and nobody has is taken off it.
+local function overdueIn(index, most)
+  local late = {}
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', text(AT), 'LIMIT', '0', most)) do
+    local hold = find(id)
+    if hold and hold.state == 'held' then late[#late + 1] = id else later('ZREM', index, id) end
+  end
+  return late
+end
+`
+
+/** How much an ask gets from its accounts, as \`decide\` of @hoosh/core/storage says it; the arithmetic is the same. */
+export const GRANTS = `
+local function readAsk()
+  local ask = { fixed = { t = number(), n = number() }, each = { t = number(), n = number() },
+    floor = number(), wish = number(), most = number() }
+  local t, n = word(), word()
+  if t ~= '' then ask.plenty = { t = tonumber(t), n = tonumber(n) } end
+  return ask
+end
+
+local function leftOf(it, capacity, unit)
+  local cap = capacity[unit]
+  return cap and cap - it.used[unit] - it.held[unit] or math.huge
+end
+
+local function restOf(it, capacity, unit, fixed, each)
+  if unit == 't' and capacity.t == 0 then return -math.huge end
+  if fixed == 0 and each == 0 then return math.huge end
+  local left = leftOf(it, capacity, unit) - fixed
+  if each > 0 then return math.floor(left / each) end
+  return left >= 0 and math.huge or left
+end
+
+local function decideWith(fixed, ask, found, capacities)
+  local rest, tightest, tightUnit = math.huge, nil, 't'
+  for at, it in ipairs(found) do
+    for _, unit in ipairs(UNITS) do
+      local pays = restOf(it, capacities[at], unit, fixed[unit], ask.each[unit])
+      if pays < rest then rest, tightest, tightUnit = pays, at, unit end
+    end
+  end
+  if tightest and rest < ask.floor then
+    return nil, { 'exceeded', text(tightest), tightUnit, text(fixed[tightUnit] + ask.each[tightUnit] * ask.floor), statesOf(found) }
+  end
+  local output = math.min(ask.most, rest, math.max(ask.wish, math.floor(rest / 8)))
+  local amount = { t = fixed.t + ask.each.t * output, n = fixed.n + ask.each.n * output }
+  for _, unit in ipairs(UNITS) do
+    local value = amount[unit]
+    if value ~= math.floor(value) or value < 0 or value > MAX then return nil, { 'fraction', unit } end
+    for _, it in ipairs(found) do
+      if it.used[unit] + it.held[unit] + value > MAX then return nil, { 'beyond', unit, it.name } end
+    end
+  end
+  return { output = output, amount = amount, fixed = fixed }
+end
+
+local function hasPlenty(ask, found, capacities)
+  for at, it in ipairs(found) do
+    for _, unit in ipairs(UNITS) do
+      if ask.plenty[unit] > 0 and leftOf(it, capacities[at], unit) < 8 * ask.plenty[unit] then return false end
+    end
+  end
+  return true
+end
+
+-- What is granted; or nil, and the answer that refuses it.
+local function decide(ask, found, capacities)
+  if ask.plenty and hasPlenty(ask, found, capacities) then
+    local generous, refusal = decideWith(ask.plenty, ask, found, capacities)
+    if generous or refusal[1] ~= 'exceeded' then return generous, refusal end
+  end
+  return decideWith(ask.fixed, ask, found, capacities)
+end
+
+local function hold(found, amount)
+  for _, it in ipairs(found) do it.held, it.changed = plus(it.held, amount), true end
+end
+`

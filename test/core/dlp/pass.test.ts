@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { answerFilter } from '../../../packages/core/src/dlp/answers.js'
+import { createPolicy } from '../../../packages/core/src/dlp/policy.js'
+import { AROUND, positives } from './labelled.js'
+
+const policy = createPolicy({
+  actions: { internal: 'redact', confidential: 'redact' },
+  answers: true,
+})
+const restore = new Map([
+  ['[EMAIL-1]', 'ada@example.org'],
+  ['[PRIVATE-KEY-12]', '-----BEGIN PRIVATE KEY-----\n"quoted"\n-----END PRIVATE KEY-----'],
+])
+const LONG = new Set(['jwt', 'private_key', 'api_key', 'github_token', 'google_key'])
+
+/** What a caller is told of a text that comes in pieces, and the most that was held back on the way. */
+function streamed(pieces: readonly string[], field: 'content' | 'arguments' = 'content') {
+  const filter = answerFilter(policy, restore)!
+  const deltaOf = (text: string) =>
+    field === 'content' ? { content: text } : { tool_calls: [{ index: 0, function: { arguments: text } }] }
+  let told = ''
+  let given = 0
+  let held = 0
+  for (const piece of pieces) {
+    told += textIn(filter.piece(0, { delta: deltaOf(piece), finish_reason: null }).now.delta)
+    given += piece.length
+    held = Math.max(held, given - told.length)
+  }
+  const { before } = filter.piece(0, { delta: {}, finish_reason: 'stop' })
+  return { text: told + textIn(before ?? {}), held }
+}
+
+function whole(text: string, field: 'content' | 'arguments' = 'content'): string {
+  const message = field === 'content' ? { content: text } : { tool_calls: [{ function: { arguments: text } }] }
+  return textIn(answerFilter(policy, restore)!.choice(0, { message }).message)
+}
+
+function textIn(delta: unknown): string {
+  const { content, tool_calls } = delta as { content?: string; tool_calls?: { function: { arguments: string } }[] }
+  return content ?? tool_calls?.[0]?.function.arguments ?? ''
+}
+
+const splitAt = (text: string, ...places: number[]) =>
+  [0, ...places].map((from, index) => text.slice(from, places[index] ?? text.length))
+
+const TEXTS = positives().flatMap(({ name, value }) =>
+  AROUND.slice(1, 4).map(([before, after]) => ({
+    name,
+    text: `${before}${value}${after}`,
+    clean: `${before}[redacted ${name}]${after}`,
+  })),
+)
+
+describe('an answer that comes in pieces', () => {
+  it('is redacted as in the whole, wherever it is cut in two', () => {
+    for (const { name, text, clean } of TEXTS) {
+      expect(whole(text)).toBe(clean)
+      const step = text.length > 300 && process.env.HOOSH_LONG !== '1' ? 7 : 1
+      for (let at = 0; at <= text.length; at += step) {
+        const { text: told, held } = streamed(splitAt(text, at))
+        if (told !== clean) expect(told, `${name}, cut at ${at}`).toBe(clean)
+        if (!LONG.has(name)) expect(held, `${name}, cut at ${at}`).toBeLessThanOrEqual(128)
+      }
+    }
+  })
+
+  it('is redacted as in the whole, one character at a time', () => {
+    for (const { name, text, clean } of TEXTS) expect(streamed([...text]).text, name).toBe(clean)
+  })
+
+  it('is redacted as in the whole, whatever it is and wherever it is cut', () => {
+    const part = fc.oneof(
+      fc.constantFrom(...positives().map(({ value }) => value), ...restore.keys(), '[EMAIL-2]'),
+      fc.string({ maxLength: 40 }),
+      fc.constantFrom(' ', '\n', '-', '4', 'ghp_', 'eyJ', '@', '-----BEGIN ', 'Hauptstraße ', 'key=', '+'),
+    )
+    const cutText = fc
+      .array(part, { maxLength: 12 })
+      .map((parts) => parts.join(''))
+      .chain((text) =>
+        fc.record({
+          text: fc.constant(text),
+          places: fc
+            .array(fc.nat({ max: Math.max(0, text.length) }), { maxLength: 20 })
+            .map((list) => list.sort((a, b) => a - b)),
+        }),
+      )
+    fc.assert(
+      fc.property(cutText, ({ text, places }) => {
+        expect(streamed(splitAt(text, ...places)).text).toBe(whole(text))
+      }),
+      { numRuns: process.env.HOOSH_LONG === '1' ? 10_000 : 500 },
+    )
+  })
+
+  it('holds back at most 128 characters of what is no secret, and none of plain words that are over', () => {
+    const dull = `${'x7'.repeat(400)} `
+    expect(streamed([...dull]).held).toBeLessThanOrEqual(128)
+    expect(streamed([...'Nothing of this is secret, and all of it is told at once. ']).held).toBeLessThanOrEqual(16)
+    expect(streamed([...'这句话里没有任何秘密，']).held).toBe(0)
+  })
+
+  it('shows a long key no further than its telling beginning, however long it is', () => {
+    const token = `eyJhbGciOiJIUzI1NiJ9.${'a'.repeat(50_000)}`
+    const { text } = streamed([`It is ${token.slice(0, 30)}`, token.slice(30, 9_000), token.slice(9_000), '.. Bye.'])
+    expect(text).toBe('It is [redacted jwt] Bye.')
+    const cutOff = '-----BEGIN RSA PRIVATE KEY-----\nMIIEow'
+    expect(streamed([`Take ${cutOff}`, 'AAAA\nBBBB']).text).toBe('Take [redacted private_key]')
+  })
+})
+
+describe('the arguments of a tool call', () => {
+  it('hide nothing behind escapes, and stay JSON', () => {
+    const json = JSON.stringify({ to: 'ada@example.org', note: 'line\n"two"\t\\ end' }).replace('@', '\\u0040')
+    const clean = whole(json, 'arguments')
+    expect(JSON.parse(clean)).toEqual({ to: '[redacted email]', note: 'line\n"two"\t\\ end' })
+    for (let at = 0; at <= json.length; at += 1) expect(streamed(splitAt(json, at), 'arguments').text).toBe(clean)
+    expect(streamed([...json], 'arguments').text).toBe(clean)
+  })
+
+  it('get values back as JSON wants them', () => {
+    const json = JSON.stringify({ a: '[EMAIL-1]', b: ['[PRIVATE-KEY-12]', '[EMAIL-9]'] })
+    const clean = whole(json, 'arguments')
+    expect(JSON.parse(clean)).toEqual({
+      a: restore.get('[EMAIL-1]'),
+      b: [restore.get('[PRIVATE-KEY-12]'), '[EMAIL-9]'],
+    })
+    for (let at = 0; at <= json.length; at += 1) expect(streamed(splitAt(json, at), 'arguments').text).toBe(clean)
+  })
+})

@@ -1,0 +1,184 @@
+import type { DlpOptions, HooshError } from '@hoosh/core'
+import { createGateway } from '@hoosh/core'
+import { describe, expect, it } from 'vitest'
+import { inspectTexts } from '../../../packages/core/src/dlp/inspect.js'
+import { boundedPattern } from '../../../packages/core/src/dlp/linear.js'
+import { createPolicy, type Inspection } from '../../../packages/core/src/dlp/policy.js'
+import { textsOf } from '../../../packages/core/src/dlp/texts.js'
+
+const redactAll: DlpOptions['actions'] = { internal: 'redact', confidential: 'redact', restricted: 'redact' }
+
+function redacted(text: string, options: DlpOptions = {}): string {
+  const policy = createPolicy({ actions: redactAll, ...options })
+  return (inspectTexts(policy, [{ text, isJson: false }]) as Inspection).texts?.[0] ?? text
+}
+
+const fault = (options: DlpOptions): string => {
+  try {
+    createGateway({ dlp: options })
+  } catch (thrown) {
+    expect((thrown as HooshError).code).toBe('invalid_options')
+    return (thrown as HooshError).message
+  }
+  return 'none'
+}
+
+describe('patterns of the host', () => {
+  it.each<[string | RegExp, string, string]>([
+    ['PRJ-\\d{4}', 'see PRJ-1234.', 'see [redacted own].'],
+    ['PRJ-\\d+', 'see PRJ-123456789.', 'see [redacted own].'],
+    ['EMP\\d+', `EMP${'7'.repeat(500)}!`, '[redacted own]!'],
+    [/project falcon/i, 'The Project FALCON', 'The [redacted own]'],
+    [/\b[a-z]{2,8}\.corp\b/i, 'on BUILD.corp now', 'on [redacted own] now'],
+    [/(?:alpha|beta|gamma)-[0-9a-f]{8}/, 'x beta-0123abcd', 'x [redacted own]'],
+    [/([A-Z]{3})\d{3,6}(?!\d)/, 'ABC1234', '[redacted own]'],
+  ])('%s finds', (pattern, text, clean) => {
+    expect(redacted(text, { patterns: [{ name: 'own', pattern }] })).toBe(clean)
+  })
+
+  it.each<[string | RegExp, RegExp]>([
+    [/a$/, /anchor/],
+    [/(a+)+$/, /repeats a group without a bound/],
+    [/(a+)+b/, /repeats a group without a bound, or a run within a group/],
+    [/(?:a|a)*b/, /repeats a group without a bound/],
+    [/(a|aa){1,30}b/, /steps at each character/],
+    [/.*secret.*/, /steps at each character/],
+    [/\d+\d+x/, /steps at each character/],
+    [/(\w)\1/, /reference back/],
+    [/a*/, /empty text/],
+    [/x{200}/, /more than 127/],
+    [/(?=.*a)b/, /look ahead/],
+    ['(', /no regular expression/],
+    [/a/s, /flag other than i/],
+  ])('%s is refused with a reason', (pattern, reason) => {
+    const message = fault({ patterns: [{ name: 'own', pattern }] })
+    expect(message).toMatch(reason)
+    expect(message).toContain('dlp.patterns[0] ("own")')
+  })
+
+  it('are refused under a name that is taken, unknown built-in ones with a suggestion', () => {
+    expect(fault({ patterns: [{ name: 'email', pattern: 'a' }] })).toMatch(/taken/)
+    expect(fault({ builtIn: { emial: false } })).toMatch(/did you mean "email"/)
+    expect(fault({ answers: 'yes' as never })).toMatch(/dlp\.answers has to be true or false/)
+  })
+
+  it('that pass take at most 256 steps at a character: the work on hostile text grows with its length', () => {
+    for (const pattern of [/[a-z]{1,64}@corp/, /\w{1,9}\d{1,2}!/, /a{0,4}a{0,4}b/]) {
+      const bounded = boundedPattern(pattern.source, false)
+      if (typeof bounded === 'string') throw new TypeError(bounded)
+      expect(growth((size) => void new RegExp(bounded.source, 'g').exec('a'.repeat(size)))).toBeLessThan(10)
+    }
+  })
+})
+
+describe('built-in patterns', () => {
+  it('can be turned off, or be given another level', () => {
+    const text = 'ada@example.org, 4111 1111 1111 1111'
+    expect(redacted(text, { builtIn: { email: false } })).toBe('ada@example.org, [redacted credit_card]')
+    const levels = { email: { level: 'restricted' }, credit_card: { action: 'allow' } } as const
+    const policy = createPolicy({ builtIn: levels })
+    expect(inspectTexts(policy, [{ text, isJson: false }])).toMatchObject({ level: 'restricted', blocking: ['email'] })
+  })
+
+  it.each([
+    ['wide digits', '４１１１ １１１１ １１１１ １１１１'],
+    ['blanks that do not break', '4111\u00a01111\u00a01111\u00a01111'],
+    ['dashes of other kinds', '4111–1111–1111–1111'],
+    ['signs without width', '4111\u200b1111\u20601111\ufeff1111'],
+    ['a soft hyphen in a key', `AKIA\u00adIOSFODNN7EXAMPLE`],
+  ])('see through %s', (_what, text) => {
+    expect(redacted(`a ${text} b`)).toMatch(/^a \[redacted (credit_card|aws_key)\] b$/)
+  })
+
+  it.each([
+    ['letters', 'a'],
+    ['digits', '1'],
+    ['groups of digits', '1234 '],
+    ['addresses without an end', 'a.a@a.'],
+    ['half a mail', 'a@'],
+    ['dots', '1.1.'],
+    ['brackets', '[A-'],
+    ['beginnings of keys', 'sk-ghp_eyJ'],
+    ['beginnings of key blocks', '-----BEGIN '],
+    ['capital words', 'Aa '],
+    ['streets without a number', 'Hauptstraße '],
+    ['account numbers', 'GB82WEST '],
+    ['plus signs', '+1 '],
+    ['schemes', 'http://a:'],
+    ['hyphens', 'a-1-'],
+    ['noise', '\u200b4-'],
+  ])('take work that grows with the text, on %s', (_what, unit) => {
+    const policy = createPolicy({ actions: redactAll })
+    const scan = (size: number) => policy.scanner.isClean(unit.repeat(Math.ceil(size / unit.length)))
+    expect(growth(scan)).toBeLessThan(10)
+  })
+})
+
+describe('what is looked through', () => {
+  it('is every text that would go out, and neither images nor what steers the protocol', () => {
+    const params = {
+      model: 'm',
+      pool: 'p',
+      user: 'u-1',
+      messages: [
+        { role: 'system', content: 'one' },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'two' },
+            { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },
+            { type: 'image_url', image_url: { url: 'https://example.org/three' } },
+            { type: 'input_audio', input_audio: { data: 'A'.repeat(300), format: 'wav' } },
+          ],
+        },
+        { role: 'tool', tool_call_id: 'c', content: 'four' },
+      ],
+      tools: [{ type: 'function', function: { name: 'f', parameters: { properties: { a: { enum: ['five'] } } } } }],
+      response_format: { type: 'json_schema', json_schema: { schema: { description: 'six' } } },
+    }
+    expect(textsOf(params).map(({ text }) => text)).toEqual([
+      'u-1',
+      'f',
+      'five',
+      'six',
+      'one',
+      'two',
+      'https://example.org/three',
+      'wav',
+      'four',
+    ])
+  })
+
+  it('is looked through in turns where it is long, with what lies across them', async () => {
+    const policy = createPolicy({ actions: redactAll })
+    const filler = 'word '.repeat(13_107)
+    const text = `${filler}${filler}${filler}${filler}4111 1111 1111 1111 ${filler}`
+    let others = 0
+    const ticking = setInterval(() => others++, 0)
+    const inspecting = inspectTexts(policy, [
+      { text, isJson: false },
+      { text, isJson: false },
+    ])
+    expect(inspecting).toBeInstanceOf(Promise)
+    const { texts } = await inspecting
+    clearInterval(ticking)
+    expect(texts?.map((one) => one.indexOf('[redacted credit_card]'))).toEqual([4 * 65_535, 4 * 65_535])
+    expect(others).toBeGreaterThan(0)
+  })
+})
+
+/** How much longer four times the text takes, at its least of some tries: 4 where the work grows with it, 16 where it is squared. */
+function growth(work: (size: number) => void): number {
+  const least = (size: number) => {
+    let best = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 3; round += 1) {
+      const began = process.cpuUsage()
+      work(size)
+      const { user, system } = process.cpuUsage(began)
+      best = Math.min(best, user + system)
+    }
+    return best
+  }
+  const SMALL = 128 * 1024
+  return least(SMALL * 4) / Math.max(least(SMALL), 500)
+}

@@ -1,0 +1,227 @@
+import type { DlpOptions, HooshOptions } from '@hoosh/core'
+import { memoryCache } from '@hoosh/core/storage'
+import { describe, expect, it } from 'vitest'
+import { chat, door, errorOf, upstream, whoAnswered } from '../support/door.js'
+
+const CARD = '4111 1111 1111 1111'
+const MAIL = 'ada@example.org'
+const say = (content: unknown) => ({ messages: [{ role: 'user', content }] })
+
+/** A hosted and a local provider of every model, and what each was sent. */
+async function homeAndAway(dlp: DlpOptions, options: HooshOptions = {}) {
+  const [away, home] = [await upstream(), await upstream()]
+  const to = await door({
+    providers: [
+      { type: 'openai', name: 'away', baseUrl: away.url, apiKey: 'sk-test', priority: 1 },
+      { type: 'openai', name: 'home', baseUrl: home.url, local: true, priority: 2, models: ['m', 'at-home'] },
+    ],
+    dlp,
+    ...options,
+  })
+  return { to, away, home }
+}
+
+const entries = async (to: Awaited<ReturnType<typeof door>>, event: string) => {
+  const { body } = await to.get(`/v1/audit?event=${event}`)
+  return (body as { entries: { message: string; metadata: Record<string, unknown> }[] }).entries
+}
+
+describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
+  it('goes anywhere where nothing is found', async () => {
+    const { to } = await homeAndAway({})
+    expect(whoAnswered(await chat(to, 'm', { stream }))).toBe('away')
+    expect((await entries(to, 'inference.request'))[0]?.metadata).toMatchObject({
+      dlp_level: 'public',
+      dlp_patterns: [],
+    })
+  })
+
+  it('that is restricted is refused, and named but not quoted', async () => {
+    const { to, away, home } = await homeAndAway({})
+    const reply = await chat(to, 'm', { stream, ...say(`Charge ${CARD}, please.`) })
+    expect(reply.status).toBe(403)
+    expect(errorOf(reply)).toMatchObject({ code: 'content_blocked', type: 'permission_error' })
+    expect(errorOf(reply).message).toContain('credit_card')
+    expect([...away.requests, ...home.requests]).toEqual([])
+    const [refused] = await entries(to, 'inference.refused')
+    expect(refused?.metadata).toEqual({
+      code: 'content_blocked',
+      dlp_level: 'restricted',
+      dlp_patterns: ['credit_card'],
+    })
+    expect(JSON.stringify([reply.text, refused, to.events, to.logged])).not.toContain('4111')
+    expect(to.events).toContainEqual({
+      type: 'dlp.found',
+      requestId: reply.headers.get('x-request-id'),
+      user: 'alice',
+      where: 'request',
+      level: 'restricted',
+      patterns: ['credit_card'],
+    })
+    expect((await to.get('/v1/metrics', { as: 'admin' })).text).toContain(
+      'hoosh_dlp_findings_total{where="request",pattern="credit_card"} 1',
+    )
+  })
+
+  it('that is confidential stays on local routes, and does not fail over to others', async () => {
+    const { to, away, home } = await homeAndAway({})
+    expect(whoAnswered(await chat(to, 'm', { stream, ...say('Call 555-867-5309.') }))).toBe('home')
+    home.script({ status: 500 })
+    const failed = await chat(to, 'm', { stream, ...say('Call 555-867-5309.') })
+    expect(errorOf(failed).code).toBe('provider_error')
+    expect(away.requests).toEqual([])
+    expect((await entries(to, 'inference.request'))[0]?.metadata).toMatchObject({
+      dlp_level: 'confidential',
+      dlp_patterns: ['phone_us'],
+    })
+  })
+
+  it('that is confidential is refused where no local route serves the model', async () => {
+    const { to, away } = await homeAndAway({})
+    const reply = await chat(to, 'far', { stream, ...say('Call 555-867-5309.') })
+    expect(reply.status).toBe(403)
+    expect(errorOf(reply).code).toBe('no_local_route')
+    expect(errorOf(reply).message).toMatch(/phone_us.*"far".*routing\.fallbacks/)
+    expect(away.requests).toEqual([])
+  })
+
+  it('that is confidential goes to a local fallback of the model', async () => {
+    const { to } = await homeAndAway({}, { routing: { fallbacks: { far: ['at-home'] } } })
+    expect(whoAnswered(await chat(to, 'far', { stream, ...say('Call 555-867-5309.') }))).toBe('home')
+    expect(whoAnswered(await chat(to, 'far', { stream, fallbacks: ['m'] }))).toBe('away')
+  })
+
+  it('can be redacted: the provider and the hooks see the rest', async () => {
+    const told: unknown[] = []
+    const { to, away } = await homeAndAway(
+      { builtIn: { credit_card: { action: 'redact' } } },
+      { hooks: { beforeCall: ({ params }) => void told.push(params.messages) } },
+    )
+    const parts = [{ type: 'text', text: `It is ${CARD}.` }]
+    expect(whoAnswered(await chat(to, 'm', { stream, ...say(parts) }))).toBe('away')
+    const [sent] = away.requests
+    expect(sent?.body).toMatchObject(say([{ type: 'text', text: 'It is [redacted credit_card].' }]))
+    expect(JSON.stringify(told)).not.toContain('4111')
+  })
+
+  it('can be pseudonymised: the answer has the values again', async () => {
+    const { to, away } = await homeAndAway({ actions: { internal: 'pseudonymise' } })
+    away.script({ text: 'I wrote to [EMAIL-1] and to [EMAIL-2], not to [EMAIL-3].' })
+    const reply = await chat(to, 'm', { stream, ...say(`Write to ${MAIL}, cc bob@example.org, bcc ${MAIL}.`) })
+    expect(away.requests[0]?.body).toMatchObject(say('Write to [EMAIL-1], cc [EMAIL-2], bcc [EMAIL-1].'))
+    expect(textOf(reply.text, stream)).toBe(`I wrote to ${MAIL} and to bob@example.org, not to [EMAIL-3].`)
+    expect(JSON.stringify([to.events, to.logged, (await to.get('/v1/audit')).text])).not.toContain(MAIL)
+  })
+
+  it('that was pseudonymised is kept nowhere, not even for an idempotency key', async () => {
+    const kept: string[] = []
+    const cache = memoryCache()
+    const put: typeof cache.put = (key, value, ttlMs) => {
+      kept.push(Buffer.from(value).toString())
+      return cache.put(key, value, ttlMs)
+    }
+    const { to, away } = await homeAndAway(
+      { actions: { internal: 'pseudonymise' } },
+      { storage: { cache: { ...cache, put } } },
+    )
+    away.script({ text: 'Dear [EMAIL-1]' })
+    const sending = { headers: { 'idempotency-key': 'once' } }
+    const first = await chat(to, 'm', { stream, ...say(`I am ${MAIL}`) }, sending)
+    expect(textOf(first.text, stream)).toBe(`Dear ${MAIL}`)
+    expect(whoAnswered(await chat(to, 'm', { stream, ...say(`I am ${MAIL}`) }, sending))).toBe('idempotency_unknown')
+    expect(away.requests).toHaveLength(1)
+    expect(kept.length).toBeGreaterThan(0)
+    expect(kept.join()).not.toContain(MAIL)
+  })
+
+  it('is found in tools, their calls and their results', async () => {
+    const { to, away } = await homeAndAway({ actions: { internal: 'redact' } })
+    const call = { id: 'c1', type: 'function', function: { name: 'mail', arguments: '{"to":"ada\\u0040example.org"}' } }
+    await chat(to, 'm', {
+      stream,
+      tools: [{ type: 'function', function: { name: 'mail', description: `Not to ${MAIL}`, parameters: {} } }],
+      messages: [
+        { role: 'assistant', content: null, tool_calls: [call] },
+        { role: 'tool', tool_call_id: 'c1', content: `sent to ${MAIL}` },
+      ],
+    })
+    const sent = away.requests[0]!.body as { messages: never[]; tools: never[] }
+    expect(sent.tools).toMatchObject([{ function: { description: 'Not to [redacted email]' } }])
+    expect(sent.messages).toMatchObject([
+      { tool_calls: [{ id: 'c1', function: { arguments: '{"to":"[redacted email]"}' } }] },
+      { content: 'sent to [redacted email]' },
+    ])
+  })
+})
+
+describe('what an answer holds', () => {
+  const token = `ghp_${'a1B2'.repeat(9)}`
+
+  it.each([false, true])('is redacted when asked for (stream: %s)', async (stream) => {
+    const { to, away } = await homeAndAway({ answers: true })
+    away.script({ text: `Use ${token} or ${CARD} and write to ${MAIL}.` })
+    const reply = await chat(to, 'm', { stream })
+    expect(textOf(reply.text, stream)).toBe(
+      `Use [redacted github_token] or [redacted credit_card] and write to ${MAIL}.`,
+    )
+    const redacted = { where: 'answer', level: 'restricted', patterns: ['credit_card', 'github_token'] }
+    expect(to.events).toContainEqual(expect.objectContaining(redacted))
+    expect((await entries(to, 'inference.response'))[0]?.metadata).toMatchObject({ dlp_redacted: redacted.patterns })
+  })
+
+  it('is left alone otherwise', async () => {
+    const { to, away } = await homeAndAway({})
+    away.script({ text: `Use ${token}.` })
+    expect(textOf((await chat(to, 'm')).text, false)).toBe(`Use ${token}.`)
+  })
+})
+
+describe('embeddings', () => {
+  it('are looked through too', async () => {
+    const { to, away } = await homeAndAway({ actions: { internal: 'redact' } })
+    await to.post('/v1/embeddings', { model: 'm', input: ['nothing', `mail of ${MAIL}`] })
+    expect(away.requests[0]?.body).toMatchObject({ input: ['nothing', 'mail of [redacted email]'] })
+  })
+})
+
+describe('a classifier of the host', () => {
+  it('says what patterns cannot know: a level, and places', async () => {
+    const { to, away, home } = await homeAndAway({
+      classify: ({ texts, call }) => {
+        expect(call.model).toBe('m')
+        const start = texts[0]!.indexOf('Ada')
+        return {
+          findings: start < 0 ? [] : [{ text: 0, start, end: start + 3, name: 'person', action: 'pseudonymise' }],
+        }
+      },
+    })
+    away.script({ text: 'Hello [PERSON-1]!' })
+    expect(textOf((await chat(to, 'm', say('I am Ada.'))).text, false)).toBe('Hello Ada!')
+    expect(home.requests).toEqual([])
+  })
+
+  it('keeps a call local by its word alone', async () => {
+    const { to } = await homeAndAway({ classify: async () => 'confidential' as const })
+    expect(whoAnswered(await chat(to, 'm'))).toBe('home')
+  })
+
+  it.each([
+    ['throws', () => Promise.reject(new TypeError('no model'))],
+    ['says nonsense', () => 'secret' as never],
+    ['names a place that is not there', () => ({ findings: [{ text: 0, start: 0, end: 9_999, name: 'person' }] })],
+  ])('that %s lets nothing pass', async (_how, classify) => {
+    const { to, away, home } = await homeAndAway({ classify })
+    expect(whoAnswered(await chat(to, 'm'))).toBe('classifier_failed')
+    expect([...away.requests, ...home.requests]).toEqual([])
+  })
+})
+
+/** The text of an answer, plain or streamed. */
+function textOf(text: string, stream: boolean): string {
+  if (!stream) return JSON.parse(text).choices[0].message.content
+  return text
+    .split('\n\n')
+    .filter((event) => event.startsWith('data: {'))
+    .map((event) => JSON.parse(event.slice(6)).choices[0]?.delta.content ?? '')
+    .join('')
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto'
+import { type RedisClient, type RedisStorage, type RedisStorageOptions, redisStorage } from '@hoosh/redis'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+
+const { HOOSH_REDIS_URL = 'redis://127.0.0.1:6379' } = process.env
+
+/** A client of either library, as a host would make it. */
+interface Connected {
+  readonly client: RedisClient
+  close(): Promise<void>
+}
+
+const CLIENTS = {
+  async ioredis(url: string): Promise<Connected> {
+    const client = new Redis(url, { lazyConnect: true })
+    client.on('error', () => {}) // what cannot be connected says so where it is used
+    await client.connect()
+    return { client, close: async () => void (await client.quit().catch(() => client.disconnect())) }
+  },
+  async 'node-redis'(url: string): Promise<Connected> {
+    const client = createClient({ url })
+    client.on('error', () => {})
+    await client.connect()
+    return { client, close: async () => void client.destroy() }
+  },
+}
+
+export type ClientKind = keyof typeof CLIENTS
+export const CLIENT_KINDS = Object.keys(CLIENTS) as ClientKind[]
+
+export const connected = (kind: ClientKind, url: string = HOOSH_REDIS_URL): Promise<Connected> => CLIENTS[kind](url)
+
+/** Whether there is a Redis to test with, and why not. */
+export async function redisMissing(): Promise<string | null> {
+  const client = new Redis(HOOSH_REDIS_URL, { lazyConnect: true, retryStrategy: () => null })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return null
+  } catch (error) {
+    return `no Redis at ${HOOSH_REDIS_URL}: ${String(error)}`
+  } finally {
+    client.disconnect()
+  }
+}
+
+/** A ledger of its own on a server, with any number of handles; keys of nobody else are touched. */
+export function redisLedger({ url = HOOSH_REDIS_URL, ...options }: RedisStorageOptions & { url?: string } = {}) {
+  const prefix = `test-${randomUUID()}`
+  const opened: Connected[] = []
+  return {
+    prefix,
+    /** Another handle, as another process would have it. */
+    async open(kind: ClientKind = 'ioredis'): Promise<RedisStorage> {
+      const one = await connected(kind, url)
+      opened.push(one)
+      return redisStorage(one.client, { prefix, allowVolatile: true, ...options })
+    },
+    /** Every key of the ledger and when it ends, ms; -1 for never. */
+    async keys(): Promise<Map<string, number>> {
+      return withClient(url, async (client) => {
+        const found = await keysOf(client, prefix)
+        const ends = await Promise.all(found.map((key) => client.pttl(key)))
+        return new Map(found.map((key, at) => [key.replace(/^.*?[:}]+/, ''), ends[at]!]))
+      })
+    },
+    async remove(): Promise<void> {
+      await Promise.all(opened.map((one) => one.close()))
+      await withClient(url, async (client) => {
+        const found = await keysOf(client, prefix)
+        for (let at = 0; at < found.length; at += 500) await client.unlink(...found.slice(at, at + 500))
+      })
+    },
+  }
+}
+
+async function keysOf(client: Redis, prefix: string): Promise<string[]> {
+  const found: string[] = []
+  for await (const page of client.scanStream({ match: `*${prefix}*`, count: 1_000 })) found.push(...(page as string[]))
+  return [...new Set(found)].sort()
+}
+
+async function withClient<T>(url: string, work: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(url)
+  try {
+    return await work(client)
+  } finally {
+    client.disconnect()
+  }
+}
