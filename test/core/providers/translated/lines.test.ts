@@ -5,7 +5,7 @@ import { ndjsonFramer, sseFramer } from '../../../../packages/core/src/providers
 const bytes = (text: string) => new Uint8Array(Buffer.from(text))
 
 /** What comes out when the text comes in pieces of the sizes given, then in what is left. */
-function framed(make: typeof sseFramer, text: string, sizes: readonly number[]): string[] {
+function framed(make: typeof ndjsonFramer, text: string, sizes: readonly number[]): string[] {
   const out: string[] = []
   const framer = make((piece) => void out.push(piece))
   const all = bytes(text)

@@ -179,7 +179,7 @@ describe('a stream', () => {
     const body = eventBody(
       source.body,
       { event: (json) => `${(json as { say: string }).say};` },
-      { routeName: 'toy', framing: 'ndjson' },
+      { routeName: 'toy', framing: 'ndjson', refused: () => expect.unreachable() },
     )
     body.start({
       data: (chunk) => void seen.push(Buffer.from(chunk).toString()),

@@ -102,8 +102,10 @@ function sampling(ask: Ask, facts: ClaudeFacts, isThinking: boolean): Json {
     if (value === undefined || (value === 1 && !(facts.sampling && !isThinking))) continue
     if (!facts.sampling) ask.cannot(field, 'this model chooses for itself')
     else if (isThinking && field === 'temperature') ask.cannot(field, 'it is fixed while it thinks')
-    else if (value > 1) ask.cannot(field, 'its range ends at 1')
-    else given[field] = value
+    else {
+      given[field] = Math.min(1, value)
+      if (value > 1) ask.adapted(field)
+    }
   }
   return given
 }

@@ -9,6 +9,8 @@ import { type Framer, ndjsonFramer, sseFramer } from './lines.js'
 export interface BodyContext {
   readonly routeName: string
   readonly framing: 'sse' | 'ndjson'
+  /** An error in the middle of an answer, in words that are not the dialect's own. */
+  refused(body: string): HooshError
   /** Keeps what messages carry; what it returns is waited for before the end is told. */
   keep?(messages: readonly CarryingMessage[]): Promise<unknown> | undefined
 }
@@ -24,10 +26,11 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
   /** Whatever has been translated since is held back, which is no more than the last words. */
   let keeping: Promise<unknown> | undefined
   let isKept = context.keep === undefined || translator.message === undefined
-  const translate = (data: string) => {
+  const translate = (data: string, isError = false) => {
     const json = parsed(data)
-    if (json === undefined) throw isEnding ? brokenOff(context) : garbage(context)
-    out += translator.event(json)
+    if (json === undefined && !isError) throw isEnding ? brokenOff(context) : garbage(context)
+    if (json !== undefined) out += translator.event(json)
+    if (isError || isForeignError(json)) throw context.refused(data)
   }
   const framer: Framer = context.framing === 'sse' ? sseFramer(translate) : ndjsonFramer(translate)
   const flush = () => {
@@ -130,6 +133,12 @@ function behind(source: UpstreamBody): Inflow {
     abort: () => source.abort(),
     over: () => undefined,
   })
+}
+
+/** Errors as servers and proxies of other dialects tell them. */
+function isForeignError(json: unknown): boolean {
+  const { object, type } = (json ?? {}) as { object?: unknown; type?: unknown }
+  return object === 'error' || type === 'response.failed'
 }
 
 function parsed(text: string): unknown {

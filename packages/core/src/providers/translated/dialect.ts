@@ -54,7 +54,9 @@ export interface Ask {
    * @param why ends the sentence "The provider "x" cannot do what `param` asks"; with no full stop
    */
   cannot(param: string, why?: string): void
-  /** The same for what no request can do without: an error to throw, whatever the caller wants left out. */
+  /** Says that a value was changed to the nearest one that the provider takes. It is named in the same header. */
+  adapted(param: string): void
+  /** `cannot` for what no request can do without: an error to throw, whatever the caller wants left out. */
   impossible(param: string, why: string): HooshError
   /** What the provider says went wrong inside an answer, as the error that the same words with this status would be. */
   refused(status: number, body: string): HooshError

@@ -14,14 +14,23 @@ export interface Framer {
   end(): void
 }
 
-/** The data of server-sent events; comments, names, ids and empty events are left out. */
-export function sseFramer(emit: (data: string) => void): Framer {
+/**
+ * The data of server-sent events; comments, ids and empty events are left out.
+ *
+ * @param emit is told whether the event is called `error`; no other name says what the data does not say too
+ */
+export function sseFramer(emit: (data: string, isError: boolean) => void): Framer {
   let data: string | null = null
+  let isError = false
   const lines = lineFramer((line) => {
     if (line === '') {
       const whole = data
+      const wasError = isError
       data = null
-      if (whole !== null) emit(whole)
+      isError = false
+      if (whole !== null) emit(whole, wasError)
+    } else if (line === 'event: error' || line === 'event:error') {
+      isError = true
     } else if (line.startsWith('data:')) {
       const value = line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5)
       data = data === null ? value : `${data}\n${value}`
@@ -32,7 +41,7 @@ export function sseFramer(emit: (data: string) => void): Framer {
     push: lines.push,
     end() {
       lines.end()
-      if (data !== null) emit(data)
+      if (data !== null) emit(data, isError)
     },
   }
 }

@@ -115,6 +115,7 @@ async function send(provider: Translated, request: UpstreamRequest): Promise<Ups
   const context: BodyContext = {
     routeName,
     framing: dialect.framing,
+    refused: (body) => failureOfStatus({ status: 500, body, retryAfterMs: undefined }, provider).error,
     ...(keeper === null ? {} : { keep: (messages) => keep(keeper, messages) }),
   }
   return {
@@ -142,6 +143,7 @@ function askOf(provider: Translated, request: UpstreamRequest, dropped: Set<stri
       if (request.dropUnsupported === true) return void dropped.add(param)
       throw unsupported(routeName, param, why, 'Leave it out, or send `drop_unsupported: true` to have it left out.')
     },
+    adapted: (param) => void dropped.add(param),
     impossible: (param, why) => unsupported(routeName, param, why, 'Use another model.'),
     refused: (status, body) => failureOfStatus({ status, body, retryAfterMs: undefined }, provider).error,
   }
