@@ -3,7 +3,7 @@ import { fakeClock } from '@hoosh/core/testing'
 import { sqlStorage } from '@hoosh/sql'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import { describe, it, onTestFinished } from 'vitest'
-import { hasPostgres, postgresSchema } from '../support/postgres.js'
+import { hasPostgres, PATIENT_MS, postgresSchema } from '../support/postgres.js'
 
 describe.skipIf(!hasPostgres)('the ledger on PostgreSQL', () => {
   it.each(budgetStoreCases)('$name', async ({ run }) => {
@@ -44,7 +44,15 @@ describe.skipIf(!hasPostgres)("the ledger on a host's own Kysely on PostgreSQL, 
         dialect: new PostgresDialect({ pool: postgres.pool() }),
         plugins: [new CamelCasePlugin()],
       })
-      const storage = sqlStorage({ kysely }, { clock: clock.now, schema: postgres.schema, prefix: 'own_' })
+      const storage = sqlStorage(
+        { kysely },
+        {
+          clock: clock.now,
+          schema: postgres.schema,
+          prefix: 'own_',
+          silenceMs: PATIENT_MS,
+        },
+      )
       await storage.migrate()
       return storage.budgets
     }
