@@ -62,7 +62,7 @@ describe.each(STREAMED)('the next candidate answers (stream: %s)', (stream) => {
   it('after an address that does not exist', async () => {
     const to = await door({
       providers: [
-        { type: 'openai', name: 'gone', baseUrl: 'http://hoosh-test.invalid' },
+        { type: 'openai', name: 'gone', baseUrl: 'https://hoosh-test.invalid' },
         { type: 'demo', name: 'spare' },
       ],
     })

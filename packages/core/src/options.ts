@@ -239,6 +239,15 @@ export type ProviderType =
 /** A secret, `$NAME` for the environment, or a function that gives it. */
 export type ApiKey = string | (() => Awaitable<string>)
 
+/** What a route pins, as PEM or as the path of a file; `$NAME` for the environment. What cannot be used stops the start. */
+export interface TlsOptions {
+  /** The only authorities that are trusted for this route. */
+  ca?: string
+  /** A client certificate, with its `key`. */
+  cert?: string
+  key?: string
+}
+
 /** One way to a provider. */
 export interface ProviderOptions {
   type: ProviderType
@@ -265,6 +274,11 @@ export interface ProviderOptions {
   local?: boolean
   /** Headers sent beside our own. */
   headers?: Readonly<Record<string, string>>
+  /** Sent in the query of every request. */
+  query?: Readonly<Record<string, string>>
+  /** Plain http to a server of the host's own network; without it http goes to this machine only. */
+  privateNetwork?: boolean
+  tls?: TlsOptions
   /** Models to try after this route failed. */
   fallbacks?: readonly string[]
 }

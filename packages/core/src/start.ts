@@ -140,6 +140,7 @@ function routesOf(settings: Settings): Route[] {
     const { provider, baseUrl, local } = createProvider(options, {
       connectMs: settings.deadlines.connectMs,
       clock: settings.clock,
+      environment: process.env,
     })
     return routeOf(options, { provider, baseUrl, local })
   })

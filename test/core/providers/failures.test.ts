@@ -211,7 +211,7 @@ describe('a connection', () => {
   })
 
   it('to a name that does not exist bills nothing', async () => {
-    const one = provider({ baseUrl: 'http://no-such-host.invalid' })
+    const one = provider({ baseUrl: 'https://no-such-host.invalid' })
     expect(await failed(one, request({}))).toMatchObject({ retryable: true, mayBill: false })
     await one.close()
   })

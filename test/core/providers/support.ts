@@ -8,9 +8,13 @@ import type {
   UpstreamRequest,
 } from '../../../packages/core/src/providers/provider.js'
 
-export function provider(config: Partial<ProviderOptions>, deps: { connectMs?: number; now?: number } = {}): Provider {
+export function provider(
+  config: Partial<ProviderOptions>,
+  deps: { connectMs?: number; now?: number; environment?: Record<string, string> } = {},
+): Provider {
   const options: ProviderOptions = { type: 'openai', name: 'route-1', ...config }
-  return createProvider(options, { connectMs: deps.connectMs ?? 5_000, clock: () => deps.now ?? Date.now() }).provider
+  const { connectMs = 5_000, environment = {} } = deps
+  return createProvider(options, { connectMs, environment, clock: () => deps.now ?? Date.now() }).provider
 }
 
 export function request(

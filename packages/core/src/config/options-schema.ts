@@ -132,6 +132,9 @@ const provider = fields({
   enabled: flag.optional(),
   local: flag.optional(),
   headers: by(z.string('has to be a string')).optional(),
+  query: by(z.string('has to be a string')).optional(),
+  privateNetwork: flag.optional(),
+  tls: fields({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
   fallbacks: list(text).optional(),
 }).refine(
   ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,

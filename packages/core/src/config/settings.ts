@@ -6,6 +6,7 @@ import type {
   HooshOptions,
   MetricsOptions,
   ProviderOptions,
+  TlsOptions,
 } from '../options.js'
 import type { Clock } from '../time.js'
 import { type Environment, environmentProviders, expanded } from './environment.js'
@@ -95,13 +96,20 @@ function readKey(environment: Environment): (provider: ProviderOptions, index: n
     if (provider.enabled === false) return provider
     const at = `providers[${index}]`
     const read = (key: ApiKey, option: string) => (typeof key === 'string' ? expanded(key, option, environment) : key)
-    const { apiKey, apiKeys } = provider
+    const { apiKey, apiKeys, tls } = provider
     return {
       ...provider,
       ...(apiKey === undefined ? {} : { apiKey: read(apiKey, `${at}.apiKey`) }),
+      ...(tls === undefined ? {} : { tls: readTls(tls, at, environment) }),
       ...(apiKeys === undefined ? {} : { apiKeys: apiKeys.map((key, nth) => read(key, `${at}.apiKeys[${nth}]`)) }),
     }
   }
+}
+
+function readTls(tls: TlsOptions, at: string, environment: Environment): TlsOptions {
+  return Object.fromEntries(
+    Object.entries(given(tls)).map(([name, value]) => [name, expanded(value, `${at}.tls.${name}`, environment)]),
+  )
 }
 
 function secret<Name extends string>(name: Name, value: string | undefined, option: string, environment: Environment) {

@@ -5,15 +5,8 @@ import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { UpstreamFailure, UpstreamReply, UpstreamRequest } from '../providers/provider.js'
-import {
-  beginTrial,
-  isPassable,
-  keepsRefusing,
-  recordFailure,
-  recordNeither,
-  recordSuccess,
-} from '../routing/circuit.js'
-import { type Candidate, isReady, observeLatency } from '../routing/route.js'
+import { beginTrial, keepsRefusing, recordFailure, recordNeither, recordSuccess } from '../routing/circuit.js'
+import { type Candidate, isAskable, isReady, observeLatency } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import { takeRates } from './admit.js'
 import { type Call, type CallHold, reasonOf } from './call.js'
@@ -77,7 +70,7 @@ export async function attempt<Received>(
       if (isReady(candidate.route, engine.clock())) later.busy.push(candidate)
       continue
     }
-    const may = mayTry(engine, call, held, tried, failures, at >= candidates.length)
+    const may = mayTry(engine, call, held, tried, failures, at === 0 || at >= candidates.length)
     if (!(typeof may === 'boolean' ? may : await may)) {
       leavePlace(held)
       continue
@@ -197,11 +190,11 @@ function mayTry(
   held: CallHold,
   tried: Try,
   failures: HooshError[],
-  hasWaited: boolean,
+  evenLimited: boolean,
 ): Awaitable<boolean> {
   const { route } = tried.candidate
-  // Whoever has waited as long as it said need not ask whether it rests.
-  if (!(hasWaited ? isPassable(route.circuit, engine.clock()) : isReady(route, engine.clock()))) return false
+  // Where nothing else is left, or the wait is over, limits are no reason.
+  if (!(evenLimited ? isAskable : isReady)(route, engine.clock())) return false
   // Where a route takes nothing from anybody, moving on to it only doubles the load.
   if (held.attempts > 0 && keepsRefusing(route.circuit) && !engine.retryBudget.spend()) return false
   if (route.rpm !== undefined) return mayTryThisMinute(engine, call, held, tried, failures, route.rpm)

@@ -16,6 +16,14 @@ const VERSION_SEGMENT = /\/v\d+[a-z0-9]*$/i
  * @throws HooshError `invalid_options` where it is no http(s) URL, or holds credentials (they would reach logs)
  */
 export function endpointOf(baseUrl: string, routeName: string, version = '/v1'): Endpoint {
+  const url = readBaseUrl(baseUrl, routeName)
+  const path = url.pathname.replace(/\/+$/, '')
+  const prefix = VERSION_SEGMENT.test(path) ? path : `${path}${version}`
+  return { origin: url.origin, pathOf: (endpoint) => `${prefix}${withQuery(endpoint, url.search)}` }
+}
+
+/** @throws HooshError `invalid_options` as above */
+export function readBaseUrl(baseUrl: string, routeName: string): URL {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new HooshError('invalid_options', {
@@ -27,9 +35,7 @@ export function endpointOf(baseUrl: string, routeName: string, version = '/v1'):
       message: `The baseUrl of the provider "${routeName}" holds credentials; put them into \`apiKey\` or \`headers\`.`,
     })
   }
-  const path = url.pathname.replace(/\/+$/, '')
-  const prefix = VERSION_SEGMENT.test(path) ? path : `${path}${version}`
-  return { origin: url.origin, pathOf: (endpoint) => `${prefix}${withQuery(endpoint, url.search)}` }
+  return url
 }
 
 /** An endpoint with a query of its own keeps it before the configured one. */

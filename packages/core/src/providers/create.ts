@@ -2,11 +2,14 @@ import type { ProviderOptions, ProviderType } from '../options.js'
 import type { Clock } from '../time.js'
 import { anthropicDialect } from './anthropic/dialect.js'
 import { providerFacts } from './catalog.js'
+import { connectionOf } from './connection.js'
 import { demoProvider } from './demo/provider.js'
 import { openaiCompatible } from './openai-compatible.js'
 import type { Provider } from './provider.js'
 import type { Dialect } from './translated/dialect.js'
 import { translatedProvider } from './translated/provider.js'
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 /** A configured provider, with what its type says where the configuration does not. */
 export interface CreatedProvider {
@@ -25,16 +28,27 @@ const DIALECTS: Partial<Readonly<Record<ProviderType, Dialect>>> = { anthropic: 
  *
  * @throws HooshError `invalid_options` for an unknown type, a base URL or a header that cannot be used
  */
-export function createProvider(config: ProviderOptions, deps: { connectMs: number; clock: Clock }): CreatedProvider {
+export function createProvider(
+  config: ProviderOptions,
+  deps: { connectMs: number; clock: Clock; environment?: Environment },
+): CreatedProvider {
   const facts = providerFacts(config.type)
   const local = config.local ?? facts.local
-  if (facts.type === 'demo') {
-    return { provider: demoProvider({ routeName: config.name ?? config.type, clock: deps.clock }), baseUrl: '', local }
-  }
+  const { clock, connectMs, environment = {} } = deps
+  const routeName = config.name ?? config.type
+  if (facts.type === 'demo') return { provider: demoProvider({ routeName, clock }), baseUrl: '', local }
+  const baseUrl = withQuery(config.baseUrl ?? facts.baseUrl, config.query)
+  const connection = connectionOf(config, baseUrl, { connectMs, environment })
+  const own = { config: { ...config, baseUrl }, facts, connection, clock }
   const dialect = DIALECTS[facts.type]
-  const provider =
-    dialect === undefined
-      ? openaiCompatible({ config, facts, ...deps })
-      : translatedProvider({ config, facts, dialect, ...deps })
-  return { provider, baseUrl: config.baseUrl ?? facts.baseUrl, local }
+  const provider = dialect === undefined ? openaiCompatible(own) : translatedProvider({ ...own, dialect })
+  return { provider, baseUrl, local }
+}
+
+/** A query that is configured beside a URL with one of its own is added to that. */
+function withQuery(baseUrl: string, query: ProviderOptions['query']): string {
+  if (query === undefined || !URL.canParse(baseUrl)) return baseUrl
+  const url = new URL(baseUrl)
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+  return url.href
 }

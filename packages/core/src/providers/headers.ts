@@ -46,10 +46,10 @@ export function commonHeaders(
   return [...headers].flat()
 }
 
-/** What a configuration has to keep secret: its key, and the values of headers that sound like one. */
-export function secretsOf({ apiKey, apiKeys = [], headers }: ProviderOptions): string[] {
+/** What a configuration has to keep secret: its key, and the values of headers and of the query that sound like one. */
+export function secretsOf({ apiKey, apiKeys = [], headers, query }: ProviderOptions): string[] {
   const keys = [apiKey, ...apiKeys].filter((key) => typeof key === 'string')
-  const values = Object.entries(headers ?? {}).flatMap(([name, value]) => {
+  const values = Object.entries({ ...headers, ...query }).flatMap(([name, value]) => {
     return TELLS_SECRET.test(name) ? [value, value.replace(/^\w+\s+/, '')] : []
   })
   return [...keys, ...values]

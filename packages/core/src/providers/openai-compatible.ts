@@ -2,6 +2,7 @@ import type { ProviderOptions } from '../options.js'
 import type { Clock } from '../time.js'
 import { endpointOf } from './base-url.js'
 import type { ProviderFacts } from './catalog.js'
+import type { Connection } from './connection.js'
 import { commonHeaders } from './headers.js'
 import { createKeys } from './keys.js'
 import { modelIds } from './model-list.js'
@@ -12,7 +13,7 @@ export interface OpenAiCompatibleOptions {
   /** `$NAME` is already expanded. */
   readonly config: ProviderOptions
   readonly facts: ProviderFacts
-  readonly connectMs: number
+  readonly connection: Connection
   readonly clock: Clock
 }
 
@@ -22,19 +23,18 @@ export interface OpenAiCompatibleOptions {
  *
  * @throws HooshError `invalid_options` for a base URL or a header that cannot be used
  */
-export function openaiCompatible({ config, facts, connectMs, clock }: OpenAiCompatibleOptions): Provider {
+export function openaiCompatible({ config, facts, connection, clock }: OpenAiCompatibleOptions): Provider {
   const routeName = config.name ?? config.type
   const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName)
   const keys = createKeys(config, {
     routeName,
     clock,
-    patienceMs: connectMs,
+    patienceMs: connection.connectMs,
     headerOf: (key) => ['authorization', `Bearer ${key}`],
   })
   const common = commonHeaders(config, routeName, keys.fixed)
   const transport = createTransport({
-    origin: endpoint.origin,
-    connectMs,
+    connection,
     clock,
     routeName,
     clean: keys.redact,

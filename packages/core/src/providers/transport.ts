@@ -1,8 +1,8 @@
-// By its path, since Bun puts a stand-in of its own, without `dispatch`, where it reads `undici`.
-import { type Dispatcher, Pool } from 'undici/index.js'
+import type { Dispatcher } from 'undici/index.js'
 import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
+import { type Connection, type Line, openLine } from './connection.js'
 import { deadlineOf } from './deadline.js'
 import {
   type FailureContext,
@@ -38,8 +38,7 @@ export interface HttpRequest {
 }
 
 export interface TransportOptions extends FailureContext {
-  readonly origin: string
-  readonly connectMs: number
+  readonly connection: Connection
   readonly clock: Clock
   readonly keys: Keys
 }
@@ -47,10 +46,6 @@ export interface TransportOptions extends FailureContext {
 /** Of a list of models, which is short work. */
 export const LIST_DEADLINES = { firstByteMs: 10_000, idleMs: 10_000 } as const
 
-/** Idle connections are dropped after this, ms: before uvicorn (5 s), which announces nothing, closes them under us. */
-const KEEP_ALIVE_MS = 4_000
-/** The same where the server announces its own patience. */
-const KEEP_ALIVE_MAX_MS = 25_000
 /** Of an answer that is a failure, this much is read, bytes. */
 const MAX_REFUSAL_BYTES = 65_536
 /** Largest plain answer, bytes; a stream has no such bound, its memory is bounded by back-pressure. */
@@ -58,33 +53,26 @@ const MAX_PLAIN_BYTES = 64 * 1_024 * 1_024
 
 /** Opens no connection and starts no timer before the first `send`. */
 export function createTransport(options: TransportOptions): Transport {
-  // undici's own timers tick in half seconds and run on while we are paused, so ours are used.
-  const pool = new Pool(options.origin, {
-    connectTimeout: options.connectMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
+  const line = openLine(options.connection)
   return {
     send(request) {
       const key = options.keys.next()
       return key instanceof Promise
-        ? key.then((found) => sendWith(found, pool, request, options))
-        : sendWith(key, pool, request, options)
+        ? key.then((found) => sendWith(found, line, request, options))
+        : sendWith(key, line, request, options)
     },
-    close: () => pool.destroy(),
+    close: () => line.destroy(),
   }
 }
 
 function sendWith(
   key: Key | UpstreamFailure,
-  pool: Pool,
+  line: Line,
   request: HttpRequest,
   options: TransportOptions,
 ): Promise<UpstreamReply | UpstreamFailure> {
   if ('ok' in key) return Promise.resolve(key)
-  return new Promise((resolve) => dispatch(pool, { request, key, options, resolve }))
+  return new Promise((resolve) => dispatch(line, { request, key, options, resolve }))
 }
 
 /** One request on its way. */
@@ -108,7 +96,7 @@ interface Exchange {
 const GIVEN_UP = new HooshError('client_closed')
 
 function dispatch(
-  pool: Pool,
+  line: Line,
   { request, key, options, resolve }: Pick<Exchange, 'request' | 'key' | 'options' | 'resolve'>,
 ): void {
   if (request.signal.aborted) {
@@ -131,7 +119,7 @@ function dispatch(
   request.signal.addEventListener('abort', exchange.onAbort)
   const { method, path, body } = request
   const headers = key.headers.length === 0 ? request.headers : [...request.headers, ...key.headers]
-  pool.dispatch({ method, path, headers, body }, handlerOf(exchange))
+  line.dispatch({ method, path, headers, body }, handlerOf(exchange))
 }
 
 function handlerOf(exchange: Exchange): Dispatcher.DispatchHandler {

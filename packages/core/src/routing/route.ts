@@ -61,6 +61,14 @@ export function isReady({ circuit, provider }: Route, now: number): boolean {
   return isPassable(circuit, now) && !rests(provider.rest, now)
 }
 
+/**
+ * The same where nothing else is left: then limits are no reason, since they may be of one model, and what a provider
+ * counts is known to it alone.
+ */
+export function isAskable({ circuit, provider }: Route, now: number): boolean {
+  return isPassable(circuit, now) && (provider.rest?.why === 'limited' || !rests(provider.rest, now))
+}
+
 export function rests(rest: Rest | undefined, now: number): boolean {
   return rest !== undefined && now < rest.until
 }

@@ -3,7 +3,7 @@ import { HooshError } from '../errors.js'
 import { compileGlob } from '../glob.js'
 import type { RoutingOptions, Strategy } from '../options.js'
 import { lastResort } from './last-resort.js'
-import { type Candidate, fit, isReady, type Route, takers } from './route.js'
+import { type Candidate, fit, isAskable, isReady, type Route, takers } from './route.js'
 import { ordered, type Turn } from './strategies.js'
 
 /** Chooses where a call may go. */
@@ -178,22 +178,24 @@ function localSteps(steps: readonly Step[]): Step[] {
 
 /** @throws HooshError where none may be asked, nor is due as a last resort */
 function passable(steps: readonly Step[], strategy: Strategy, model: string, now: number): Candidate[] {
-  const ready = able(steps, strategy, now)
+  const ready = able(steps, strategy, now, isReady)
   if (ready.length > 0) return ready
+  const askable = able(steps, strategy, now, isAskable)
+  if (askable.length > 0) return askable
   const refusal = lastResort(
     steps.flatMap((step) => step.candidates.map(({ route }) => route)),
     model,
     now,
   )
   if (refusal !== null) throw refusal
-  return able(steps, strategy, now)
+  return able(steps, strategy, now, isAskable)
 }
 
-function able(steps: readonly Step[], strategy: Strategy, now: number): Candidate[] {
+function able(steps: readonly Step[], strategy: Strategy, now: number, may: typeof isReady): Candidate[] {
   const result: Candidate[] = []
   for (const step of steps) {
     // Turns are taken among those that can be asked, or the one behind an open circuit would get two shares.
-    const open = step.candidates.filter(({ route }) => isReady(route, now))
+    const open = step.candidates.filter(({ route }) => may(route, now))
     for (const candidate of ordered(open, strategy, step.turn)) {
       if (!result.some(({ route, model }) => route === candidate.route && model === candidate.model))
         result.push(candidate)

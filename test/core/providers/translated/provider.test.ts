@@ -1,7 +1,9 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { ProviderOptions } from '@hoosh/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { providerFacts } from '../../../../packages/core/src/providers/catalog.js'
+import { connectionOf } from '../../../../packages/core/src/providers/connection.js'
 import { createInflow } from '../../../../packages/core/src/providers/inflow.js'
 import type { Provider } from '../../../../packages/core/src/providers/provider.js'
 import { eventBody } from '../../../../packages/core/src/providers/translated/bodies.js'
@@ -49,16 +51,13 @@ const toy: Dialect = {
 async function speaking(listener: RequestListener): Promise<Provider> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const config: ProviderOptions = { type: 'openai', name: 'toy-1', apiKey: 'sk-toy-secret', baseUrl }
   const provider = translatedProvider({
-    config: {
-      type: 'openai',
-      name: 'toy-1',
-      apiKey: 'sk-toy-secret',
-      baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    },
+    config,
+    connection: connectionOf(config, baseUrl, { connectMs: 5_000, environment: {} }),
     facts: providerFacts('openai'),
     dialect: toy,
-    connectMs: 5_000,
     clock: () => 5_000,
   })
   onTestFinished(async () => {

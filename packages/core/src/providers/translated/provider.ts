@@ -3,6 +3,7 @@ import type { ProviderOptions } from '../../options.js'
 import type { Clock } from '../../time.js'
 import { endpointOf } from '../base-url.js'
 import type { ProviderFacts } from '../catalog.js'
+import type { Connection } from '../connection.js'
 import { failureOfStatus } from '../failures.js'
 import { commonHeaders } from '../headers.js'
 import { createKeys } from '../keys.js'
@@ -18,7 +19,7 @@ export interface TranslatedOptions {
   readonly config: ProviderOptions
   readonly facts: ProviderFacts
   readonly dialect: Dialect
-  readonly connectMs: number
+  readonly connection: Connection
   readonly clock: Clock
 }
 
@@ -42,16 +43,15 @@ const STREAM_TYPES = { sse: 'text/event-stream', ndjson: 'application/x-ndjson' 
  *
  * @throws HooshError `invalid_options` for a base URL or a header that cannot be used
  */
-export function translatedProvider({ config, facts, dialect, connectMs, clock }: TranslatedOptions): Provider {
+export function translatedProvider({ config, facts, dialect, connection, clock }: TranslatedOptions): Provider {
   const routeName = config.name ?? config.type
   const endpoint = endpointOf(config.baseUrl ?? facts.baseUrl, routeName, dialect.version)
-  const keys = createKeys(config, { routeName, clock, patienceMs: connectMs, headerOf: dialect.keyHeader })
+  const keys = createKeys(config, { routeName, clock, patienceMs: connection.connectMs, headerOf: dialect.keyHeader })
   const common = commonHeaders(config, routeName, [...Object.entries(dialect.headers), ...keys.fixed])
   const clean = keys.redact
   const { refusal } = dialect
   const transport = createTransport({
-    origin: endpoint.origin,
-    connectMs,
+    connection,
     clock,
     routeName,
     clean,
