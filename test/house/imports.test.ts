@@ -23,7 +23,20 @@ const FLOORS = [
   ['identity'],
   ['observability'],
   ['config'],
-  ['amount', 'cancel', 'error-body', 'errors', 'exchange', 'glob', 'host', 'options', 'random', 'time', 'version'],
+  [
+    'amount',
+    'bytes',
+    'cancel',
+    'error-body',
+    'errors',
+    'exchange',
+    'glob',
+    'host',
+    'options',
+    'random',
+    'time',
+    'version',
+  ],
 ]
 
 /** Entered from outside only: they may load any room, and no room loads them. */

@@ -57,6 +57,7 @@ function schema(): () => unknown {
 function choosing(names: number): () => unknown {
   const provider: Provider = {
     send: () => Promise.reject(),
+    stream: () => Promise.reject(),
     models: () => Promise.resolve([]),
     redact: (text) => text,
     close: () => Promise.resolve(),

@@ -231,8 +231,10 @@ describe('a connection', () => {
 
   it.each(['reset', 'half-event'] as const)('%s in a plain answer breaks it off', async (fault) => {
     upstream.script({ fault })
-    const { error } = await receive(await answered(ours, request({})))
-    expect(error!.code).toBe('provider_error')
+    const failure = await failed(ours, request({}))
+    expect(failure).toMatchObject({ mayBill: true, retryable: true, blameless: false })
+    expect(failure.error.code).toBe('provider_error')
+    expect(failure.received!.length).toBeGreaterThan(0)
   })
 
   it('reset in a stream breaks it off; an end without [DONE] is an end', async () => {
@@ -246,7 +248,7 @@ describe('a connection', () => {
     const one = provider({ baseUrl: proxy.url })
     for (const cutAfterBytes of [0, 1, 12, 60, 110, 150, 300, 600]) {
       proxy.set({ cutAfterBytes })
-      const result = await one.send(request({ stream: true }))
+      const result = await one.stream(request({ stream: true }))
       const error = result.ok ? (await receive(result)).error : result.error
       expect([cutAfterBytes, error?.code]).toEqual([cutAfterBytes, 'provider_error'])
     }

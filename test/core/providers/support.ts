@@ -28,7 +28,6 @@ export function request(
   }
   return {
     kind: 'chat',
-    stream: whole.stream === true,
     model: whole.model,
     body: JSON.stringify(whole),
     params: whole,
@@ -56,14 +55,24 @@ export function receive(reply: UpstreamReply): Promise<Received> {
   })
 }
 
+/** A stream, or a plain answer as one that has come already. */
 export async function answered(from: Provider, ask: UpstreamRequest): Promise<UpstreamReply> {
-  const result = await from.send(ask)
+  const result = await asked(from, ask)
   if (!result.ok) throw result.error
-  return result
+  if ('body' in result) return result
+  const start: UpstreamReply['body']['start'] = (consumer) => {
+    consumer.data(result.bytes)
+    consumer.end()
+  }
+  return { ok: true, body: { start, pause: () => undefined, resume: () => undefined, abort: () => undefined } }
+}
+
+function asked(from: Provider, ask: UpstreamRequest) {
+  return ask.params.stream === true ? from.stream(ask) : from.send(ask)
 }
 
 export async function failed(from: Provider, ask: UpstreamRequest): Promise<UpstreamFailure> {
-  const result = await from.send(ask)
+  const result = await asked(from, ask)
   if (result.ok) throw new Error('expected a failure')
   return result
 }

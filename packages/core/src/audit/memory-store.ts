@@ -19,12 +19,26 @@ interface Shelf {
   linked: number
 }
 
+/** What filters look at of a record, and the record itself or, once it is linked, the entry that it has become. */
 interface Item {
   readonly order: number
   readonly writer: string
-  record: AuditRecord
-  body?: string
-  integrity?: AuditIntegrity
+  readonly id: string
+  readonly timestamp: number
+  readonly event: string
+  readonly subject: string | undefined
+  readonly model: string | undefined
+  kept: AuditRecord | Packed
+}
+
+/**
+ * An entry as bytes, in one buffer with the others of its batch: hashes, signature and text. As objects, ten thousand
+ * entries are a hundred thousand things that the garbage collector copies and walks over.
+ */
+interface Packed {
+  readonly batch: Buffer
+  readonly start: number
+  readonly end: number
 }
 
 interface ChainShelf {
@@ -59,17 +73,24 @@ export function memoryAudit({ maxEntries = 10_000 }: { maxEntries?: number } = {
 
 function stage(shelf: Shelf, writer: string, records: readonly AuditRecord[]): void {
   for (const record of records) {
-    if (!shelf.items.has(record.id)) shelf.items.set(record.id, { order: shelf.arrivals++, writer, record })
+    if (!shelf.items.has(record.id)) enter(shelf, writer, record, record)
   }
+}
+
+function enter(shelf: Shelf, writer: string, record: AuditRecord, kept: Item['kept']): Item {
+  const { id, timestamp, event, subject, model } = record
+  const item: Item = { order: shelf.arrivals++, writer, id, timestamp, event, subject, model, kept }
+  shelf.items.set(id, item)
+  return item
 }
 
 function staged(shelf: Shelf, query: { writer?: string; before?: number; limit: number }): AuditRecord[] {
   const { writer, before = Number.POSITIVE_INFINITY, limit } = query
   const found: AuditRecord[] = []
-  for (const item of shelf.items.values()) {
+  for (const { kept, timestamp, writer: owner } of shelf.items.values()) {
     if (found.length >= limit) break
-    if (item.integrity !== undefined || item.record.timestamp >= before) continue
-    if (writer === undefined || item.writer === writer) found.push(item.record)
+    if (isPacked(kept) || timestamp >= before) continue
+    if (writer === undefined || owner === writer) found.push(kept)
   }
   return found
 }
@@ -78,21 +99,44 @@ function link(shelf: Shelf, writer: string, after: ChainHead, entries: readonly 
   const home = shelf.chains.get(writer)
   const head = home?.head ?? GENESIS
   if (head.seq !== after.seq || head.hash !== after.hash) return false
-  if (entries.some(({ record }) => shelf.items.get(record.id)?.integrity !== undefined)) return false
+  const known = entries.map(({ record }) => shelf.items.get(record.id))
+  if (known.some((item) => item !== undefined && isPacked(item.kept))) return false
   const target = home ?? { anchor: GENESIS, head: GENESIS, entries: [], first: 1 }
   shelf.chains.set(writer, target)
-  for (const { record, body, integrity } of entries) {
-    const item: Item = shelf.items.get(record.id) ?? { order: shelf.arrivals++, writer, record }
-    item.record = record
-    item.body = body
-    item.integrity = integrity
-    shelf.items.set(record.id, item)
+  for (const [at, packed] of pack(entries).entries()) {
+    const item = known[at] ?? enter(shelf, writer, entries[at]!.record, packed)
+    item.kept = packed
     target.entries.push(item)
   }
   target.head = headOf(entries, head)
   shelf.linked += entries.length
   while (shelf.linked > shelf.maxEntries) evict(shelf)
   return true
+}
+
+function pack(entries: readonly LinkedRecord[]): Packed[] {
+  const texts = entries.map(({ body, integrity }) => {
+    return `${integrity.previous_hash} ${integrity.hash} ${integrity.signature} ${body}`
+  })
+  const batch = Buffer.allocUnsafeSlow(texts.reduce((bytes, text) => bytes + Buffer.byteLength(text), 0))
+  let end = 0
+  return texts.map((text) => {
+    const start = end
+    end += batch.write(text, start)
+    return { batch, start, end }
+  })
+}
+
+function unpack({ batch, start, end }: Packed): { record: AuditRecord; body: string; integrity: AuditIntegrity } {
+  const text = batch.toString('utf8', start, end)
+  const [previous_hash = '', hash = '', signature = ''] = text.split(' ', 3)
+  const body = text.slice(previous_hash.length + hash.length + signature.length + 3)
+  const { integrity: place, ...record } = JSON.parse(body) as AuditRecord & { integrity: AuditIntegrity }
+  return { record, body, integrity: { ...place, previous_hash, hash, signature } }
+}
+
+function isPacked(kept: Item['kept']): kept is Packed {
+  return 'batch' in kept
 }
 
 /** Drops the entry that came first of those its chain can begin without. */
@@ -104,15 +148,20 @@ function evict(shelf: Shelf): void {
   }
   if (chosen === undefined) return
   const { chain, item } = chosen
-  const { seq, hash } = item.integrity!
-  chain.anchor = { seq, hash }
+  const seq = chain.anchor.seq + 1
+  chain.anchor = { seq, hash: hashOf(item.kept as Packed) }
   chain.entries[seq - chain.first] = undefined
   if (seq - chain.first >= MAX_GAPS) {
     chain.entries = chain.entries.slice(seq + 1 - chain.first)
     chain.first = seq + 1
   }
-  shelf.items.delete(item.record.id)
+  shelf.items.delete(item.id)
   shelf.linked -= 1
+}
+
+function hashOf({ batch, start }: Packed): string {
+  const from = batch.indexOf(' ', start) + 1
+  return batch.toString('latin1', from, batch.indexOf(' ', from))
 }
 
 function chain(shelf: Shelf, writer: string, after: number, limit: number): StoredEntry[] {
@@ -134,7 +183,7 @@ function query(shelf: Shelf, filter: AuditFilter): { entries: StoredEntry[]; tot
   let total = 0
   for (let at = items.length - 1; at >= 0; at -= 1) {
     const item = items[at]!
-    if (!matches(item.record, filter)) continue
+    if (!matches(item, filter)) continue
     total += 1
     if (item.order < before && entries.length < filter.limit) entries.push(shown(item))
   }
@@ -146,18 +195,17 @@ function orderOf(cursor: string): number {
   throw new HooshError('invalid_request', { message: 'The cursor is none of this log.', details: { param: 'cursor' } })
 }
 
-function matches(record: AuditRecord, { event, subject, model, from, to }: AuditFilter): boolean {
+function matches(item: Item, { event, subject, model, from, to }: AuditFilter): boolean {
   return (
-    (event === undefined || record.event === event) &&
-    (subject === undefined || record.subject === subject) &&
-    (model === undefined || record.model === model) &&
-    (from === undefined || record.timestamp >= from) &&
-    (to === undefined || record.timestamp <= to)
+    (event === undefined || item.event === event) &&
+    (subject === undefined || item.subject === subject) &&
+    (model === undefined || item.model === model) &&
+    (from === undefined || item.timestamp >= from) &&
+    (to === undefined || item.timestamp <= to)
   )
 }
 
-function shown({ record, body, integrity, order }: Item): StoredEntry {
-  return integrity === undefined
-    ? { record, cursor: String(order) }
-    : { record, body: body!, integrity, cursor: String(order) }
+function shown({ kept, order }: Item): StoredEntry {
+  const cursor = String(order)
+  return isPacked(kept) ? { ...unpack(kept), cursor } : { record: kept, cursor }
 }

@@ -33,7 +33,8 @@ export interface Held extends Mutable<Standing> {
   /** Output tokens of the first grant. */
   readonly outputTokens: number
   leaseUntil: number
-  readonly call: CallFacts | undefined
+  /** What its usage record says should nobody settle it; of one that has ended nobody asks. */
+  call: CallFacts | undefined
   /** The usage record of a call that has expired. */
   lost: UsageRecord | undefined
 }
@@ -161,6 +162,7 @@ export function post(
 export function close(books: Books, held: Held, state: Exclude<Held['state'], 'held'>, charged: Amount): void {
   held.state = state
   held.charged = charged
+  held.call = undefined
   for (const { pool } of held.accounts) {
     if (pool.open?.delete(held) !== true || pool.open.size > 0) continue
     // A million idle pools keep no empty sets.

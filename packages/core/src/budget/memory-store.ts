@@ -190,8 +190,8 @@ function end(books: Books, held: Held, ending: Ending, at: number): store.Settle
 function expireOne(books: Books, held: Held, onExpire: store.ExpirePolicy['onExpire'], at: number): void {
   const charged = expiryCharge(held, onExpire)
   ledger.post(books, held, { kind: 'expired', freed: held.held, charged, overrun: nothing }, at)
-  ledger.close(books, held, 'expired', charged)
   const { call, accounts } = held
+  ledger.close(books, held, 'expired', charged)
   if (call !== undefined) held.lost = lostUsage({ ...held, call, pools: accounts.map(({ name }) => name), at })
 }
 

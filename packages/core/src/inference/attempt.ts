@@ -1,10 +1,9 @@
 import { plus } from '../amount.js'
 import type { PoolAsk } from '../budget/store.js'
-import type { CancelSignal } from '../cancel.js'
 import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
-import type { UpstreamFailure, UpstreamReply, UpstreamRequest } from '../providers/provider.js'
+import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import { beginTrial, keepsRefusing, recordFailure, recordNeither, recordSuccess } from '../routing/circuit.js'
 import { type Candidate, isAskable, isReady, observeLatency } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
@@ -37,8 +36,8 @@ export interface Try {
  * unless the host says otherwise.
  *
  * @param prepare makes a candidate's request; null where it cannot be used (no price on a pool with money)
- * @param receive takes the answer to where failing over is not possible any more: all of a plain answer, the first
- *   event of a stream
+ * @param ask sends the request and takes the answer to where failing over is not possible any more: all of a plain
+ *   answer, the first event of a stream; it notes in the try what the provider was not asked for
  * @throws HooshError as the caller may see it, once no candidate is left or trying another would not help
  */
 export async function attempt<Received>(
@@ -49,10 +48,9 @@ export async function attempt<Received>(
     candidates: readonly Candidate[]
     asks: readonly PoolAsk[]
     prepare(candidate: Candidate): Try | null
-    receive(reply: UpstreamReply, tried: Try, signal: CancelSignal): Promise<Received | UpstreamFailure>
+    ask(provider: Provider, request: UpstreamRequest, tried: Try): Promise<Received | UpstreamFailure>
   },
 ): Promise<{ tried: Try; received: Received }> {
-  const signal = held.cut
   const { candidates } = steps
   const failures: HooshError[] = []
   let later: Later | undefined
@@ -78,8 +76,10 @@ export async function attempt<Received>(
     const { circuit } = candidate.route
     beginTrial(circuit, engine.clock())
     held.attempts += 1
-    const result = await sendAndReceive(engine, call, tried, signal, steps.receive)
+    const sentAt = engine.clock()
+    const result = await steps.ask(candidate.route.provider, requestFor(engine, call, held, tried), tried)
     if (!isFailure(result)) {
+      observeLatency(candidate.route, engine.clock() - sentAt)
       if (recordSuccess(circuit))
         engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
       return { tried, received: result as Received }
@@ -88,29 +88,36 @@ export async function attempt<Received>(
     if (result.unsent === true) {
       held.attempts -= 1
       recordNeither(circuit, false)
-      if (!result.retryable) throw result.error
-      failures.push(result.error)
-      continue
-    }
-    if (result.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, result))
-    if (held.cut.aborted) {
-      noteFailure(engine, call, tried, endedByUs(held, result))
-      throw held.cut.reason
-    }
-    noteFailure(engine, call, tried, result)
+    } else await noteFailed(engine, call, held, tried, result)
     if (!result.retryable) throw result.error
     failures.push(result.error)
-    if (at < candidates.length) {
-      if (result.anotherKey === true) at -= 1
-      else {
-        const again = againAfter(result, candidate, engine.clock())
-        later ??= newLater(steps.asks)
-        if (again !== null) later.again.push(again)
-      }
-    }
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
+    if (result.unsent === true || at >= candidates.length) continue
+    if (result.anotherKey === true) at -= 1
+    else {
+      later ??= newLater(steps.asks)
+      const again = againAfter(result, candidate, engine.clock())
+      if (again !== null) later.again.push(again)
+    }
   }
   throw lastWord(call, failures, waitMs)
+}
+
+/**
+ * What a failed attempt may have been billed is added to the call, and its route's circuit told.
+ *
+ * @throws the reason of a call that we have ended
+ */
+async function noteFailed(
+  engine: Engine,
+  call: Call,
+  held: CallHold,
+  tried: Try,
+  failure: UpstreamFailure,
+): Promise<void> {
+  if (failure.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, failure))
+  noteFailure(engine, call, tried, held.cut.aborted ? endedByUs(held, failure) : failure)
+  if (held.cut.aborted) throw held.cut.reason
 }
 
 /** What is left to try when all candidates have been gone through. */
@@ -146,35 +153,21 @@ function takePlace({ route }: Candidate, held: CallHold): boolean {
   return true
 }
 
-async function sendAndReceive<Received>(
-  engine: Engine,
-  call: Call,
-  tried: Try,
-  signal: CancelSignal,
-  receive: (reply: UpstreamReply, tried: Try, signal: CancelSignal) => Promise<Received | UpstreamFailure>,
-): Promise<Received | UpstreamFailure> {
+function requestFor(engine: Engine, call: Call, held: CallHold, { candidate, request }: Try): UpstreamRequest {
   const { deadlines } = engine.settings
-  const { route, model } = tried.candidate
-  const sentAt = engine.clock()
-  const reply = await route.provider.send({
+  return {
     kind: call.kind,
-    stream: call.stream,
-    model,
-    body: tried.request.body,
-    params: tried.request.params,
+    model: candidate.model,
+    body: request.body,
+    params: request.params,
     requestId: call.requestId,
     user: call.caller.user,
     cache: engine.storage.cache,
     dropUnsupported: call.params.drop_unsupported === true,
-    signal,
+    signal: held.cut,
     firstByteMs: call.stream ? deadlines.firstByteMs : deadlines.plainMs,
     idleMs: deadlines.idleMs,
-  })
-  if (!reply.ok) return reply
-  if (reply.dropped !== undefined) tried.dropped = reply.dropped
-  const received = await receive(reply, tried, signal)
-  if (!isFailure(received)) observeLatency(route, engine.clock() - sentAt)
-  return received
+  }
 }
 
 function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {

@@ -1,9 +1,9 @@
+import { asBuffer } from '../bytes.js'
 import { type CancelSignal, cancel } from '../cancel.js'
 import { asHooshError, ERRORS, type ErrorCode, HooshError } from '../errors.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
 import type { ChatCompletionChunk } from '../host.js'
 import { eventScanner } from './event-scanner.js'
-import { asBuffer } from './plain-answer.js'
 import { parseData } from './stream-event.js'
 
 /**

@@ -1,8 +1,9 @@
+import { asBuffer } from '../bytes.js'
 import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
-import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
+import { failureAfterSending, failureOfAbort } from '../providers/failures.js'
+import type { UpstreamBody, UpstreamFailure } from '../providers/provider.js'
 import { eventScanner } from './event-scanner.js'
-import { asBuffer, brokenOff } from './plain-answer.js'
 import { parseData, readEvent } from './stream-event.js'
 
 /** A provider's stream as whole SSE events. Holds them back until somebody is attached. */
@@ -25,9 +26,8 @@ export interface EventReader {
  *
  * An error event that comes first, and a stream that ends without any, are failures of the attempt.
  */
-export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<EventFeed | UpstreamFailure> {
+export function openFeed(body: UpstreamBody, signal: CancelSignal): Promise<EventFeed | UpstreamFailure> {
   return new Promise((resolve) => {
-    const { body } = reply
     const scanner = eventScanner()
     const early: Buffer[] = []
     let ending: HooshError | 'end' | null = null
@@ -54,12 +54,12 @@ export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<Ev
     }
     const aborted = () => {
       body.abort()
-      settleOn(brokenOff(new HooshError('client_closed'), { blameless: true, retryable: false }))
+      settleOn(failureOfAbort(true))
     }
     const finish = (how: HooshError | 'end') => {
       if (reader === null) {
         ending = how
-        settleOn(early.some(isTelling) ? feed : brokenOff(how === 'end' ? emptyAnswer() : how))
+        settleOn(early.some(isTelling) ? feed : failureAfterSending(how === 'end' ? emptyAnswer() : how))
       } else if (how === 'end') reader.end()
       else reader.fail(how)
     }
@@ -71,7 +71,7 @@ export function openFeed(reply: UpstreamReply, signal: CancelSignal): Promise<Ev
       const error = errorIn(early)
       if (error !== null) {
         body.abort()
-        return settleOn(brokenOff(error))
+        return settleOn(failureAfterSending(error))
       }
       body.pause()
       settleOn(feed)

@@ -1,17 +1,16 @@
-import type { CancelSignal } from '../cancel.js'
 import { completionTokens, promptTokens } from '../cost/usage.js'
 import type { ReportedUsage } from '../cost/wire-usage.js'
 import type { AnswerFilter } from '../dlp/answers.js'
 import { HooshError } from '../errors.js'
 import type { GatewayReply } from '../exchange.js'
-import type { UpstreamFailure, UpstreamReply } from '../providers/provider.js'
+import { failureAfterSending } from '../providers/failures.js'
+import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import { filteredAnswer } from './answer-filter.js'
-import { attempt, isFailure, type Try } from './attempt.js'
+import { attempt, type Try } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
 import { chargeOf } from './charge.js'
 import type { Engine } from './engine.js'
-import { brokenOff, receiveWhole } from './plain-answer.js'
 import { callHeaders, headersOfBill } from './reply-headers.js'
 import { findUsage, type UsageFound, withCost } from './usage-text.js'
 
@@ -33,7 +32,7 @@ export async function answerPlain(engine: Engine, call: Call): Promise<GatewayRe
       candidates: begun.admitted.candidates,
       asks: begun.admitted.asks,
       prepare: (candidate) => prepare(engine, begun, candidate),
-      receive,
+      ask,
     })
     return await deliver(engine, begun, tried, received)
   } catch (thrown) {
@@ -41,16 +40,14 @@ export async function answerPlain(engine: Engine, call: Call): Promise<GatewayRe
   }
 }
 
-async function receive(
-  reply: UpstreamReply,
-  _tried: Try,
-  signal: CancelSignal,
-): Promise<PlainAnswer | UpstreamFailure> {
-  const bytes = await receiveWhole(reply, signal)
-  if (isFailure(bytes)) return bytes
+async function ask(provider: Provider, request: UpstreamRequest, tried: Try): Promise<PlainAnswer | UpstreamFailure> {
+  const answer = await provider.send(request)
+  if (!answer.ok) return answer
+  if (answer.dropped !== undefined) tried.dropped = answer.dropped
+  const { bytes } = answer
   const found = findUsage(bytes)
   if (found !== null) return { bytes, found }
-  return looksLikeAnswer(bytes) ? { bytes, found: null } : brokenOff(garbage(), { received: bytes })
+  return looksLikeAnswer(bytes) ? { bytes, found: null } : failureAfterSending(garbage(), bytes)
 }
 
 /** Without a usage object only reading all of it tells an answer from an error that came with status 200. */

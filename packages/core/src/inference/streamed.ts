@@ -1,6 +1,7 @@
 import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
 import { errorBody } from '../error-body.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
+import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import { within } from '../time.js'
 import { heldBack } from './answer-filter.js'
 import { attempt, type Try } from './attempt.js'
@@ -32,7 +33,7 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
       candidates: begun.admitted.candidates,
       asks: begun.admitted.asks,
       prepare: (candidate) => prepare(engine, begun, candidate),
-      receive: (reply, _tried, signal) => openFeed(reply, signal),
+      ask,
     })
     const headers = callHeaders(call, begun.held, tried)
     headers['content-type'] = 'text/event-stream; charset=utf-8'
@@ -44,6 +45,13 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
   } catch (thrown) {
     throw await finishFailed(engine, begun, thrown)
   }
+}
+
+async function ask(provider: Provider, request: UpstreamRequest, tried: Try): Promise<EventFeed | UpstreamFailure> {
+  const reply = await provider.stream(request)
+  if (!reply.ok) return reply
+  if (reply.dropped !== undefined) tried.dropped = reply.dropped
+  return openFeed(reply.body, request.signal)
 }
 
 async function stream(engine: Engine, begun: Begun, tried: Try, feed: EventFeed, sink: ByteSink): Promise<void> {

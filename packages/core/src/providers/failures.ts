@@ -96,12 +96,23 @@ export function failureOfConnection(cause: Error, sent: boolean, context: Failur
   return { ok: false, error, retryable: true, mayBill: sent, blameless: false, ...lost }
 }
 
-/** An attempt that we gave up: the caller has gone, or another candidate won. */
-export function failureOfAbort(sent: boolean): UpstreamFailure {
-  return { ok: false, error: new HooshError('client_closed'), retryable: false, mayBill: sent, blameless: true }
+/**
+ * An attempt that we gave up: the caller has gone, or another candidate won.
+ *
+ * @param received what had come of a plain answer
+ */
+export function failureOfAbort(sent: boolean, received?: Buffer): UpstreamFailure {
+  const error = new HooshError('client_closed')
+  const failure = { ok: false as const, error, retryable: false, mayBill: sent, blameless: true }
+  return received === undefined ? failure : { ...failure, received }
 }
 
-/** A provider that was asked and did not answer properly. */
-export function failureAfterSending(error: HooshError): UpstreamFailure {
-  return { ok: false, error, retryable: true, mayBill: true, blameless: false }
+/**
+ * A provider that was asked and did not answer properly, or not to the end: it may bill for it.
+ *
+ * @param received what had come of a plain answer
+ */
+export function failureAfterSending(error: HooshError, received?: Buffer): UpstreamFailure {
+  const failure = { ok: false as const, error, retryable: true, mayBill: true, blameless: false }
+  return received === undefined ? failure : { ...failure, received }
 }

@@ -1,5 +1,4 @@
 import { HooshError } from '../errors.js'
-import type { UpstreamBody } from './provider.js'
 
 /** More models than this are not listed. */
 const MAX_MODELS = 10_000
@@ -10,14 +9,9 @@ const MAX_MODELS = 10_000
  * @param ids finds them; throws where there is no list
  * @throws HooshError `provider_error` where the answer is no list
  */
-export async function modelIds(
-  body: UpstreamBody,
-  routeName: string,
-  ids: (list: unknown) => string[] = openaiIds,
-): Promise<string[]> {
-  const text = await whole(body)
+export function modelIds(answer: Buffer, routeName: string, ids: (list: unknown) => string[] = openaiIds): string[] {
   try {
-    return ids(JSON.parse(text)).slice(0, MAX_MODELS)
+    return ids(JSON.parse(answer.toString('utf8'))).slice(0, MAX_MODELS)
   } catch (cause) {
     throw noList(routeName, cause)
   }
@@ -35,15 +29,4 @@ export function openaiIds(parsed: unknown): string[] {
 
 function noList(routeName: string, cause?: unknown): HooshError {
   return new HooshError('provider_error', { message: `The provider "${routeName}" sent no list of models.`, cause })
-}
-
-function whole(body: UpstreamBody): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = []
-    body.start({
-      data: (chunk) => void chunks.push(chunk),
-      end: () => resolve(Buffer.concat(chunks).toString('utf8')),
-      fail: reject,
-    })
-  })
 }

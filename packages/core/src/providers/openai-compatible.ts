@@ -47,10 +47,12 @@ export function openaiCompatible({ config, facts, connection, clock }: OpenAiCom
   const modelsPath = endpoint.pathOf('/models')
   return {
     rest: keys.rest,
-    send(request) {
-      const { kind, stream, body, signal, firstByteMs, idleMs } = request
-      const headers = stream ? events : plain
-      return transport.send({ method: 'POST', path: paths[kind], headers, body, stream, signal, firstByteMs, idleMs })
+    send({ kind, body, signal, firstByteMs, idleMs }) {
+      return transport.send({ method: 'POST', path: paths[kind], headers: plain, body, signal, firstByteMs, idleMs })
+    },
+    stream({ kind, body, signal, firstByteMs, idleMs }) {
+      const ask = { method: 'POST', path: paths[kind], headers: events, body, signal, firstByteMs, idleMs } as const
+      return transport.stream({ ...ask, streamType: 'text/event-stream' })
     },
     async models(signal) {
       const ask: HttpRequest = {
@@ -58,13 +60,12 @@ export function openaiCompatible({ config, facts, connection, clock }: OpenAiCom
         path: modelsPath,
         headers: list,
         body: null,
-        stream: false,
         signal,
         ...LIST_DEADLINES,
       }
       const reply = await transport.send(ask)
       if (!reply.ok) throw reply.error
-      return modelIds(reply.body, routeName)
+      return modelIds(reply.bytes, routeName)
     },
     redact: keys.redact,
     close: () => transport.close(),

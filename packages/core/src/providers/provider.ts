@@ -9,8 +9,10 @@ import type { HooshError } from '../errors.js'
 export interface Provider {
   /** When a call may be sent again, where the provider asked to be left alone or refused its keys; none for the demo. */
   readonly rest?: Rest
-  /** Sends one attempt and resolves when the head of the answer is there, or with what went wrong. Never throws. */
-  send(request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure>
+  /** Asks for a plain answer and resolves when all of it is there, or with what went wrong. Never throws. */
+  send(request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure>
+  /** Asks for a stream and resolves when its head is there, or with what went wrong. Never throws. */
+  stream(request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure>
   /** A text of this provider without the secrets of its configuration, and without anything that looks like a key. */
   redact(text: string): string
   /** Ids of the models it has now; throws a HooshError where it cannot tell. */
@@ -31,7 +33,6 @@ export interface Rest {
 
 export interface UpstreamRequest {
   readonly kind: 'chat' | 'embeddings'
-  readonly stream: boolean
   /** The model as this provider is asked for it; the same as in `body` and `params`. */
   readonly model: string
   /** The request in OpenAI's dialect, ready for the wire. */
@@ -51,11 +52,17 @@ export interface UpstreamRequest {
   readonly idleMs: number
 }
 
-/** A 2xx with its body still to come. */
+/** A plain answer, all of it. */
+export interface UpstreamAnswer {
+  readonly ok: true
+  readonly bytes: Buffer
+  /** Fields of the request that were left out, since this provider cannot do what they ask. */
+  readonly dropped?: readonly string[]
+}
+
+/** A stream with its events still to come. */
 export interface UpstreamReply {
   readonly ok: true
-  readonly status: number
-  readonly contentType: string
   readonly body: UpstreamBody
   /** Fields of the request that were left out, since this provider cannot do what they ask. */
   readonly dropped?: readonly string[]

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici/index.js'
+import { asBuffer } from '../bytes.js'
 import type { CancelSignal } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
@@ -13,13 +14,16 @@ import {
 } from './failures.js'
 import { createInflow, type Inflow } from './inflow.js'
 import type { Key, Keys } from './keys.js'
-import type { UpstreamFailure, UpstreamReply } from './provider.js'
+import type { UpstreamAnswer, UpstreamFailure, UpstreamReply } from './provider.js'
 import { restAfter } from './rate-headers.js'
 import { retryAfterMs } from './retry-after.js'
 
 /** HTTP/1.1 to one origin, as cheap as it gets: no streams, no header copies, no promise per chunk. */
 export interface Transport {
-  send(request: HttpRequest): Promise<UpstreamReply | UpstreamFailure>
+  /** Resolves when all of the answer is there, which has to be JSON. */
+  send(request: HttpRequest): Promise<UpstreamAnswer | UpstreamFailure>
+  /** Resolves when the head of the answer is there, which has to be a stream; JSON will do too. */
+  stream(request: HttpRequest & { streamType: string }): Promise<UpstreamReply | UpstreamFailure>
   close(): Promise<void>
 }
 
@@ -29,8 +33,7 @@ export interface HttpRequest {
   /** Name, value, name, value. */
   readonly headers: string[]
   readonly body: Uint8Array | string | null
-  readonly stream: boolean
-  /** Content type of a stream beside JSON, `text/event-stream` by default. */
+  /** Content type of a stream; absent for a plain answer. */
   readonly streamType?: string
   readonly signal: CancelSignal
   readonly firstByteMs: number
@@ -50,19 +53,26 @@ export const LIST_DEADLINES = { firstByteMs: 10_000, idleMs: 10_000 } as const
 const MAX_REFUSAL_BYTES = 65_536
 /** Largest plain answer, bytes; a stream has no such bound, its memory is bounded by back-pressure. */
 const MAX_PLAIN_BYTES = 64 * 1_024 * 1_024
+/** Of a plain answer that breaks off, so much is looked at, bytes. */
+const MAX_RECEIVED_BYTES = 1_024 * 1_024
 
 /** Opens no connection and starts no timer before the first `send`. */
 export function createTransport(options: TransportOptions): Transport {
   const line = openLine(options.connection)
   return {
-    send(request) {
-      const key = options.keys.next()
-      return key instanceof Promise
-        ? key.then((found) => sendWith(found, line, request, options))
-        : sendWith(key, line, request, options)
-    },
+    send: (request) => withKey(line, request, options) as Promise<UpstreamAnswer | UpstreamFailure>,
+    stream: (request) => withKey(line, request, options) as Promise<UpstreamReply | UpstreamFailure>,
     close: () => line.destroy(),
   }
+}
+
+type Result = UpstreamAnswer | UpstreamReply | UpstreamFailure
+
+function withKey(line: Line, request: HttpRequest, options: TransportOptions): Promise<Result> {
+  const key = options.keys.next()
+  return key instanceof Promise
+    ? key.then((found) => sendWith(found, line, request, options))
+    : sendWith(key, line, request, options)
 }
 
 function sendWith(
@@ -70,27 +80,29 @@ function sendWith(
   line: Line,
   request: HttpRequest,
   options: TransportOptions,
-): Promise<UpstreamReply | UpstreamFailure> {
+): Promise<Result> {
   if ('ok' in key) return Promise.resolve(key)
   return new Promise((resolve) => dispatch(line, { request, key, options, resolve }))
 }
 
-/** One request on its way. */
-interface Exchange {
-  readonly request: HttpRequest
-  readonly key: Key
-  readonly options: TransportOptions
-  readonly deadline: ReturnType<typeof deadlineOf>
-  readonly onAbort: () => void
+/** One request on its way: what undici tells of. */
+interface Exchange extends Dispatcher.DispatchHandler {
+  request: HttpRequest
+  key: Key
+  options: TransportOptions
+  deadline: ReturnType<typeof deadlineOf>
+  onAbort: () => void
   /** Null until the request is written: up to there nothing can have been billed. */
   controller: Dispatcher.DispatchController | null
-  /** Once the head of a good answer has come. */
+  /** Once the head of a stream has come. */
   inflow: Inflow | null
+  /** Once the head of a plain answer has come: what has come of it. */
+  chunks: Uint8Array[] | null
   /** Of a failure: its status, once its head has come, and what is read of its body. */
   refused: { status: number; retryAfterMs: number | undefined; chunks: Uint8Array[] } | null
   bodyBytes: number
   isOver: boolean
-  resolve(result: UpstreamReply | UpstreamFailure): void
+  resolve(result: Result): void
 }
 
 const GIVEN_UP = new HooshError('client_closed')
@@ -103,49 +115,45 @@ function dispatch(
     resolve(failureOfAbort(false))
     return
   }
-  const exchange: Exchange = {
-    request,
-    key,
-    options,
-    deadline: deadlineOf(request, () => expired(exchange)),
-    onAbort: () => aborted(exchange),
-    controller: null,
-    inflow: null,
-    refused: null,
-    bodyBytes: 0,
-    isOver: false,
-    resolve,
-  }
+  const exchange: Exchange = Object.create(HANDLER)
+  exchange.request = request
+  exchange.key = key
+  exchange.options = options
+  exchange.deadline = deadlineOf(request, () => expired(exchange))
+  exchange.onAbort = () => aborted(exchange)
+  exchange.controller = null
+  exchange.inflow = null
+  exchange.chunks = null
+  exchange.refused = null
+  exchange.bodyBytes = 0
+  exchange.isOver = false
+  exchange.resolve = resolve
   request.signal.addEventListener('abort', exchange.onAbort)
   const { method, path, body } = request
   const headers = key.headers.length === 0 ? request.headers : [...request.headers, ...key.headers]
-  line.dispatch({ method, path, headers, body }, handlerOf(exchange))
+  line.dispatch({ method, path, headers, body }, exchange)
 }
 
-function handlerOf(exchange: Exchange): Dispatcher.DispatchHandler {
-  return {
-    onRequestStart(controller) {
-      if (exchange.isOver) return controller.abort(GIVEN_UP)
-      exchange.controller = controller
-      exchange.deadline.start()
-    },
-    onResponseStart(_controller, status, headers) {
-      if (status < 200 || exchange.isOver) return // 1xx: the answer is still to come
-      headCame(exchange, status, headers)
-    },
-    onResponseData(_controller, chunk) {
-      bodyCame(exchange, chunk)
-    },
-    onResponseEnd() {
-      if (exchange.isOver) return
-      exchange.deadline.stop()
-      if (exchange.refused !== null) refuse(exchange)
-      else exchange.inflow?.end()
-    },
-    onResponseError(_controller, error) {
-      broke(exchange, error)
-    },
-  }
+/** What all exchanges share: five functions made for each would cost more than what they do. */
+const HANDLER: Dispatcher.DispatchHandler & ThisType<Exchange> = {
+  onRequestStart(controller) {
+    if (this.isOver) return controller.abort(GIVEN_UP)
+    this.controller = controller
+    this.deadline.start()
+  },
+  onResponseStart(_controller, status, headers) {
+    if (status < 200 || this.isOver) return // 1xx: the answer is still to come
+    headCame(this, status, headers)
+  },
+  onResponseData(_controller, chunk) {
+    bodyCame(this, chunk)
+  },
+  onResponseEnd() {
+    if (!this.isOver) ended(this)
+  },
+  onResponseError(_controller, error) {
+    broke(this, error)
+  },
 }
 
 function headCame(exchange: Exchange, status: number, headers: Record<string, string | string[] | undefined>): void {
@@ -159,7 +167,7 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
   }
   const { request, options } = exchange
   options.keys.answered(exchange.key, status, restAfter(header, options.clock()))
-  const streamType = request.stream ? (request.streamType ?? 'text/event-stream') : null
+  const { streamType } = request
   const contentType = header('content-type') ?? streamType ?? 'application/json'
   const fault = faultOfHead(contentType, header('content-encoding'), streamType)
   if (fault !== null) {
@@ -167,6 +175,10 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
       message: `The provider "${options.routeName}" answered with ${fault}.`,
     })
     giveUp(exchange, failureAfterSending(error))
+    return
+  }
+  if (streamType === undefined) {
+    exchange.chunks = []
     return
   }
   const inflow = createInflow({
@@ -183,31 +195,50 @@ function headCame(exchange: Exchange, status: number, headers: Record<string, st
     over: () => finish(exchange),
   })
   exchange.inflow = inflow
-  exchange.resolve({ ok: true, status, contentType, body: inflow.body })
+  exchange.resolve({ ok: true, body: inflow.body })
 }
 
 /** What makes a 2xx no answer: a login page, a proxy's error page, compression that was not asked for. */
-function faultOfHead(contentType: string, encoding: string | undefined, streamType: string | null): string | null {
+function faultOfHead(contentType: string, encoding: string | undefined, streamType: string | undefined): string | null {
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     return 'a compressed body, which was not asked for'
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase()
   if (type === 'application/json' || type === streamType) return null
-  return `"${type.slice(0, 100)}" instead of ${streamType === null ? 'JSON' : 'a stream of events'}`
+  return `"${type.slice(0, 100)}" instead of ${streamType === undefined ? 'JSON' : 'a stream of events'}`
 }
 
 function bodyCame(exchange: Exchange, chunk: Uint8Array): void {
   if (exchange.isOver) return
   exchange.deadline.progress()
   exchange.bodyBytes += chunk.length
-  const { refused, inflow, request, options } = exchange
+  const { refused, chunks, inflow, options } = exchange
   if (refused !== null) {
     refused.chunks.push(chunk)
     if (exchange.bodyBytes > MAX_REFUSAL_BYTES) refuse(exchange)
-  } else if (!request.stream && exchange.bodyBytes > MAX_PLAIN_BYTES) {
+  } else if (chunks !== null) {
+    chunks.push(chunk)
+    if (exchange.bodyBytes <= MAX_PLAIN_BYTES) return
     const message = `The answer of the provider "${options.routeName}" is longer than ${MAX_PLAIN_BYTES} bytes.`
-    close(exchange)
-    inflow!.fail(new HooshError('provider_error', { message }))
+    giveUp(exchange, failureAfterSending(new HooshError('provider_error', { message }), received(exchange)))
   } else inflow!.push(chunk)
+}
+
+function ended(exchange: Exchange): void {
+  const { refused, chunks, inflow, bodyBytes } = exchange
+  if (refused !== null) refuse(exchange)
+  else if (chunks === null) {
+    exchange.deadline.stop()
+    inflow?.end()
+  } else {
+    finish(exchange)
+    const bytes = chunks.length === 1 ? asBuffer(chunks[0]!) : Buffer.concat(chunks, bodyBytes)
+    exchange.resolve({ ok: true, bytes })
+  }
+}
+
+/** What has come of a plain answer that does not come to its end. */
+function received({ chunks, bodyBytes }: Exchange): Buffer | undefined {
+  return chunks === null ? undefined : Buffer.concat(chunks, Math.min(bodyBytes, MAX_RECEIVED_BYTES))
 }
 
 /** Ends an exchange whose answer is a failure, with as much as has come of its body. */
@@ -230,12 +261,14 @@ function expired(exchange: Exchange): void {
 
 function broke(exchange: Exchange, cause: Error): void {
   if (exchange.isOver) return
-  const { controller, inflow, options } = exchange
+  const { controller, inflow, chunks, options } = exchange
   if (exchange.refused !== null) {
     refuse(exchange)
-  } else if (inflow !== null) {
+  } else if (inflow !== null || chunks !== null) {
+    const error = cause instanceof HooshError ? cause : cutShort(cause, options.routeName)
     close(exchange)
-    inflow.fail(cause instanceof HooshError ? cause : cutShort(cause, options.routeName))
+    if (inflow !== null) inflow.fail(error)
+    else exchange.resolve(failureAfterSending(error, received(exchange)))
   } else if (cause instanceof HooshError) {
     giveUp(exchange, failureAfterSending(cause))
   } else {
@@ -255,7 +288,7 @@ function aborted(exchange: Exchange): void {
   const sent = exchange.controller !== null
   close(exchange)
   exchange.inflow?.drop()
-  exchange.resolve(failureOfAbort(sent))
+  exchange.resolve(failureOfAbort(sent, received(exchange)))
 }
 
 /** Ends the exchange and its connection, if it is still in use. */

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { demoTokens } from '../../context/demo-tokens.js'
 import type { WireUsage } from '../../host.js'
 import type { Clock } from '../../time.js'
-import { failureOfAbort, failureOfStatus } from '../failures.js'
-import type { Provider, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
+import { failureAfterSending, failureOfAbort, failureOfStatus } from '../failures.js'
+import type { Provider, UpstreamAnswer, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
 import { choicesFor } from './choice.js'
 import { DEMO_DIMENSIONS, demoEmbedding } from './embedding.js'
-import { pump } from './pump.js'
+import { demoBrokeOff, later, pump } from './pump.js'
 import { demoPromptTokens, listOf } from './tokens.js'
 import { completionOf, type Envelope, eventsOf } from './wire.js'
 
@@ -28,30 +28,78 @@ const CUTOFF_AFTER = 4
 /** A provider without network and key: the same answer to the same question, with a true bill. */
 export function demoProvider({ routeName, clock }: { routeName: string; clock: Clock }): Provider {
   return {
-    send: (request) => Promise.resolve(answer(request, { routeName, clock })),
+    send: (request) => answer(request, { routeName, clock }),
+    stream: (request) => Promise.resolve(streamed(request, { routeName, clock })),
     redact: (text) => text,
     models: () => Promise.resolve([...DEMO_MODELS]),
     close: () => Promise.resolve(),
   }
 }
 
-function answer(
-  request: UpstreamRequest,
-  context: { routeName: string; clock: Clock },
-): UpstreamReply | UpstreamFailure {
-  if (request.signal.aborted) return failureOfAbort(false)
-  const fails = /^demo-error-(\d{3})$/.exec(request.model)
-  if (fails !== null) return refusal(context.routeName, Number(fails[1]), `The model "${request.model}" always fails.`)
-  if (request.kind === 'embeddings') return embeddings(request, context.routeName)
-  const envelope = envelopeOf(request, context.clock)
+type Context = { routeName: string; clock: Clock }
+
+function answer(request: UpstreamRequest, context: Context): Promise<UpstreamAnswer | UpstreamFailure> {
+  const failure = failureOf(request, context)
+  if (failure !== null) return Promise.resolve(failure)
+  const told = request.kind === 'embeddings' ? embeddings(request, context.routeName) : completion(request, context)
+  return typeof told === 'string' ? whole(request, told) : Promise.resolve(told)
+}
+
+function streamed(request: UpstreamRequest, context: Context): UpstreamReply | UpstreamFailure {
+  const failure = failureOf(request, context)
+  if (failure !== null) return failure
+  const { envelope, choices, usage } = thought(request, context)
+  const wantsUsage =
+    (request.params.stream_options as { include_usage?: unknown } | null | undefined)?.include_usage === true
+  const events = eventsOf(envelope, choices, wantsUsage ? usage : null)
+  const body = pump(events[Symbol.iterator](), {
+    signal: request.signal,
+    everyMs: everyMs(request),
+    breaksAfter: request.model === 'demo-cutoff' ? CUTOFF_AFTER : Infinity,
+  })
+  return { ok: true, body }
+}
+
+function failureOf({ signal, model }: UpstreamRequest, { routeName }: Context): UpstreamFailure | null {
+  if (signal.aborted) return failureOfAbort(false)
+  const fails = /^demo-error-(\d{3})$/.exec(model)
+  return fails === null ? null : refusal(routeName, Number(fails[1]), `The model "${model}" always fails.`)
+}
+
+function everyMs({ model }: UpstreamRequest): number {
+  return model === 'demo-slow' ? SLOW_EVERY_MS : 0
+}
+
+function thought(request: UpstreamRequest, { clock }: Context) {
   const choices = choicesFor(request.params)
   const prompt = demoPromptTokens(request.params)
   const completion = choices.reduce((sum, { tokens }) => sum + tokens, 0)
   const usage: WireUsage = { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion }
-  if (!request.stream) return reply(request, 'application/json', [completionOf(envelope, choices, usage)])
-  const wantsUsage =
-    (request.params.stream_options as { include_usage?: unknown } | null | undefined)?.include_usage === true
-  return reply(request, 'text/event-stream', eventsOf(envelope, choices, wantsUsage ? usage : null))
+  return { envelope: envelopeOf(request, clock), choices, usage }
+}
+
+function completion(request: UpstreamRequest, context: Context): string {
+  const { envelope, choices, usage } = thought(request, context)
+  return completionOf(envelope, choices, usage)
+}
+
+/** A plain answer, in a turn of its own or later, as from a network. */
+function whole(request: UpstreamRequest, text: string): Promise<UpstreamAnswer | UpstreamFailure> {
+  return new Promise((resolve) => {
+    const cancel = later(everyMs(request), () => {
+      request.signal.removeEventListener('abort', aborted)
+      resolve(request.model === 'demo-cutoff' ? failureAfterSending(demoBrokeOff()) : asAnswer(text))
+    })
+    const aborted = () => {
+      cancel()
+      resolve(failureOfAbort(true))
+    }
+    request.signal.addEventListener('abort', aborted)
+  })
+}
+
+function asAnswer(text: string): UpstreamAnswer {
+  return { ok: true, bytes: Buffer.from(text) }
 }
 
 /** The id is of the request's content, so that a run can be compared with another. */
@@ -60,16 +108,7 @@ function envelopeOf(request: UpstreamRequest, clock: Clock): Envelope {
   return { id: `chatcmpl-demo-${digest.slice(0, 24)}`, created: Math.floor(clock() / 1_000), model: request.model }
 }
 
-function reply(request: UpstreamRequest, contentType: string, pieces: Iterable<string>): UpstreamReply {
-  const body = pump(pieces[Symbol.iterator](), {
-    signal: request.signal,
-    everyMs: request.model === 'demo-slow' ? SLOW_EVERY_MS : 0,
-    breaksAfter: request.model !== 'demo-cutoff' ? Infinity : request.stream ? CUTOFF_AFTER : 0,
-  })
-  return { ok: true, status: 200, contentType, body }
-}
-
-function embeddings(request: UpstreamRequest, routeName: string): UpstreamReply | UpstreamFailure {
+function embeddings(request: UpstreamRequest, routeName: string): string | UpstreamFailure {
   const { input, dimensions = DEMO_DIMENSIONS, encoding_format: format } = request.params
   if (
     typeof dimensions !== 'number' ||
@@ -87,7 +126,7 @@ function embeddings(request: UpstreamRequest, routeName: string): UpstreamReply 
   })
   const tokens = texts.reduce((sum, text) => sum + text.tokens, 0)
   const usage = { prompt_tokens: tokens, total_tokens: tokens }
-  return reply(request, 'application/json', [JSON.stringify({ object: 'list', data, model: request.model, usage })])
+  return JSON.stringify({ object: 'list', data, model: request.model, usage })
 }
 
 /** Texts to embed. Tokens (numbers) are one text where they stand bare, and several where they come in lists. */

@@ -29,12 +29,12 @@ export function pump(
     flow.drop()
   }
   const schedule = () => {
-    cancel ??= everyMs === 0 ? inNextTurn(turn) : after(everyMs, turn)
+    cancel ??= later(everyMs, turn)
   }
   const turn = () => {
     cancel = null
     if (sent >= breaksAfter) {
-      flow.fail(new HooshError('provider_error', { message: 'The demo provider broke off, as this model does.' }))
+      flow.fail(demoBrokeOff())
       return
     }
     const { done, value } = pieces.next()
@@ -52,13 +52,16 @@ export function pump(
   return flow.body
 }
 
-function inNextTurn(run: () => void): () => void {
-  const immediate = setImmediate(run)
-  return () => clearImmediate(immediate)
+export function demoBrokeOff(): HooshError {
+  return new HooshError('provider_error', { message: 'The demo provider broke off, as this model does.' })
 }
 
-/** Not unref'd: an answer under way keeps the process alive, as a provider's socket would. */
-function after(ms: number, run: () => void): () => void {
+/** Runs in the next turn, or later; what it returns stops it. Not unref'd: an answer under way keeps the process alive. */
+export function later(ms: number, run: () => void): () => void {
+  if (ms === 0) {
+    const immediate = setImmediate(run)
+    return () => clearImmediate(immediate)
+  }
   const timer = setTimeout(run, ms)
   return () => clearTimeout(timer)
 }

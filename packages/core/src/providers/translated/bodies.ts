@@ -1,6 +1,7 @@
 import { HooshError } from '../../errors.js'
+import { failureAfterSending } from '../failures.js'
 import { createInflow, type Inflow } from '../inflow.js'
-import type { UpstreamBody } from '../provider.js'
+import type { UpstreamBody, UpstreamFailure } from '../provider.js'
 import type { StreamTranslator, Translation } from './dialect.js'
 import type { CarryingMessage } from './keepsakes.js'
 import { type Framer, ndjsonFramer, sseFramer } from './lines.js'
@@ -86,39 +87,24 @@ export function eventBody(source: UpstreamBody, translator: StreamTranslator, co
   return flow.body
 }
 
-/** A provider's plain answer as OpenAI's. Of one that breaks off or is none, its own bytes are given for the bill. */
-export function plainBody(source: UpstreamBody, reply: Translation['reply'], context: BodyContext): UpstreamBody {
-  const flow = behind(source)
-  const chunks: Uint8Array[] = []
-  const fail = (error: HooshError) => {
-    for (const chunk of chunks) flow.push(chunk)
-    flow.fail(error)
-  }
-  const translated = () => {
-    const json = parsed(Buffer.concat(chunks).toString('utf8'))
+/**
+ * A provider's plain answer as OpenAI's, once what it carries is kept. Of one that is none, its own bytes are given for
+ * the bill.
+ */
+export async function translatedAnswer(
+  answer: Buffer,
+  reply: Translation['reply'],
+  context: Pick<BodyContext, 'routeName' | 'keep'>,
+): Promise<Buffer | UpstreamFailure> {
+  try {
+    const json = parsed(answer.toString('utf8'))
     if (json === undefined) throw garbage(context)
-    const answer = reply(json)
-    return { text: JSON.stringify(answer), keeping: context.keep?.(messagesOf(answer)) }
+    const translated = reply(json)
+    await context.keep?.(messagesOf(translated))
+    return Buffer.from(JSON.stringify(translated))
+  } catch (thrown) {
+    return failureAfterSending(asFault(thrown, context), answer)
   }
-  source.start({
-    data: (chunk) => void chunks.push(chunk),
-    end() {
-      let answer: ReturnType<typeof translated>
-      try {
-        answer = translated()
-      } catch (thrown) {
-        return fail(asFault(thrown, context))
-      }
-      const deliver = () => {
-        flow.push(Buffer.from(answer.text))
-        flow.end()
-      }
-      if (answer.keeping === undefined) deliver()
-      else void answer.keeping.then(deliver)
-    },
-    fail,
-  })
-  return flow.body
 }
 
 function messagesOf(answer: object): CarryingMessage[] {
@@ -150,11 +136,11 @@ function parsed(text: string): unknown {
 }
 
 /** Whatever a translator throws that is no error of ours: the answer was not of the shape that it must have. */
-function asFault(thrown: unknown, context: BodyContext): HooshError {
+function asFault(thrown: unknown, context: Pick<BodyContext, 'routeName'>): HooshError {
   return thrown instanceof HooshError ? thrown : garbage(context, thrown)
 }
 
-function garbage({ routeName }: BodyContext, cause?: unknown): HooshError {
+function garbage({ routeName }: Pick<BodyContext, 'routeName'>, cause?: unknown): HooshError {
   return new HooshError('provider_error', {
     message: `The provider "${routeName}" answered with something that is no answer.`,
     cause,

@@ -8,9 +8,9 @@ import { failureOfStatus } from '../failures.js'
 import { commonHeaders } from '../headers.js'
 import { createKeys } from '../keys.js'
 import { modelIds } from '../model-list.js'
-import type { Provider, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
-import { createTransport, LIST_DEADLINES, type Transport } from '../transport.js'
-import { type BodyContext, eventBody, plainBody } from './bodies.js'
+import type { Provider, UpstreamAnswer, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
+import { createTransport, type HttpRequest, LIST_DEADLINES, type Transport } from '../transport.js'
+import { type BodyContext, eventBody, translatedAnswer } from './bodies.js'
 import type { Ask, Dialect, Translation } from './dialect.js'
 import { keep, recalled } from './keepsakes.js'
 
@@ -72,69 +72,85 @@ export function translatedProvider({ config, facts, dialect, connection, clock }
   return {
     rest: keys.rest,
     send: (request) => send(provider, request),
+    stream: (request) => stream(provider, request),
     async models(signal) {
       const path = endpoint.pathOf(dialect.models.path)
       const headers = ['accept', 'application/json', ...common]
-      const ask = { method: 'GET', path, headers, body: null, stream: false, signal, ...LIST_DEADLINES } as const
+      const ask = { method: 'GET', path, headers, body: null, signal, ...LIST_DEADLINES } as const
       const reply = await transport.send(ask)
       if (!reply.ok) throw reply.error
-      return modelIds(reply.body, routeName, (list) => dialect.models.ids(list))
+      return modelIds(reply.bytes, routeName, (list) => dialect.models.ids(list))
     },
     redact: clean,
     close: () => transport.close(),
   }
 }
 
-async function send(provider: Translated, request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure> {
-  const { dialect, routeName } = provider
-  const { cache, user } = request
+async function send(provider: Translated, request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure> {
+  const asked = await translated(provider, request, false)
+  if ('ok' in asked) return asked
+  const answer = await provider.transport.send(asked.ask)
+  if (!answer.ok) return answer
+  const bytes = await translatedAnswer(answer.bytes, (json) => asked.translation.reply(json), asked.context)
+  return Buffer.isBuffer(bytes) ? { ok: true, bytes, ...asked.dropped() } : bytes
+}
+
+async function stream(provider: Translated, request: UpstreamRequest): Promise<UpstreamReply | UpstreamFailure> {
+  const asked = await translated(provider, request, true)
+  if ('ok' in asked) return asked
+  const reply = await provider.transport.stream({ ...asked.ask, streamType: STREAM_TYPES[asked.context.framing] })
+  if (!reply.ok) return reply
+  return { ok: true, body: eventBody(reply.body, asked.translation.stream(), asked.context), ...asked.dropped() }
+}
+
+/** A request that is ready to go up, and how its answer is read. */
+interface Asked {
+  readonly ask: HttpRequest
+  readonly translation: Translation
+  readonly context: BodyContext
+  /** Fields that were left out, as a part of the reply. */
+  dropped(): { dropped?: readonly string[] }
+}
+
+async function translated(
+  provider: Translated,
+  request: UpstreamRequest,
+  isStream: boolean,
+): Promise<Asked | UpstreamFailure> {
+  const { dialect, routeName, plainHeaders, streamHeaders } = provider
+  const { cache, user, signal, firstByteMs, idleMs } = request
   const keeper = dialect.carries === true && request.kind === 'chat' && cache !== undefined ? { cache, user } : null
   const dropped = new Set<string>()
   let translation: Translation
   try {
     const params = keeper === null ? request.params : await recalled(keeper, request.params)
-    translation = dialect.translate(askOf(provider, { ...request, params }, dropped))
+    translation = dialect.translate(askOf(provider, { ...request, params }, isStream, dropped))
   } catch (thrown) {
     return notAsked(thrown, request)
   }
-  const { stream, signal, firstByteMs, idleMs } = request
-  const common = stream ? provider.streamHeaders : provider.plainHeaders
-  const { headers = [], body } = translation
-  const reply = await provider.transport.send({
-    method: 'POST',
-    path: provider.pathOf(translation.path),
-    headers: [...common, ...headers],
-    body,
-    stream,
-    streamType: STREAM_TYPES[dialect.framing],
-    signal,
-    firstByteMs,
-    idleMs,
-  })
-  if (!reply.ok) return reply
+  const path = provider.pathOf(translation.path)
+  const headers = [...(isStream ? streamHeaders : plainHeaders), ...(translation.headers ?? [])]
+  const { framing } = dialect
   const context: BodyContext = {
     routeName,
-    framing: dialect.framing,
-    refused: (body) => failureOfStatus({ status: 500, body, retryAfterMs: undefined }, provider).error,
+    framing,
+    refused: (said) => failureOfStatus({ status: 500, body: said, retryAfterMs: undefined }, provider).error,
     ...(keeper === null ? {} : { keep: (messages) => keep(keeper, messages) }),
   }
   return {
-    ok: true,
-    status: reply.status,
-    contentType: stream ? 'text/event-stream' : 'application/json',
-    body: stream
-      ? eventBody(reply.body, translation.stream(), context)
-      : plainBody(reply.body, (json) => translation.reply(json), context),
-    ...(dropped.size === 0 ? {} : { dropped: [...dropped] }),
+    ask: { method: 'POST', path, headers, body: translation.body, signal, firstByteMs, idleMs },
+    translation,
+    context,
+    dropped: () => (dropped.size === 0 ? {} : { dropped: [...dropped] }),
   }
 }
 
-function askOf(provider: Translated, request: UpstreamRequest, dropped: Set<string>): Ask {
+function askOf(provider: Translated, request: UpstreamRequest, isStream: boolean, dropped: Set<string>): Ask {
   const { routeName, clock } = provider
-  const { kind, stream, model, params, requestId } = request
+  const { kind, model, params, requestId } = request
   return {
     kind,
-    stream,
+    stream: isStream,
     model,
     params,
     requestId,
