@@ -6,7 +6,7 @@ const FLOORS = [
   ['fetch', 'index', 'node'],
   ['mount'],
   ['gateway'],
-  ['host-context', 'start', 'startup-line'],
+  ['credentials', 'host-context', 'start', 'startup-line'],
   ['storage'],
   ['http'],
   ['routes'],

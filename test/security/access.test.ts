@@ -39,7 +39,7 @@ describe('access, for every route there is', () => {
     },
   )
 
-  it.each(routes.filter(({ access }) => access === 'admin' || access === 'scraper'))(
+  it.each(routes.filter(({ access }) => access === 'admin' || access === 'scraper' || access === 'owner'))(
     'a user gets 403 on $method $path',
     async ({ method, url }) => {
       expect((await send(method, url, people.alice.token)).status).toBe(403)

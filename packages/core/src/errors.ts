@@ -63,6 +63,7 @@ export const ERRORS = {
   unpriced_model: [400, 'invalid_request_error', "Add the model to `prices`, or give the pool `unpriced: 'allow'`."],
   budget_exceeded: [429, 'insufficient_quota', 'Wait until the window opens, or ask for a larger pool.'],
   too_many_reservations: [429, 'rate_limit_error', 'Settle or release open reservations first.'],
+  too_many_keys: [429, 'rate_limit_error', 'Revoke keys that are not needed first.'],
   rate_limit_exceeded: [429, 'rate_limit_error', 'Wait as long as `Retry-After` says.'],
   concurrency_exceeded: [429, 'rate_limit_error', 'Wait until one of your running calls has ended.'],
   reservation_conflict: [409, 'invalid_request_error', 'The id was used with other values; use a new one.'],

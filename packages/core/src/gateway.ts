@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { checkOptions } from './config/settings.js'
+import { credentialsOf } from './credentials.js'
 import { createPolicy } from './dlp/policy.js'
 import { HooshError } from './errors.js'
 import type { Gateway } from './host.js'
@@ -72,6 +73,7 @@ export function createGateway(options: HooshOptions = {}): Gateway {
     dev: options.dev === true,
     serves: (request) => serves(door, request),
     handle: (request) => handle(door, request),
+    credentials: credentialsOf(engine),
     context: (caller) => hostContext(parts, caller),
     as: (identity) => hostContext(parts, { identify: async () => identity }),
     ready: async () => void (await engine()),

@@ -6,6 +6,7 @@ import { type CancelSignal, cancel } from './cancel.js'
 import { HooshError } from './errors.js'
 import type { GatewayReply } from './exchange.js'
 import type {
+  BrowserTokenOptions,
   ChatCompletion,
   ChatParams,
   ContextCaller,
@@ -14,6 +15,7 @@ import type {
   HooshContext,
 } from './host.js'
 import { type Caller, normalise } from './identity/caller.js'
+import { mintToken } from './identity/mint.js'
 import { chat, embed } from './inference/chat.js'
 import { chunksOf } from './inference/chunks.js'
 import type { Engine } from './inference/engine.js'
@@ -50,6 +52,7 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
       available: async () => tightestLeft(await poolStates(await session())),
       reserve: async (amount: Partial<Amount>) => hostReservation(await session(), amount),
     },
+    browserToken: async (options: BrowserTokenOptions) => minted(await session(), options),
     audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
     async chat(params: ChatParams, options = {}) {
       const { engine, caller: who } = await session()
@@ -98,6 +101,10 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
     },
     fetch: parts.fetchFor({ identify: async () => (await known().catch(nobody))?.identity ?? null }),
   }
+}
+
+function minted({ engine, caller }: Session, options: BrowserTokenOptions) {
+  return mintToken({ signer: engine.tokens, id: engine.ids(), now: engine.clock() }, caller, options)
 }
 
 interface Session {

@@ -3,6 +3,7 @@ import type { AuditDetails, AuditEntry } from './audit/store.js'
 import type { PoolSnapshot } from './budget/snapshot.js'
 import type { CancelSignal } from './cancel.js'
 import type { GatewayReply, GatewayRequest } from './exchange.js'
+import type { PageHeaders } from './identity/browser-token.js'
 import type { Identity } from './options.js'
 
 /** One gateway, which any number of mounts share. Made by `createGateway`; inert until its first request. */
@@ -16,6 +17,8 @@ export interface Gateway {
   handle(request: GatewayRequest): Promise<GatewayReply>
   /** Whether mounts that see no socket serve everybody as `anonymous` where they have no `identify`. */
   readonly dev: boolean
+  /** Whose credentials are that hoosh has issued: what `virtualKeys()` and `browserTokens()` ask. */
+  readonly credentials: Credentials
   /** What the host's own handlers use, for the caller of one request. */
   context(caller: ContextCaller): HooshContext
   /** The same for cron jobs, queue workers and sockets, which have no request. */
@@ -24,6 +27,14 @@ export interface Gateway {
   ready(): Promise<void>
   /** New calls get 503; running ones finish, or are ended in the protocol after `timeoutMs` (30_000). */
   close(options?: { timeoutMs?: number }): Promise<void>
+}
+
+/** Looks up what was presented; null for whatever opens nothing. Rejects with `store_unavailable`. */
+export interface Credentials {
+  /** @param from the client's address, where keys are bound to some */
+  key(text: string, from: { readonly address?: string | undefined }): Promise<Identity | null>
+  /** @param page headers of the request, which say where it came from */
+  browserToken(text: string, page: PageHeaders): Promise<Identity | null>
 }
 
 /** Whose context is made. */
@@ -50,8 +61,29 @@ export interface HooshContext {
   chat(params: ChatParams, options?: CallOptions): Promise<ChatCompletion>
   stream(params: ChatParams, options?: CallOptions): AsyncIterable<ChatCompletionChunk>
   embed(params: EmbeddingParams, options?: CallOptions): Promise<EmbeddingResponse>
+  /** A token for a page of this caller's, so that it may call `/v1` itself: for minutes, on one origin. */
+  browserToken(options: BrowserTokenOptions): Promise<BrowserToken>
   /** The whole `/v1` surface in process, as this caller: `new OpenAI({ fetch, baseURL: 'http://hoosh/v1' })`. */
   fetch: typeof globalThis.fetch
+}
+
+/** What a browser token may do; never more than whom it is made for. */
+export interface BrowserTokenOptions {
+  /** The page's origin, `https://app.example.org`: sent from another one it opens nothing. */
+  origin: string
+  /** 300_000 (five minutes); 1_000 to 3_600_000. */
+  ttlMs?: number
+  /** Pools of the caller's that pay; all of them if absent. */
+  pool?: string | readonly string[]
+  /** Models in full, or patterns of the caller's own; all that the caller may use if absent. */
+  models?: readonly string[]
+}
+
+/** What the page sends as `Authorization: Bearer`. */
+export interface BrowserToken {
+  readonly token: string
+  /** ISO 8601. */
+  readonly expiresAt: string
 }
 
 /** A hold of the host's own; ends once, by either of its methods. */

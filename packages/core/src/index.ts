@@ -6,12 +6,15 @@ export { asHooshError, ERRORS, type ErrorCode, type ErrorDetails, HooshError } f
 export type { BodySource, ByteSink, GatewayReply, GatewayRequest } from './exchange.js'
 export { createGateway } from './gateway.js'
 export type {
+  BrowserToken,
+  BrowserTokenOptions,
   CallOptions,
   ChatCompletion,
   ChatCompletionChunk,
   ChatMessage,
   ChatParams,
   ContextCaller,
+  Credentials,
   EmbeddingParams,
   EmbeddingResponse,
   Gateway,
@@ -20,12 +23,16 @@ export type {
   ToolCall,
   WireUsage,
 } from './host.js'
+export type { PageHeaders } from './identity/browser-token.js'
+export { type BrowserTokenRules, browserTokens } from './identity/browser-tokens.js'
 export { bearerTokens, firstOf, fromJwt, fromReqUser } from './identity/resolvers.js'
+export { type VirtualKeyOptions, virtualKeys } from './identity/virtual-keys.js'
 export type {
   AuditOptions,
   BudgetOptions,
   CallInfo,
   CallResult,
+  Credential,
   Deadlines,
   DlpAction,
   DlpContent,
@@ -40,6 +47,7 @@ export type {
   HooshOptions,
   Identify,
   Identity,
+  KeyOptions,
   Limits,
   Logger,
   MetricsOptions,

@@ -14,7 +14,7 @@ export type MountOptions<Request> = HooshOptions & MountSettings<Request>
 /** A gateway, and who calls it by way of this mount. */
 export interface Mount<Request> {
   readonly gateway: Gateway
-  readonly identify: Identify<Request>
+  readonly identify: (request: Request) => ReturnType<Identify<Request>>
 }
 
 /**
@@ -29,9 +29,20 @@ export function mountWith<Request>(
   anonymous: (gateway: Gateway) => Identify<Request>,
 ): Mount<Request> {
   if (optionsOrGateway !== undefined && 'handle' in optionsOrGateway) {
-    return { gateway: optionsOrGateway, identify: settings.identify ?? anonymous(optionsOrGateway) }
+    return {
+      gateway: optionsOrGateway,
+      identify: knowing(optionsOrGateway, settings.identify) ?? anonymous(optionsOrGateway),
+    }
   }
   const { identify = settings.identify, ...options } = optionsOrGateway ?? {}
   const gateway = createGateway(optionsOrGateway && options)
-  return { gateway, identify: identify ?? anonymous(gateway) }
+  return { gateway, identify: knowing(gateway, identify) ?? anonymous(gateway) }
+}
+
+/** Resolvers of what hoosh itself has issued ask the gateway. */
+function knowing<Request>(
+  gateway: Gateway,
+  identify: Identify<Request> | undefined,
+): ((request: Request) => ReturnType<Identify<Request>>) | undefined {
+  return identify && ((request) => identify(request, gateway))
 }

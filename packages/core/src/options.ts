@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import type { PoolSnapshot } from './budget/snapshot.js'
+import type { Gateway } from './host.js'
 import type { Random } from './random.js'
 import type { Storage } from './storage/storage.js'
 import type { Awaitable, Clock } from './time.js'
@@ -29,6 +30,8 @@ export interface HooshOptions {
   prices?: Readonly<Record<string, PriceSpec>>
   /** Stores; what is missing is kept in memory. */
   storage?: Partial<Storage>
+  /** Keys and browser tokens that hoosh issues (docs/keys.md). */
+  keys?: KeyOptions
   /** Where the gateway lives below the mount: `/ai` serves `/ai/v1/...`. */
   basePath?: string
   /** Serve `GET /` and `/metrics` although the mount has no path of its own. False by default. */
@@ -66,10 +69,26 @@ export interface Identity {
   /** The highest its calls may have, and the one they have unless they ask for less; `normal` if absent. */
   priority?: Priority
   metadata?: Readonly<Record<string, string>>
+  /** Set by `virtualKeys()` and `browserTokens()`: with what they have identified themselves. */
+  credential?: Credential
 }
 
-/** Decides who is calling from what the framework calls a request; null, or whatever is falsy, for nobody. */
-export type Identify<Request> = (request: Request) => Awaitable<Identity | null | undefined | false | 0 | ''>
+/** A key or token that hoosh has issued. Its limits are its own, beside those of its user. */
+export interface Credential {
+  kind: 'key' | 'browser'
+  /** Never a secret. */
+  id: string
+  limits?: Limits
+}
+
+/**
+ * Decides who is calling from what the framework calls a request; null, or whatever is falsy, for nobody. Resolvers of
+ * credentials that hoosh issues ask the gateway; whoever wraps them hands it on.
+ */
+export type Identify<Request> = (
+  request: Request,
+  gateway?: Gateway,
+) => Awaitable<Identity | null | undefined | false | 0 | ''>
 
 /** Limits beside tokens and money, in a sliding minute. */
 export interface Limits {
@@ -297,6 +316,21 @@ export interface Deadlines {
   queueMs?: number
   /** The whole call with its failovers, none by default. */
   totalMs?: number
+}
+
+/** What keys users may make, and what browser tokens are signed with. */
+export interface KeyOptions {
+  /** Users may make keys of their own, for no more than they may do themselves. False by default: only admins make keys. */
+  selfService?: boolean
+  /** Most keys a user may have, 100; revoked and expired ones make room. */
+  perUser?: number
+  /** Longest life of a key that users make, ms; as long as they like by default. */
+  longestMs?: number
+  /**
+   * Secrets of browser tokens, the newest first: that one signs, all are accepted. At least 32 characters each, `$NAME`
+   * reads the environment. Without one no token is minted.
+   */
+  tokenSecrets?: readonly string[]
 }
 
 /** Where metrics are kept, and who may read them. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createAuditLog } from './audit/log.js'
 import { memoryAudit } from './audit/memory-store.js'
 import { memoryRates } from './budget/memory-rates.js'
@@ -12,6 +13,7 @@ import { memoryUsage } from './cost/memory-store.js'
 import { priceBook } from './cost/prices.js'
 import type { Policy } from './dlp/policy.js'
 import { HooshError } from './errors.js'
+import { tokenSigner } from './identity/browser-token.js'
 import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
 import { concurrency } from './inference/concurrency.js'
@@ -98,6 +100,8 @@ export async function start(
     }),
     retryBudget: retryBudget(),
     chance: chanceFrom(options.random),
+    random: options.random ?? randomBytes,
+    tokens: isSome(settings.keys.tokenSecrets) ? tokenSigner(settings.keys.tokenSecrets) : null,
     clock,
     ids,
     listModels: modelLister(router, clock),
@@ -126,6 +130,10 @@ async function openStorage(settings: Settings): Promise<Storage> {
   }
   await given.open?.({ migrate: settings.migrate })
   return { ...storage, ...(given.close === undefined ? {} : { close: given.close }) }
+}
+
+function isSome(secrets: readonly string[] = []): secrets is readonly [string, ...string[]] {
+  return secrets.length > 0
 }
 
 /** Whether a header carries the token that may read the metrics and nothing else. */

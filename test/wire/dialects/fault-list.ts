@@ -18,6 +18,8 @@ export interface FaultDialect {
   error(status: number): string
   /** The same as an event on the wire. */
   errorEvent(status: number): string
+  /** Its errors are the caller's already: they pass with their own code. */
+  readonly passesErrors?: boolean
 }
 
 /** What the caller sees of a fault: a whole answer, or the status before the answer or the code of the error in it. */
@@ -31,6 +33,8 @@ export interface Fault {
   readonly isFree?: boolean
   /** There is nobody at the address. */
   readonly isUnreachable?: boolean
+  /** Nothing is waited for, so that a busy machine may take its time. */
+  readonly isLarge?: boolean
   /** Resets connections before it reads a word. */
   readonly resetsConnections?: boolean
   serve(answer: Answer): void | Promise<void>
@@ -237,6 +241,7 @@ const bodies: Fault[] = [
   },
   {
     name: 'a line of 10 MiB',
+    isLarge: true,
     stream: brokenOff,
     serve({ half, res, dialect }) {
       half()

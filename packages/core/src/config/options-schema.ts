@@ -245,6 +245,12 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
   pools: unless((value) => typeof value === 'function', by(poolSpec)),
   budget: budget.optional(),
   audit: unless((value) => value === false, audit),
+  keys: fields({
+    selfService: flag.optional(),
+    perUser: whole(1, 100_000).optional(),
+    longestMs: whole(1_000, Number.MAX_SAFE_INTEGER, ' of milliseconds').optional(),
+    tokenSecrets: list(text).optional(),
+  }).optional(),
   dlp: dlp.optional(),
   prices: by(fields({ input: decimal, output: decimal, cached: decimal.optional() })).optional(),
   storage: z

@@ -1,9 +1,11 @@
+import { HooshError } from '../errors.js'
 import type {
   ApiKey,
   AuditOptions,
   BudgetOptions,
   Deadlines,
   HooshOptions,
+  KeyOptions,
   MetricsOptions,
   ProviderOptions,
   TlsOptions,
@@ -29,6 +31,7 @@ export interface Settings {
   readonly storage: HooshOptions['storage']
   readonly deadlines: Required<Omit<Deadlines, 'totalMs'>> & Pick<Deadlines, 'totalMs'>
   readonly metrics: MetricsOptions
+  readonly keys: KeyOptions
   readonly hooks: HooshOptions['hooks']
   readonly onEvent: HooshOptions['onEvent']
   /** As the host said it; `loggerOf` makes the logger. */
@@ -76,6 +79,7 @@ export async function settingsFrom(
       ...given(options.deadlines),
     },
     metrics: { ...metrics, ...secret('token', metrics.token, 'metrics.token', environment) },
+    keys: keySettings(options.keys, environment),
     hooks: options.hooks,
     onEvent: options.onEvent,
     logger: options.logger,
@@ -114,6 +118,20 @@ function readTls(tls: TlsOptions, at: string, environment: Environment): TlsOpti
 
 function secret<Name extends string>(name: Name, value: string | undefined, option: string, environment: Environment) {
   return (value === undefined ? {} : { [name]: expanded(value, option, environment) }) as { [Key in Name]?: string }
+}
+
+/** Shortest secret that tokens are signed with: 32 characters of hex are 128 bits. */
+const SHORTEST_SECRET = 32
+
+function keySettings(keys: KeyOptions = {}, environment: Environment): KeyOptions {
+  const tokenSecrets = keys.tokenSecrets?.map((secret, nth) => {
+    const text = expanded(secret, `keys.tokenSecrets[${nth}]`, environment)
+    if (text.length >= SHORTEST_SECRET) return text
+    throw new HooshError('invalid_options', {
+      message: `keys.tokenSecrets[${nth}] has fewer than ${SHORTEST_SECRET} characters; take what \`openssl rand -hex 32\` prints.`,
+    })
+  })
+  return { ...keys, ...(tokenSecrets !== undefined && { tokenSecrets }) }
 }
 
 function budgetSettings(budget: BudgetOptions): BudgetSettings {

@@ -45,6 +45,10 @@ const full = key(1, {
   pools: ['user:ann', 'team:red'],
   models: ['gpt-*'],
   limits: { requestsPerMinute: 60, tokensPerMinute: 0, concurrent: 4 },
+  userLimits: { requestsPerMinute: 600 },
+  priority: 'low',
+  tools: [],
+  metadata: { plan: 'größer' },
   ipRanges: ['203.0.113.0/24', '2001:db8::/32'],
 })
 

@@ -81,9 +81,10 @@ async function answer(door: Door, request: GatewayRequest, requestId: string): P
 async function admitted(
   engine: Engine,
   request: GatewayRequest,
-  { access }: RouteDefinition,
+  route: RouteDefinition,
   requestId: string,
 ): Promise<Caller | null> {
+  const { access } = route
   if (access === 'anyone') return null
   if (access === 'scraper' && engine.mayScrape(request.header('authorization'))) return null
   const caller = await callerOf(request)
@@ -94,9 +95,18 @@ async function admitted(
       message: 'Nobody is signed in. Send the credentials that this app expects.',
     })
   }
-  if (access !== 'identity' && !caller.admin)
-    throw new HooshError('forbidden', { message: 'This endpoint is for the role `admin`.' })
+  const refusal = refusalOf(engine, caller, route)
+  if (refusal !== null) throw new HooshError('forbidden', { message: refusal })
   return caller
+}
+
+/** Why somebody who is known may not call a route; null where they may. */
+function refusalOf(engine: Engine, caller: Caller, { access, isForPages }: RouteDefinition): string | null {
+  const { credential } = caller.identity
+  if (credential?.kind === 'browser' && isForPages !== true) return 'A browser token may not call this endpoint.'
+  if (access === 'identity' || caller.admin) return null
+  if (access !== 'owner' || engine.settings.keys.selfService !== true) return 'This endpoint is for the role `admin`.'
+  return credential === undefined ? null : 'A key does not manage keys; sign in as the app does.'
 }
 
 async function callerOf(request: GatewayRequest): Promise<Caller | null> {

@@ -57,6 +57,7 @@ export function normalise(identity: Identity): Caller {
     throw unusable('`priority`', `one of ${PRIORITIES.join(', ')}`, priority)
   }
   if (metadata !== undefined) checkMetadata(metadata)
+  if (identity.credential?.limits !== undefined) checkLimits(identity.credential.limits)
   return {
     identity,
     user,

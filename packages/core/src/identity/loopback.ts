@@ -1,4 +1,5 @@
 import type { Identity } from '../options.js'
+import { isForwarded } from './request-facts.js'
 
 /** The facts of a connection. Express's and node's requests have this shape, and so has Koa's context. */
 export interface SocketRequest {
@@ -8,7 +9,6 @@ export interface SocketRequest {
 
 const LOOPBACK_ADDRESS = /^(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$/i
 const LOOPBACK_NAME = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]|(?:[a-z0-9-]+\.)*localhost)$/i
-const FORWARDING = new Set(['forwarded', 'x-real-ip', 'via'])
 
 /**
  * Who calls where the host has no `identify`: somebody on this machine, as `anonymous`, or nobody. Fails closed. A
@@ -18,9 +18,7 @@ const FORWARDING = new Set(['forwarded', 'x-real-ip', 'via'])
 export function anonymousOnLoopback(request: SocketRequest): Identity | null {
   const { headers, socket } = request
   if (!LOOPBACK_ADDRESS.test(socket.remoteAddress ?? '')) return null
-  for (const name in headers) {
-    if (FORWARDING.has(name) || name.startsWith('x-forwarded-')) return null
-  }
+  if (isForwarded(headers)) return null
   const { host, origin } = headers
   if (typeof host !== 'string' || !isLoopbackHost(host)) return null
   if (origin !== undefined && !(typeof origin === 'string' && isLoopbackOrigin(origin))) return null

@@ -2,6 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import { HooshError } from '../errors.js'
 import type { Identify, Identity } from '../options.js'
 import { ask } from './ask.js'
+import { bearerIn, recordIn } from './request-facts.js'
 
 /** A field of the host's user record, by name (dots are part of it) or worked out. */
 export type Field<Value> = string | ((user: Readonly<Record<string, unknown>>) => Value)
@@ -53,9 +54,9 @@ export function bearerTokens(
     known.push({ digest, identity })
   }
   return (request) => {
-    const match = /^bearer +(\S+) *$/i.exec(headerOf(request, 'authorization') ?? '')
-    if (match === null) return null
-    const digest = digestOf(match[1]!)
+    const token = bearerIn(request)
+    if (token === null) return null
+    const digest = digestOf(token)
     let found: Identity | null = null
     for (const entry of known) {
       if (timingSafeEqual(entry.digest, digest)) found = entry.identity
@@ -66,9 +67,9 @@ export function bearerTokens(
 
 /** The first of several resolvers that knows the caller. One that throws ends the search: a store that is down is no 401. */
 export function firstOf<Request>(...resolvers: readonly Identify<Request>[]): Identify<Request> {
-  return async (request) => {
+  return async (request, gateway) => {
     for (const resolver of resolvers) {
-      const identity = await ask(() => resolver(request))
+      const identity = await ask(() => resolver(request, gateway))
       if (identity !== null) return identity
     }
     return null
@@ -99,18 +100,6 @@ function textOf(id: unknown): unknown {
   if (typeof id !== 'object' || id === null || Array.isArray(id)) return id
   const text = String(id)
   return text.startsWith('[object ') ? id : text
-}
-
-function recordIn(holder: unknown, name: string): Record<string, unknown> | null {
-  const value = (holder as Record<string, unknown> | null)?.[name]
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null
-}
-
-/** One header of a node, Express, Koa or web request. */
-function headerOf(request: unknown, name: string): string | undefined {
-  const headers = recordIn(request, 'headers')
-  const value = typeof headers?.get === 'function' ? headers.get(name) : headers?.[name]
-  return typeof value === 'string' ? value : undefined
 }
 
 function digestOf(token: string): Buffer {

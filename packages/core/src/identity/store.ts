@@ -1,4 +1,4 @@
-import type { Limits } from '../options.js'
+import type { Limits, Priority } from '../options.js'
 import type { Awaitable } from '../time.js'
 
 /**
@@ -61,7 +61,14 @@ export interface KeyRecord {
   readonly pools: readonly string[]
   /** Patterns of the models it may use; all if absent. */
   readonly models?: readonly string[]
+  /** For the calls of this key alone. */
   readonly limits?: Limits
+  /** What a user who made it for themselves was bound to: it counts for all calls of that user together. */
+  readonly userLimits?: Limits
+  readonly priority?: Priority
+  /** Patterns of the tools it may use; all if absent. */
+  readonly tools?: readonly string[]
+  readonly metadata?: Readonly<Record<string, string>>
   /** Addresses it may be used from, `203.0.113.0/24` or `2001:db8::1`; from anywhere if absent. */
   readonly ipRanges?: readonly string[]
 }

@@ -97,8 +97,9 @@ interface Limited {
 
 function limitsOf(engine: Engine, call: Call, asks: readonly PoolAsk[]): Limited[] {
   const limited: Limited[] = []
-  const own = call.caller.identity.limits
+  const { limits: own, credential } = call.caller.identity
   if (own !== undefined) limited.push({ key: `user ${call.caller.user}`, limits: own })
+  if (credential?.limits !== undefined) limited.push({ key: `key ${credential.id}`, limits: credential.limits })
   for (const ask of asks) {
     const limits = engine.pools.effective(ask)?.limits
     if (limits !== undefined) limited.push({ key: `pool ${ask.name}`, limits })

@@ -118,19 +118,30 @@ const NO_OUTPUT: OutputRange = {
 }
 
 function intentOf(audit: AuditLog, call: Call, first: Candidate, inspected: Inspected | null): AuditRecord {
-  const { kind, stream } = call
   return audit.own({
     event: 'inference.request',
     level: 'info',
-    message: `A call of ${kind} begins.`,
+    message: `A call of ${call.kind} begins.`,
     provider: first.route.type,
     model: call.model,
     subject: call.caller.user,
     pool: call.pools[0]!,
     reservation: call.id,
     requestId: call.requestId,
-    metadata: inspected === null ? { kind, stream } : { ...detailsOf(inspected.found), kind, stream },
+    metadata: intentDetails(call, inspected),
   })
+}
+
+/** In the order of its keys; with a key or a browser token, which one. */
+function intentDetails({ kind, stream, caller }: Call, inspected: Inspected | null): AuditDetails {
+  const { credential } = caller.identity
+  if (inspected === null && credential === undefined) return { kind, stream }
+  return {
+    ...(inspected !== null && detailsOf(inspected.found)),
+    ...(credential !== undefined && { key: credential.id }),
+    kind,
+    stream,
+  }
 }
 
 function detailsOf({ level, patterns }: NonNullable<HooshError['details']['dlp']>): AuditDetails {

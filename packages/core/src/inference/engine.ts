@@ -4,9 +4,11 @@ import type { Settings } from '../config/settings.js'
 import type { OutputCounter } from '../context/output-count.js'
 import type { PriceBook } from '../cost/prices.js'
 import type { Policy } from '../dlp/policy.js'
+import type { TokenSigner } from '../identity/browser-token.js'
 import type { EventBus } from '../observability/events.js'
 import type { Metrics } from '../observability/metrics.js'
 import type { Logger } from '../options.js'
+import type { Random } from '../random.js'
 import type { ListedModel } from '../routing/model-list.js'
 import type { RetryBudget } from '../routing/retry-budget.js'
 import type { Route } from '../routing/route.js'
@@ -39,6 +41,10 @@ export interface Engine {
   readonly retryBudget: RetryBudget
   readonly clock: Clock
   readonly ids: () => string
+  /** For secrets. */
+  readonly random: Random
+  /** Null where the host gave no secret to sign browser tokens with. */
+  readonly tokens: TokenSigner | null
   /** A random number from 0 to below 1. */
   readonly chance: () => number
   /** Whether an `Authorization` header carries the scrape token. */

@@ -108,11 +108,20 @@ function isWhole(event: Buffer): boolean {
   return readEvent(text).kind === 'done' || parseData(text) !== null
 }
 
-/** Only an error that comes first: after a delta the answer has begun, and the caller gets both. */
+/** Only what comes first: an error after a delta comes too late, and the caller gets both. What is no object is no event. */
 function errorIn(events: readonly Buffer[]): HooshError | null {
   const first = events.find(isTelling)
-  if (first === undefined || readEvent(first.toString('latin1')).kind !== 'error') return null
-  return new HooshError('provider_error', { message: 'The provider answered with an error instead of a stream.' })
+  if (first === undefined) return null
+  const text = first.toString('latin1')
+  const { kind } = readEvent(text)
+  if (kind === 'error')
+    return new HooshError('provider_error', { message: 'The provider answered with an error instead of a stream.' })
+  if (kind !== 'other' || isObject(parseData(text))) return null
+  return new HooshError('provider_error', { message: 'The provider answered with something that is no stream.' })
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function emptyAnswer(): HooshError {

@@ -14,6 +14,7 @@ import { tellHook } from './hooks.js'
 import { type OutputTally, outputTally } from './output-tally.js'
 import { asksForUsage } from './request-body.js'
 import { readEvent, type StreamEvent } from './stream-event.js'
+import { toldError } from './told-error.js'
 import { costFields } from './usage-text.js'
 
 /** How a stream came to its end. */
@@ -193,11 +194,7 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
     return end(r, { how: 'whole' })
   }
   if (read.kind === 'error') {
-    const error = new HooshError('provider_error', {
-      message: 'The provider reported an error in the middle of its answer.',
-    })
-    const own = r.tried.candidate.route.provider.redact(event.toString('utf8'))
-    return end(r, { how: 'broken', error, event: own })
+    return end(r, { how: 'broken', ...toldError(event, r.tried.candidate.route.provider.redact) })
   }
   if (read.finishes) {
     r.finished = true

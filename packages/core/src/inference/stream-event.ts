@@ -32,6 +32,9 @@ const OTHER: StreamEvent = {
 const DONE: StreamEvent = { ...OTHER, kind: 'done' }
 const ERROR: StreamEvent = { ...OTHER, kind: 'error' }
 
+const LETTER_E = 0x65
+const SAYS_ERROR = /^event: ?error/
+const ENDS_IN_ERROR = /"finish_reason"\s*:\s*"error"/
 const DELTA = '"delta":{'
 const CONTENT = '"content":"'
 const ROLE = '"role":"assistant"'
@@ -43,9 +46,12 @@ const OPAQUE = '"delta":{"extra_content":'
  */
 export function readEvent(text: string): StreamEvent {
   const data = dataStart(text)
-  if (data < 0) return text.startsWith('event: error') || text.startsWith('event:error') ? ERROR : OTHER
+  if (text.charCodeAt(0) === LETTER_E && SAYS_ERROR.test(text)) return ERROR
+  if (data < 0) return OTHER
   if (text.startsWith('[DONE]', data)) return DONE
   const finishes = saysFinished(text, data)
+  // An error beside a choice, as OpenRouter tells it: it looks like an end.
+  if (finishes && ENDS_IN_ERROR.test(text)) return ERROR
   const usage = text.indexOf('"usage"', data)
   if (usage >= 0) {
     const withUsage = usageEvent(text, data, usage, finishes)
@@ -131,10 +137,10 @@ function usageEvent(text: string, data: number, usage: number, finishes: boolean
 }
 
 function isError(text: string, data: number): boolean {
-  const at = text.indexOf('"error"', data)
-  if (at < 0) return text.indexOf('"object":"error"', data) >= 0
-  const json = parseData(text) as { error?: unknown; object?: unknown } | null
-  return json !== null && typeof json === 'object' && json.error != null
+  if (text.indexOf('"error"', data) < 0) return text.indexOf('"response.failed"', data) >= 0
+  const json = parseData(text) as { error?: unknown; object?: unknown; type?: unknown } | null
+  if (json === null || typeof json !== 'object') return false
+  return json.error != null || json.object === 'error' || json.type === 'response.failed'
 }
 
 /** Where the text of the usual delta begins: content, and perhaps a role before it. -1 where it is another. */

@@ -12,7 +12,7 @@ const LONGEST_WORD = 100
 
 /**
  * Reads the error bodies that OpenAI-compatible servers send: `{ error: { message, type, code, param } }`, the same
- * without the wrapping (Mistral, vLLM), `{ error: "text" }`, `{ detail }` (FastAPI), each also as the first of a list.
+ * without the wrapping (Mistral, vLLM) or within a `response`, `{ error: "text" }`, `{ detail }` (FastAPI), each also as the first of a list.
  * Null where the body is no JSON object.
  *
  * @param clean removes secrets; what is left is cut to 2,000 characters
@@ -20,7 +20,7 @@ const LONGEST_WORD = 100
 export function providerMessage(body: string, clean: (text: string) => string): ProviderMessage | null {
   const root = objectOf(parsed(body))
   if (root === null) return null
-  const error = objectOf(root.error) ?? root
+  const error = objectOf(root.error) ?? objectOf(objectOf(root.response)?.error) ?? root
   const text = textOf(error.message) ?? textOf(root.error) ?? textOf(root.message) ?? textOf(root.detail)
   const word = (value: unknown) => {
     if (typeof value !== 'string' && typeof value !== 'number') return undefined

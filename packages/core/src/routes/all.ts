@@ -2,6 +2,7 @@ import { audit } from './audit.js'
 import { chatCompletions, embeddings } from './chat.js'
 import { costEstimate, costRecommend, costs, costsReset } from './costs.js'
 import { health, healthLive, healthProviders, healthReady, root } from './health.js'
+import { keysCreate, keysGet, keysList, keysRevoke, keysRotate } from './keys.js'
 import { metrics, rootMetrics } from './metrics.js'
 import { model, models, modelsCatalog } from './models.js'
 import { deletePool, putPool } from './pools.js'
@@ -26,6 +27,11 @@ export const ROUTES: readonly RouteDefinition[] = [
   costsReset,
   costEstimate,
   costRecommend,
+  keysCreate,
+  keysList,
+  keysGet,
+  keysRotate,
+  keysRevoke,
   audit,
   health,
   healthLive,

@@ -11,6 +11,7 @@ export const chatCompletions: RouteDefinition = {
   path: '/v1/chat/completions',
   access: 'identity',
   isPaid: true,
+  isForPages: true,
   async handle({ request, readJson, caller, requestId }, engine) {
     const { value, bytes } = await readJson()
     validated(chatRequest, value)
@@ -32,6 +33,7 @@ export const embeddings: RouteDefinition = {
   path: '/v1/embeddings',
   access: 'identity',
   isPaid: true,
+  isForPages: true,
   async handle({ request, readJson, caller, requestId }, engine) {
     const { value, bytes } = await readJson()
     validated(embeddingsRequest, value)

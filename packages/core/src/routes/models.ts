@@ -9,6 +9,7 @@ export const models: RouteDefinition = {
   method: 'GET',
   path: '/v1/models',
   access: 'identity',
+  isForPages: true,
   async handle(exchange, engine) {
     return json({ object: 'list', data: await visible(exchange, engine) }, exchange)
   },
@@ -19,6 +20,7 @@ export const model: RouteDefinition = {
   method: 'GET',
   path: '/v1/models/*id',
   access: 'identity',
+  isForPages: true,
   async handle(exchange, engine) {
     const { id } = exchange.params
     const found = (await visible(exchange, engine)).find((one) => one.id === id)
@@ -32,6 +34,7 @@ export const modelsCatalog: RouteDefinition = {
   method: 'GET',
   path: '/v1/models/catalog',
   access: 'identity',
+  isForPages: true,
   handle(exchange, engine) {
     const routes = engine.router.routes.filter(({ enabled }) => enabled)
     const data = MODELS.flatMap(({ id }) => {

@@ -2,8 +2,11 @@ import type { GatewayReply, GatewayRequest } from '../exchange.js'
 import type { Caller } from '../identity/caller.js'
 import type { Engine } from '../inference/engine.js'
 
-/** Who may call a route: anyone; whoever is identified; the role `admin`; an admin or the holder of the scrape token. */
-export type Access = 'anyone' | 'identity' | 'admin' | 'scraper'
+/**
+ * Who may call a route: anyone; whoever is identified; the role `admin`; an admin or the holder of the scrape token; an
+ * admin or, where the host lets users make keys, whoever has signed in with something else than a key.
+ */
+export type Access = 'anyone' | 'identity' | 'admin' | 'scraper' | 'owner'
 
 /** One endpoint. It parses, calls the engine, shapes the answer. */
 export interface RouteDefinition {
@@ -13,6 +16,8 @@ export interface RouteDefinition {
   readonly access: Access
   /** Served only where it shadows no page of the host: under a mount path, or with `rootRoutes`. */
   readonly isRoot?: boolean
+  /** Browser tokens may call it too. */
+  readonly isForPages?: boolean
   /** Costs money: it has to settle in every outcome. */
   readonly isPaid?: boolean
   handle(exchange: Exchange, engine: Engine): Promise<GatewayReply> | GatewayReply

@@ -29,6 +29,6 @@ export { completionTokens, noUsage, promptTokens, type TokenUsage } from '../cos
 export { type ErrorCode, type ErrorDetails, HooshError } from '../errors.js'
 export { memoryKeys } from '../identity/memory-store.js'
 export type * from '../identity/store.js'
-export type { Limits, Window } from '../options.js'
+export type { Limits, Priority, Window } from '../options.js'
 export type { Awaitable, Clock } from '../time.js'
 export type { Storage } from './storage.js'
