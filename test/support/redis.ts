@@ -3,7 +3,7 @@ import { type RedisClient, type RedisStorage, type RedisStorageOptions, redisSto
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
-const { HOOSH_REDIS_URL = 'redis://127.0.0.1:6379' } = process.env
+export const REDIS_URL = process.env.HOOSH_REDIS_URL ?? 'redis://127.0.0.1:6379'
 
 /** A client of either library, as a host would make it. */
 interface Connected {
@@ -16,7 +16,7 @@ const CLIENTS = {
     const client = new Redis(url, { lazyConnect: true })
     client.on('error', () => {}) // what cannot be connected says so where it is used
     await client.connect()
-    return { client, close: async () => void (await client.quit().catch(() => client.disconnect())) }
+    return { client, close: async () => client.disconnect() }
   },
   async 'node-redis'(url: string): Promise<Connected> {
     const client = createClient({ url })
@@ -29,24 +29,24 @@ const CLIENTS = {
 export type ClientKind = keyof typeof CLIENTS
 export const CLIENT_KINDS = Object.keys(CLIENTS) as ClientKind[]
 
-export const connected = (kind: ClientKind, url: string = HOOSH_REDIS_URL): Promise<Connected> => CLIENTS[kind](url)
+export const connected = (kind: ClientKind, url: string = REDIS_URL): Promise<Connected> => CLIENTS[kind](url)
 
 /** Whether there is a Redis to test with, and why not. */
 export async function redisMissing(): Promise<string | null> {
-  const client = new Redis(HOOSH_REDIS_URL, { lazyConnect: true, retryStrategy: () => null })
+  const client = new Redis(REDIS_URL, { lazyConnect: true, retryStrategy: () => null })
   client.on('error', () => {})
   try {
     await client.connect()
     return null
   } catch (error) {
-    return `no Redis at ${HOOSH_REDIS_URL}: ${String(error)}`
+    return `no Redis at ${REDIS_URL}: ${String(error)}`
   } finally {
     client.disconnect()
   }
 }
 
 /** A ledger of its own on a server, with any number of handles; keys of nobody else are touched. */
-export function redisLedger({ url = HOOSH_REDIS_URL, ...options }: RedisStorageOptions & { url?: string } = {}) {
+export function redisLedger({ url = REDIS_URL, ...options }: RedisStorageOptions & { url?: string } = {}) {
   const prefix = `test-${randomUUID()}`
   const opened: Connected[] = []
   return {

@@ -241,6 +241,7 @@ export interface RoutingOptions {
 export type ProviderType =
   | 'openai'
   | 'anthropic'
+  | 'google'
   | 'deepseek'
   | 'mistral'
   | 'groq'
@@ -286,6 +287,8 @@ export interface ProviderOptions {
   rpm?: number
   /** Calls at the same time that this route takes; more of them wait their turn (docs/routing.md). */
   concurrency?: number
+  /** Asks the next candidate beside this one after so many milliseconds without a first byte; the loser is paid for. */
+  hedge?: { afterMs: number }
   /** Largest output it is asked for; also the default where the caller names none. */
   maxTokens?: number
   enabled?: boolean

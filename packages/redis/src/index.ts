@@ -50,7 +50,7 @@ export function redisStorage(client: RedisClient, options: RedisStorageOptions =
   const server = serverOn(scriptsOn(client), {
     root: `{${prefix}}:`,
     silentMs: timeoutMs,
-    patience: patience(() => performance.now()),
+    patience: patience(() => performance.now(), timeoutMs),
   })
   const ready = once(() => openLedger(server, { allowVolatile }))
   return {

@@ -16,11 +16,47 @@ export interface Patience {
 /** The longest wait for one answer, in times of `silentMs`. */
 const LONGEST = 10
 
-/** @param now a clock that never steps, in milliseconds */
-export function patience(now: () => number): Patience {
-  let heardAt = Number.NEGATIVE_INFINITY
+/** Times that this process looks for answers in a usual silence. */
+const LOOKS = 8
+
+interface Waiting {
+  readonly since: number
+  /** In looks. */
+  readonly patience: number
+  giveUp(): void
+}
+
+/**
+ * Silence is counted in looks of this process, each with a turn of its event loop for what lies in the socket: where the
+ * process itself got no time, the server has been silent for no longer.
+ *
+ * @param now a clock that never steps, in milliseconds
+ * @param usualMs the usual `silentMs`
+ */
+export function patience(now: () => number, usualMs: number): Patience {
+  const lookMs = Math.max(1, usualMs / LOOKS)
+  const waiting = new Set<Waiting>()
+  let looks = 0
+  let heard = 0
+  let isLooking = false
   // The server's clock minus ours, as an interval that each answer makes smaller.
   let ahead = { least: Number.NEGATIVE_INFINITY, most: Number.POSITIVE_INFINITY }
+
+  const look = () => {
+    looks += 1
+    for (const one of waiting) {
+      const isSilent = looks - Math.max(one.since, heard) > one.patience
+      if (isSilent || looks - one.since > LONGEST * one.patience) one.giveUp()
+    }
+    isLooking = false
+    lookOn()
+  }
+  const lookOn = () => {
+    if (isLooking || waiting.size === 0) return
+    isLooking = true
+    setTimeout(() => setImmediate(look), lookMs)
+  }
+
   return {
     serverTime: () => now() + ahead.most,
     noteTime(serverTime, sentAt) {
@@ -31,25 +67,24 @@ export function patience(now: () => number): Patience {
     },
     answer: (sending, silentMs) =>
       new Promise((resolve, reject) => {
-        const sentAt = now()
-        const look = () => {
-          const waited = now() - sentAt
-          const silence = now() - Math.max(sentAt, heardAt)
-          const left = Math.min(silentMs - silence, LONGEST * silentMs - waited)
-          if (left > 0) timer = setTimeout(later, left)
-          else reject(new HooshError('store_unavailable', { message: 'Redis does not answer; try again.' }))
+        const one: Waiting = {
+          since: looks,
+          patience: Math.ceil(silentMs / lookMs),
+          giveUp() {
+            waiting.delete(one)
+            reject(new HooshError('store_unavailable', { message: 'Redis does not answer; try again.' }))
+          },
         }
-        // A turn of the event loop between: where this process itself was busy, its answers lie in the socket.
-        const later = () => setImmediate(look)
-        let timer = setTimeout(later, silentMs)
+        waiting.add(one)
+        lookOn()
         sending.then(
           (value) => {
-            clearTimeout(timer)
-            heardAt = now()
+            waiting.delete(one)
+            heard = looks
             resolve(value)
           },
           (cause: unknown) => {
-            clearTimeout(timer)
+            waiting.delete(one)
             reject(cause)
           },
         )

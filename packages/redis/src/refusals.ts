@@ -42,11 +42,11 @@ export function refusalOf([word, ...rest]: Reply, step: RefusedStep): HooshError
     case 'fraction':
       wholeAmount({ tokens: 0, nanoUsd: 0, [UNIT[rest[0] as keyof typeof UNIT]]: Number.NaN })
       return null
-    case 'beyond':
-      return new HooshError('invalid_request', {
-        message: `Pool "${String(rest[1])}" would count beyond 2^53 - 1 in ${UNIT[rest[0] as keyof typeof UNIT]}.`,
-        details: { param: UNIT[rest[0] as keyof typeof UNIT] },
-      })
+    case 'beyond': {
+      const unit = UNIT[rest[0] as keyof typeof UNIT]
+      const message = `Pool "${String(rest[1])}" cannot count beyond 2^53 - 1 in ${unit}.`
+      return new HooshError('invalid_request', { message, details: { param: unit } })
+    }
     default:
       return null
   }

@@ -1,4 +1,4 @@
-import { type Amount, usdText } from '../amount.js'
+import { type Amount, nothing, usdText } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { Ask, PoolState } from './store.js'
 
@@ -76,7 +76,27 @@ function decideWith(fixed: Amount, ask: Ask, accounts: readonly PoolState[]): Gr
     tokens: fixed.tokens + ask.each.tokens * outputTokens,
     nanoUsd: fixed.nanoUsd + ask.each.nanoUsd * outputTokens,
   })
+  for (const account of accounts) checkSums(account, amount, nothing)
   return { granted: true, outputTokens, amount, fixed }
+}
+
+/**
+ * Lets a step through whose sums stay exact: an account counts up to 2^53 - 1, used and held together, and what would take
+ * it beyond is refused, never rounded. A cap of at most 2^52 keeps most pools far below.
+ *
+ * @param freed what comes off `held` in the same step
+ * @throws HooshError `invalid_request`
+ */
+export function checkSums(
+  { name, used, held }: Pick<PoolState, 'name' | 'used' | 'held'>,
+  added: Amount,
+  freed: Amount,
+): void {
+  for (const unit of UNITS) {
+    if (used[unit] + (held[unit] - freed[unit]) + added[unit] <= Number.MAX_SAFE_INTEGER) continue
+    const message = `Pool "${name}" cannot count beyond 2^53 - 1 in ${unit}.`
+    throw new HooshError('invalid_request', { message, details: { param: unit } })
+  }
 }
 
 /** Output tokens that an account still pays for in one unit after `fixed`; below 0 where not even that fits. */

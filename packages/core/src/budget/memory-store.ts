@@ -2,7 +2,7 @@ import { type Amount, nothing, plus } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
 import { checkRepeated, countedBy, type Ending, expiryCharge, extended, notHeld, released, settled } from './ending.js'
-import { budgetExceeded, decide, type Granted } from './grant.js'
+import { budgetExceeded, checkSums, decide, type Granted } from './grant.js'
 import { lostUsage, reversalOf } from './lost.js'
 import type { Account, Books, Held } from './memory-books.js'
 import * as ledger from './memory-books.js'
@@ -178,6 +178,7 @@ function renew(books: Books, running: readonly { id: string; counted: Amount }[]
 /** Books a settle or a release, unless it only repeats one. */
 function end(books: Books, held: Held, ending: Ending, at: number): store.Settlement {
   if (!ending.repeated) {
+    for (const account of held.accounts) checkSums(account, ending.charged, ending.freed)
     ledger.post(books, held, ending, at)
     if (ending.outcome === 'corrected') held.corrected = plus(held.charged, ending.charged)
     else ledger.close(books, held, ending.outcome, ending.charged)

@@ -10,6 +10,9 @@ import type { PoolTerms } from './terms.js'
  * Every operation is one atomic step over all pools it names: two callers, in any processes, never both get what
  * only one can have. A store that cannot answer throws `store_unavailable`, having done all of a step or nothing;
  * repeating the same call with the same id and values is always safe and has the same outcome.
+ *
+ * An account counts up to 2^53 - 1 in each unit, used and held together. A step that would take one beyond, or whose
+ * amount is no whole one, is `invalid_request` and changes nothing: sums are never rounded.
  */
 export interface BudgetStore {
   /**

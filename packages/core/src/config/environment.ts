@@ -20,13 +20,15 @@ export function expanded(secret: string, option: string, environment: Environmen
   })
 }
 
-/** Hosted providers by the variable that holds their key, with the models that are theirs. */
-const BY_KEY: readonly (readonly [variable: string, options: ProviderOptions])[] = [
+/** Hosted providers by the variables that may hold their key, the first that is set, with the models that are theirs. */
+const BY_KEY: readonly (readonly [variables: string, options: ProviderOptions])[] = [
   [
     'OPENAI_API_KEY',
     { type: 'openai', models: ['gpt-*', 'chatgpt-*', 'o1*', 'o3*', 'o4*', 'codex-*', 'text-embedding-*', 'ft:*'] },
   ],
   ['ANTHROPIC_API_KEY', { type: 'anthropic', models: ['claude-*'] }],
+  // In the order in which Google's own libraries look.
+  ['GOOGLE_API_KEY GEMINI_API_KEY', { type: 'google', models: ['gemini-*', 'gemma-*', 'learnlm-*'] }],
   ['DEEPSEEK_API_KEY', { type: 'deepseek', models: ['deepseek-*'] }],
   [
     'MISTRAL_API_KEY',
@@ -60,8 +62,11 @@ const BY_KEY: readonly (readonly [variable: string, options: ProviderOptions])[]
  * OpenRouter, which has a model of everybody, comes after whoever serves the model himself.
  */
 export function environmentProviders(environment: Environment): ProviderOptions[] {
-  return BY_KEY.flatMap(([variable, options]) => {
-    const apiKey = environment[variable]
-    return apiKey === undefined || apiKey === '' ? [] : [{ ...options, apiKey }]
+  return BY_KEY.flatMap(([variables, options]) => {
+    const apiKey = variables
+      .split(' ')
+      .map((variable) => environment[variable])
+      .find((key) => key !== undefined && key !== '')
+    return apiKey === undefined ? [] : [{ ...options, apiKey }]
   })
 }

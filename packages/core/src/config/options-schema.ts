@@ -14,6 +14,7 @@ const SHOWN_FAULTS = 5
 const PROVIDER_TYPES: Record<ProviderType, true> = {
   openai: true,
   anthropic: true,
+  google: true,
   deepseek: true,
   mistral: true,
   groq: true,
@@ -128,6 +129,7 @@ const provider = fields({
   priority: whole(0, 1_000_000).optional(),
   rpm: count.optional(),
   concurrency: whole(1, 1_000_000).optional(),
+  hedge: fields({ afterMs: ms }).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),

@@ -137,18 +137,6 @@ export const budgetHoldCases: readonly BudgetCase[] = [
     },
   },
   {
-    name: 'an ask that comes to no whole amount is refused and held nowhere',
-    async run(harness) {
-      const store = await harness.open()
-      for (const wrong of [Number.NaN, 0.5, -1, 2 ** 53]) {
-        await assertRefused('invalid_request', () => reserve(harness, store, 'r', [pool('open', {})], wrong))
-      }
-      await reserve(harness, store, 'r', [ann], 10)
-      await assertRefused('invalid_request', () => store.settle('r', tokens(-1)))
-      await assertTokens(harness, store, ann, { used: 0, held: 10 })
-    },
-  },
-  {
     name: 'a pool named twice is held in once',
     async run(harness) {
       const store = await harness.open()

@@ -1,3 +1,4 @@
+import { budgetAmountCases } from './budget-amounts.js'
 import { budgetEndingCases } from './budget-endings.js'
 import type { BudgetCase } from './budget-harness.js'
 import { budgetHoldCases } from './budget-holds.js'
@@ -9,6 +10,7 @@ import { budgetWindowCases } from './budget-windows.js'
 /** Every promise of `BudgetStore`. Each case wants a harness of its own, with an empty ledger. */
 export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetHoldCases,
+  ...budgetAmountCases,
   ...budgetWindowCases,
   ...budgetEndingCases,
   ...budgetLostCases,

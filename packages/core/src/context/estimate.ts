@@ -84,14 +84,18 @@ function visit(params: Params, facts: TokenFacts, show: Show): number {
 }
 
 /** Tools that the provider runs itself: what they find becomes prompt, and only the provider knows how much it is. */
-function providerTools({ tools, web_search_options: search, mcp_servers: servers }: Params): number {
-  let count = (search == null ? 0 : 1) + (Array.isArray(servers) ? servers.length : 0)
+function providerTools({ tools, web_search_options: search, mcp_servers: servers, cached_content }: Params): number {
+  let count =
+    (search == null ? 0 : 1) + (Array.isArray(servers) ? servers.length : 0) + (cached_content == null ? 0 : 1)
   if (!Array.isArray(tools)) return count
-  for (const tool of tools as ({ type?: unknown } | null)[]) {
-    const type = tool?.type
-    if (typeof type === 'string' && type !== 'function' && type !== 'custom') count += 1
-  }
+  for (const tool of tools as (Record<string, unknown> | null)[]) if (tool !== null && isProviders(tool)) count += 1
   return count
+}
+
+/** Google's own tools (`{ google_search: {} }`) have no type; a function in the old flat form has none either, but a name. */
+function isProviders({ type, name, function: given }: Record<string, unknown>): boolean {
+  if (typeof type === 'string') return type !== 'function' && type !== 'custom'
+  return given === undefined && name === undefined
 }
 
 function visitMessage(message: unknown, facts: TokenFacts, show: Show): number {

@@ -10,6 +10,7 @@ export const GENAI_PRICES_VERSION = '0.1.8'
 const PROVIDER_IDS: Readonly<Record<string, string>> = {
   openai: 'openai',
   anthropic: 'anthropic',
+  google: 'google',
   deepseek: 'deepseek',
   mistral: 'mistral',
   groq: 'groq',

@@ -5,7 +5,6 @@ import { providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import { type Admitted, admit } from './admit.js'
-import type { Try } from './attempt.js'
 import { type Call, type CallHold, infoOf } from './call.js'
 import { type Charge, chargeOfNothing } from './charge.js'
 import type { Engine } from './engine.js'
@@ -18,6 +17,7 @@ import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
 import { type Ending, type Settled, settle } from './settle.js'
+import type { Try } from './try.js'
 
 /** A call that holds its budget: from here on `finish` is owed, exactly once. */
 export interface Begun {

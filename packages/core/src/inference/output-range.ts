@@ -46,11 +46,12 @@ export function outputRange(
       choices === 1 &&
       params.logprobs !== true &&
       facts?.reasoning !== true &&
+      !(facts === null && route.type === 'google') &&
       !asksToThink(params),
   }
 }
 
-/** Models that think only where they are asked to. */
+/** Models that think only where they are asked to. (Google's do it unasked, the newest of which the table may not know.) */
 function asksToThink({ reasoning_effort: effort, thinking }: Readonly<Record<string, unknown>>): boolean {
   if (effort !== undefined && effort !== null && effort !== 'none') return true
   return typeof thinking === 'object' && thinking !== null && (thinking as { type?: unknown }).type !== 'disabled'

@@ -1,7 +1,7 @@
 import { usdText } from '../amount.js'
-import type { Try } from './attempt.js'
 import type { Call, CallHold } from './call.js'
 import type { Settled } from './settle.js'
+import type { Try } from './try.js'
 import { microUsd } from './usage-text.js'
 
 /** A field's name is the client's, so it may hold anything. */

@@ -4,7 +4,7 @@ import type { ByteSink, GatewayReply } from '../exchange.js'
 import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import { within } from '../time.js'
 import { heldBack } from './answer-filter.js'
-import { attempt, type Try } from './attempt.js'
+import { attempt } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
 import { type Charge, chargeOf } from './charge.js'
@@ -15,6 +15,7 @@ import { callHeaders } from './reply-headers.js'
 import { asksForUsage } from './request-body.js'
 import type { Ending, Settled } from './settle.js'
 import { parseData } from './stream-event.js'
+import type { Discarded, Try } from './try.js'
 import { costFields, microUsd } from './usage-text.js'
 
 /** How long the last words of a stream wait for a store that does not answer, ms. */
@@ -34,6 +35,7 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
       asks: begun.admitted.asks,
       prepare: (candidate) => prepare(engine, begun, candidate),
       ask,
+      discard,
     })
     const headers = callHeaders(call, begun.held, tried)
     headers['content-type'] = 'text/event-stream; charset=utf-8'
@@ -52,6 +54,11 @@ async function ask(provider: Provider, request: UpstreamRequest, tried: Try): Pr
   if (!reply.ok) return reply
   if (reply.dropped !== undefined) tried.dropped = reply.dropped
   return openFeed(reply.body, request.signal)
+}
+
+function discard(feed: EventFeed): Discarded {
+  feed.abort()
+  return { reported: null }
 }
 
 async function stream(engine: Engine, begun: Begun, tried: Try, feed: EventFeed, sink: ByteSink): Promise<void> {

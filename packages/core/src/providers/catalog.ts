@@ -28,8 +28,9 @@ const CATALOG: Readonly<Record<ProviderType, Omit<ProviderFacts, 'type'>>> = {
     baseUrl: 'https://api.openai.com',
     limitField: (model) => (OPENAI_REASONING.test(model) ? 'max_completion_tokens' : 'max_tokens'),
   },
-  // Translated: its usage comes unasked.
+  // Translated dialects: their usage comes unasked.
   anthropic: { ...hosted, baseUrl: 'https://api.anthropic.com', streamOptions: false },
+  google: { ...hosted, baseUrl: 'https://generativelanguage.googleapis.com', streamOptions: false },
   deepseek: { ...hosted, baseUrl: 'https://api.deepseek.com' },
   // Answers 422 `extra_forbidden` to stream_options and max_completion_tokens (avante.nvim #2347, eca #231).
   mistral: { ...hosted, baseUrl: 'https://api.mistral.ai', streamOptions: false },

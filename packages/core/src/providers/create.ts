@@ -4,6 +4,7 @@ import { anthropicDialect } from './anthropic/dialect.js'
 import { providerFacts } from './catalog.js'
 import { connectionOf } from './connection.js'
 import { demoProvider } from './demo/provider.js'
+import { googleDialect } from './google/dialect.js'
 import { openaiCompatible } from './openai-compatible.js'
 import type { Provider } from './provider.js'
 import type { Dialect } from './translated/dialect.js'
@@ -20,7 +21,10 @@ export interface CreatedProvider {
 }
 
 /** Who speaks another dialect than OpenAI's. */
-const DIALECTS: Partial<Readonly<Record<ProviderType, Dialect>>> = { anthropic: anthropicDialect }
+const DIALECTS: Partial<Readonly<Record<ProviderType, Dialect>>> = {
+  anthropic: anthropicDialect,
+  google: googleDialect,
+}
 
 /**
  * Makes the provider that a configuration describes. `$NAME` is already expanded; nothing is opened before its first

@@ -19,6 +19,8 @@ export interface Route {
   readonly rpm?: number
   /** Absent where it takes any number of calls at the same time. */
   readonly places?: Places
+  /** Silence in ms after which the next candidate is asked beside it; absent for never. */
+  readonly hedgeMs?: number
   /** Largest output it is asked for. */
   readonly maxTokens?: number
   readonly fallbacks: readonly string[]
@@ -47,6 +49,7 @@ export function routeOf(
     patterns: (options.models ?? ['*']).map(compileGlob),
     priority: options.priority ?? 10,
     ...(options.rpm === undefined ? {} : { rpm: options.rpm }),
+    ...(options.hedge === undefined ? {} : { hedgeMs: options.hedge.afterMs }),
     ...(options.concurrency === undefined ? {} : { places: createPlaces(options.concurrency) }),
     ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     fallbacks: options.fallbacks ?? [],

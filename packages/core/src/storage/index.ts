@@ -14,7 +14,7 @@ export {
   type Standing,
   settled,
 } from '../budget/ending.js'
-export { budgetExceeded, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
+export { budgetExceeded, checkSums, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
 export { type LostCall, lostUsage, reversalOf } from '../budget/lost.js'
 export { type MemoryRateOptions, memoryRates } from '../budget/memory-rates.js'
 export { type MemoryBudgetOptions, memoryBudgets } from '../budget/memory-store.js'

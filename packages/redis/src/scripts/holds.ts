@@ -103,9 +103,6 @@ for at, one in ipairs(found) do
 end
 local granted, refusal = decide(ask, found, capacities)
 if not granted then return say(unpack(refusal)) end
-for _, unit in ipairs(UNITS) do
-  if it.held[unit] + granted.amount[unit] > MAX then return say('beyond', unit, found[1].name) end
-end
 hold(found, granted.amount)
 it.held, it.counted, it.changed = plus(it.held, granted.amount), plus(it.counted, granted.fixed), true
 commit()

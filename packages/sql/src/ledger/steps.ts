@@ -3,6 +3,7 @@ import {
   type Ask,
   budgetExceeded,
   checkRepeated,
+  checkSums,
   countedBy,
   decide,
   type Ending,
@@ -187,6 +188,9 @@ export function known(books: Books, id: string): Held {
 /** Books a settle or a release, unless it only repeats one. */
 export function end(books: Books, held: Held, ending: Ending): Settlement {
   if (!ending.repeated) {
+    for (const account of held.accounts) {
+      checkSums({ ...account, name: account.pool.name }, ending.charged, ending.freed)
+    }
     const numbers = post(books, held, ending)
     if (ending.outcome === 'corrected') {
       held.corrected = plus(held.charged, ending.charged)

@@ -1,6 +1,7 @@
 import type { Ask } from '../translated/dialect.js'
+import { unreadable } from '../translated/media.js'
 import { carriedIn, restored } from './carried.js'
-import { type Block, blocksOf, unreadable } from './parts.js'
+import { type Block, blocksOf } from './parts.js'
 
 /** A turn of a conversation as Anthropic wants it. */
 export interface Turn {

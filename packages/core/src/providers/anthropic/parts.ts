@@ -1,11 +1,8 @@
-import { HooshError } from '../../errors.js'
 import type { Ask } from '../translated/dialect.js'
+import { mediaOf, unreadable } from '../translated/media.js'
 
 /** A block of Anthropic's, or a part of OpenAI's. */
 export type Block = Readonly<Record<string, unknown>> & { readonly type?: unknown }
-
-/** `data:image/png;base64,...`, with parameters that nobody reads. */
-const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+)?(?:;[\w=.+-]+)*?(;base64)?,/i
 
 /**
  * A message's content as blocks. Texts, images and files are translated; whatever else has a type (`document`,
@@ -69,15 +66,6 @@ function fileBlock(ask: Ask, { file, ...more }: Record<string, unknown>, param: 
 type Source = { type: 'url'; url: string } | { type: 'base64'; media_type: string; data: string }
 
 function sourceOf(url: string, param: string): Source {
-  if (/^https?:\/\//i.test(url)) return { type: 'url', url }
-  const match = DATA_URL.exec(url.slice(0, 256))
-  if (match === null) throw unreadable(param, 'is neither an http(s) URL nor a data: URL')
-  const [head, mediaType = 'text/plain', isBase64] = match
-  const data = url.slice(head.length)
-  const base64 = isBase64 === undefined ? Buffer.from(decodeURIComponent(data)).toString('base64') : data
-  return { type: 'base64', media_type: mediaType.toLowerCase(), data: base64 }
-}
-
-export function unreadable(param: string, what: string): HooshError {
-  return new HooshError('invalid_request', { message: `${param} ${what}.`, details: { param } })
+  const media = mediaOf(url, param)
+  return media.type === 'url' ? media : { type: 'base64', media_type: media.mediaType, data: media.data }
 }

@@ -1,9 +1,9 @@
 import { modelFacts } from '../models.js'
 import type { Ask } from '../translated/dialect.js'
 import { asksFor, refuseOthers } from '../translated/fields.js'
+import { unreadable } from '../translated/media.js'
 import { type ClaudeFacts, claudeFacts } from './facts.js'
 import { conversation } from './messages.js'
-import { unreadable } from './parts.js'
 import { thinkingOf } from './thinking.js'
 import { toolsOf } from './tools.js'
 

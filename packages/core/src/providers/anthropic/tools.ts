@@ -1,7 +1,8 @@
 import type { Ask } from '../translated/dialect.js'
 import { asksFor } from '../translated/fields.js'
+import { unreadable } from '../translated/media.js'
 import type { ClaudeFacts } from './facts.js'
-import { type Block, unreadable } from './parts.js'
+import type { Block } from './parts.js'
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -5,8 +5,12 @@ export interface ChunkWriter {
   /** A tool call begins; its arguments follow in pieces. `index` counts the calls of one choice from 0. */
   toolCall(call: { index: number; id: string; name: string; arguments?: string }, choice?: number): string
   toolArguments(index: number, piece: string, choice?: number): string
-  /** Any other fields of a delta. */
-  delta(fields: object, choice?: number): string
+  /**
+   * Any other fields of a delta.
+   *
+   * @param more fields of the choice beside it
+   */
+  delta(fields: object, choice?: number, more?: object): string
   /** @param more fields of the choice beside it */
   finish(reason: string, more?: object, choice?: number): string
   /** The last chunk, without choices; `more` are fields beside it. Left out for callers who did not ask for usage. */
@@ -40,12 +44,13 @@ export function chunkWriter(head: { id: string; created: number; model: string }
       const call = `{"index":${index},"function":{"arguments":${JSON.stringify(piece)}}}`
       return `${open(choice)}"tool_calls":[${call}]${CLOSE}`
     },
-    delta(fields, choice = 0) {
+    delta(fields, choice = 0, more) {
       // The role comes last, since the relay tells what is opaque by how the delta begins.
       const isFirst = !begun.has(choice)
       begun.add(choice)
       const all = JSON.stringify(isFirst ? { ...fields, role: 'assistant' } : fields)
-      return `${open(choice)}${all.slice(1, -1)}${CLOSE}`
+      const close = more === undefined ? CLOSE : `},${JSON.stringify({ ...more, finish_reason: null }).slice(1)}]}\n\n`
+      return `${open(choice)}${all.slice(1, -1)}${close}`
     },
     finish(reason, more = {}, choice = 0) {
       // A delta with nothing but the role ends in a comma that has to go.

@@ -65,13 +65,12 @@ export async function recalled(
   return { ...params, messages: messages.map((message, index) => restored(message, found[index] ?? null)) }
 }
 
-/** The call under which a message's keepsake would stand; null where it has lost nothing. */
+/** The call under which a message's keepsake would stand; null where it has lost nothing. (The AI SDK keeps what calls carry.) */
 function lostBy(message: Readonly<Record<string, unknown>>): string | null {
   const calls = message.tool_calls as CarryingMessage['tool_calls']
   if (message.role !== 'assistant' || message.extra_content !== undefined || !Array.isArray(calls)) return null
   const [first] = calls
-  if (typeof first?.id !== 'string' || calls.some((call) => call?.extra_content !== undefined)) return null
-  return first.id
+  return typeof first?.id === 'string' ? first.id : null
 }
 
 function restored(message: Readonly<Record<string, unknown>>, value: Uint8Array | null): object {
@@ -81,7 +80,7 @@ function restored(message: Readonly<Record<string, unknown>>, value: Uint8Array 
   return {
     ...message,
     ...(extra === undefined ? {} : { extra_content: extra }),
-    tool_calls: calls.map((call) => (Object.hasOwn(byId, call.id) ? { ...call, extra_content: byId[call.id] } : call)),
+    tool_calls: calls.map((call) => (Object.hasOwn(byId, call.id) ? { extra_content: byId[call.id], ...call } : call)),
   }
 }
 
