@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { PoolSnapshot } from './budget/snapshot.js'
+import type { PROVIDER_CATALOG } from './config/provider-catalog.js'
 import type { Gateway } from './host.js'
 import type { Random } from './random.js'
 import type { Storage } from './storage/storage.js'
@@ -146,6 +148,18 @@ export interface AuditOptions {
   mode?: 'strict' | 'buffered'
   /** `process` (default): each process a chain of its own. `shared`: one for all on the same storage, for short-lived ones. */
   chain?: 'process' | 'shared'
+  /**
+   * Signs where each chain stands, so that cutting or rewriting it is found by whoever has the public key: an Ed25519
+   * private key as PEM text (`$NAME` for the environment) or as a KeyObject. Without it there are no checkpoints.
+   */
+  signingKey?: string | KeyObject
+  /** A checkpoint is due after so many new entries (1_000) or so many ms with new ones (60_000); hourly when idle. */
+  checkpointEvery?: { entries?: number; ms?: number }
+  /**
+   * Takes each checkpoint, one line of JSON, to where whoever can write the storage cannot. At least once and in order;
+   * it may be slow or throw: then it is called again, and no call waits. `@hoosh/core/audit` has some ready.
+   */
+  onCheckpoint?: (line: string) => void | Promise<void>
   /** Name of this node in writers' names; the host name by default. */
   node?: string
   /** Entries kept where the store is memory, 10_000. */
@@ -237,24 +251,11 @@ export interface RoutingOptions {
   probeEveryMs?: number
 }
 
-/** Providers that are known by name; any server of OpenAI's dialect is `openai` with a `baseUrl`. */
-export type ProviderType =
-  | 'openai'
-  | 'anthropic'
-  | 'google'
-  | 'deepseek'
-  | 'mistral'
-  | 'groq'
-  | 'grok'
-  | 'openrouter'
-  | 'llamacpp'
-  | 'lmstudio'
-  | 'localai'
-  | 'vllm'
-  | 'tensorrt'
-  | 'onnx'
-  | 'synapse'
-  | 'demo'
+/**
+ * Providers that are known by name (docs/providers.md): `openai`, `anthropic`, `google`, `mistral`, `groq`, `vllm`, `demo` and
+ * the like; any server of OpenAI's dialect is `openai` with a `baseUrl`.
+ */
+export type ProviderType = keyof typeof PROVIDER_CATALOG
 
 /** A secret, `$NAME` for the environment, or a function that gives it. */
 export type ApiKey = string | (() => Awaitable<string>)
@@ -303,6 +304,8 @@ export interface ProviderOptions {
   tls?: TlsOptions
   /** Models to try after this route failed. */
   fallbacks?: readonly string[]
+  /** Of type `ai-sdk`: its provider or model; `fromAiSdk` fills it in. */
+  sdk?: object
 }
 
 /** How long is waited, in milliseconds; each has an error code of its own. */

@@ -9,6 +9,7 @@ const NAMES = [
   'staged',
   'audit',
   'writers',
+  'checkpoints',
   'usage',
   'totals',
   'rates',

@@ -8,7 +8,7 @@ import type { Awaitable } from '../time.js'
 import { takeRates } from './admit.js'
 import { type Call, type CallHold, reasonOf } from './call.js'
 import type { Engine } from './engine.js'
-import { type Hedged, hedged } from './hedge.js'
+import { hedged } from './hedge.js'
 import { holdForAttempt } from './hold.js'
 import { leavePlace, nextFree, takePlace } from './queue.js'
 import { type Again, againAfter, nextAgain } from './retry.js'
@@ -16,27 +16,32 @@ import { billable, type Discarded, isFailure, noteFailure, requestFor, type Try 
 
 const MINUTE_MS = 60_000
 
+/** What a call does with its candidates. */
+interface Steps<Received> {
+  readonly candidates: readonly Candidate[]
+  readonly asks: readonly PoolAsk[]
+  /** Makes a candidate's request; null where it cannot be used (no price on a pool with money). */
+  prepare(candidate: Candidate): Try | null
+  /**
+   * Sends the request and takes the answer to where failing over is not possible any more: all of a plain answer, the
+   * first event of a stream. Notes in the try what the provider was not asked for.
+   */
+  ask(provider: Provider, request: UpstreamRequest, tried: Try): Promise<Received | UpstreamFailure>
+  /** Drops an answer that another one was faster than, and says what is known of its cost. */
+  discard(received: Received): Discarded
+}
+
 /**
  * Step 6: candidates in order until one has begun to answer, then those that said soon once more; three attempts in all
  * unless the host says otherwise.
  *
- * @param prepare makes a candidate's request; null where it cannot be used (no price on a pool with money)
- * @param ask sends the request and takes the answer to where failing over is not possible any more: all of a plain
- *   answer, the first event of a stream; it notes in the try what the provider was not asked for
- * @param discard drops an answer that another one was faster than, and says what is known of its cost
  * @throws HooshError as the caller may see it, once no candidate is left or trying another would not help
  */
 export async function attempt<Received>(
   engine: Engine,
   call: Call,
   held: CallHold,
-  steps: {
-    candidates: readonly Candidate[]
-    asks: readonly PoolAsk[]
-    prepare(candidate: Candidate): Try | null
-    ask(provider: Provider, request: UpstreamRequest, tried: Try): Promise<Received | UpstreamFailure>
-    discard(received: Received): Discarded
-  },
+  steps: Steps<Received>,
 ): Promise<{ tried: Try; received: Received }> {
   const { candidates } = steps
   const failures: HooshError[] = []
@@ -63,17 +68,14 @@ export async function attempt<Received>(
     beginTrial(candidate.route.circuit, engine.clock())
     held.attempts += 1
     const sentAt = engine.clock()
-    let result: Received | UpstreamFailure
-    let isJoined = false
-    if (candidate.route.hedgeMs === undefined || candidates[at + 1] === undefined) {
-      result = await steps.ask(candidate.route.provider, requestFor(engine, call, tried, held.cut), tried)
-    } else {
-      const pair: Hedged<Received> = await hedged({ engine, call, held }, tried, candidates[at + 1]!, steps)
-      tried = pair.tried
-      result = pair.result
-      isJoined = pair.isJoined
-      if (isJoined) at += 1
-    }
+    const next = candidate.route.hedgeMs === undefined ? undefined : candidates[at + 1]
+    const pair = next === undefined ? null : await hedged({ engine, call, held }, tried, next, steps)
+    const result: Received | UpstreamFailure =
+      pair === null
+        ? await steps.ask(candidate.route.provider, requestFor(engine, call, tried, held.cut), tried)
+        : pair.result
+    if (pair !== null) tried = pair.tried
+    if (pair?.isJoined === true) at += 1
     const { route } = tried.candidate
     if (!isFailure(result)) {
       observeLatency(route, engine.clock() - sentAt)
@@ -88,7 +90,7 @@ export async function attempt<Received>(
     if (!result.retryable) throw result.error
     failures.push(result.error)
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
-    if (result.unsent === true || isJoined || at >= candidates.length) continue
+    if (result.unsent === true || pair?.isJoined === true || at >= candidates.length) continue
     if (result.anotherKey === true) at -= 1
     else {
       later ??= newLater(steps.asks)
@@ -111,7 +113,7 @@ async function noteFailed(
   tried: Try,
   failure: UpstreamFailure,
 ): Promise<void> {
-  if (failure.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, failure))
+  if (failure.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, failure, call.stream))
   noteFailure(engine, call, tried, held.cut.aborted ? endedByUs(held, failure) : failure)
   if (held.cut.aborted) throw held.cut.reason
 }

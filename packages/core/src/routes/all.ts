@@ -1,4 +1,4 @@
-import { audit } from './audit.js'
+import { audit, auditCheckpoints, auditExport, auditVerify } from './audit.js'
 import { chatCompletions, embeddings } from './chat.js'
 import { costEstimate, costRecommend, costs, costsReset } from './costs.js'
 import { health, healthLive, healthProviders, healthReady, root } from './health.js'
@@ -33,6 +33,9 @@ export const ROUTES: readonly RouteDefinition[] = [
   keysRotate,
   keysRevoke,
   audit,
+  auditExport,
+  auditCheckpoints,
+  auditVerify,
   health,
   healthLive,
   healthReady,

@@ -1,5 +1,4 @@
-import { HooshError } from '../../errors.js'
-import type { ProviderOptions } from '../../options.js'
+import type { ProviderSettings } from '../../config/settings.js'
 import type { Clock } from '../../time.js'
 import { endpointOf } from '../base-url.js'
 import type { ProviderFacts } from '../catalog.js'
@@ -10,13 +9,14 @@ import { createKeys } from '../keys.js'
 import { modelIds } from '../model-list.js'
 import type { Provider, UpstreamAnswer, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
 import { createTransport, type HttpRequest, LIST_DEADLINES, type Transport } from '../transport.js'
+import { askOf, notAsked } from './ask.js'
 import { type BodyContext, eventBody, translatedAnswer } from './bodies.js'
-import type { Ask, Dialect, Translation } from './dialect.js'
+import type { Dialect, Translation } from './dialect.js'
 import { keep, recalled } from './keepsakes.js'
 
 export interface TranslatedOptions {
   /** `$NAME` is already expanded. */
-  readonly config: ProviderOptions
+  readonly config: ProviderSettings
   readonly facts: ProviderFacts
   readonly dialect: Dialect
   readonly connection: Connection
@@ -143,46 +143,4 @@ async function translated(
     context,
     dropped: () => (dropped.size === 0 ? {} : { dropped: [...dropped] }),
   }
-}
-
-function askOf(provider: Translated, request: UpstreamRequest, isStream: boolean, dropped: Set<string>): Ask {
-  const { routeName, clock } = provider
-  const { kind, model, params, requestId } = request
-  return {
-    kind,
-    stream: isStream,
-    model,
-    params,
-    requestId,
-    created: Math.floor(clock() / 1_000),
-    cannot(param, why) {
-      if (request.dropUnsupported === true) return void dropped.add(param)
-      throw unsupported(routeName, param, why, 'Leave it out, or send `drop_unsupported: true` to have it left out.')
-    },
-    adapted: (param) => void dropped.add(param),
-    impossible: (param, why) => unsupported(routeName, param, why, 'Use another model.'),
-    refused: (status, body) => failureOfStatus({ status, body, retryAfterMs: undefined }, provider).error,
-  }
-}
-
-function unsupported(routeName: string, param: string, why: string | undefined, help: string): HooshError {
-  const because = why === undefined ? '' : `: ${why}`
-  return new HooshError('unsupported_parameter', {
-    message: `The provider "${routeName}" cannot do what \`${param}\` asks${because}. ${help}`,
-    details: { param },
-  })
-}
-
-/** Nothing was sent. Another provider may be able to do what this one cannot. */
-function notAsked(thrown: unknown, { params }: UpstreamRequest): UpstreamFailure {
-  const error =
-    thrown instanceof HooshError
-      ? thrown
-      : new HooshError('invalid_request', {
-          message: 'The request has a shape that cannot be translated for this provider.',
-          details: { param: 'messages' in params ? 'messages' : 'input' },
-          cause: thrown,
-        })
-  const retryable = error.code === 'unsupported_parameter'
-  return { ok: false, error, retryable, mayBill: false, blameless: true, unsent: true }
 }
