@@ -63,7 +63,7 @@ function translate(stream: Stream, event: Json): string {
   const { candidates, promptFeedback, usageMetadata } = event
   const write = stream.write ?? begin(stream, event)
   if (usageMetadata !== undefined) stream.usage = usageMetadata
-  if (Array.isArray(candidates)) {
+  if (Array.isArray(candidates) && candidates.length > 0) {
     let out = ''
     for (const candidate of candidates as Json[]) out += choice(stream, write, candidate)
     return out
