@@ -20,6 +20,11 @@ export const ollamaDialect: Dialect = {
       stream: () => chatStream(ask, forced),
     }
   },
+  // Older servers call the model `name`.
+  library: {
+    pull: (model) => ({ path: '/api/pull', body: JSON.stringify({ model, name: model }) }),
+    remove: (model) => ({ path: '/api/delete', body: JSON.stringify({ model, name: model }) }),
+  },
   models: {
     path: '/api/tags',
     ids: (list) => (list as { models: { name: string }[] }).models.map(({ name }) => name),

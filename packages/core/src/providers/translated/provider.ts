@@ -7,7 +7,14 @@ import { failureOfStatus } from '../failures.js'
 import { commonHeaders } from '../headers.js'
 import { createKeys } from '../keys.js'
 import { modelIds } from '../model-list.js'
-import type { Provider, UpstreamAnswer, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
+import type {
+  ModelLibrary,
+  Provider,
+  UpstreamAnswer,
+  UpstreamFailure,
+  UpstreamReply,
+  UpstreamRequest,
+} from '../provider.js'
 import { createTransport, type HttpRequest, LIST_DEADLINES, type Transport } from '../transport.js'
 import { askOf, notAsked } from './ask.js'
 import { type BodyContext, eventBody, translatedAnswer } from './bodies.js'
@@ -81,6 +88,7 @@ export function translatedProvider({ config, facts, dialect, connection, clock }
       if (!reply.ok) throw reply.error
       return modelIds(reply.bytes, routeName, (list) => dialect.models.ids(list))
     },
+    ...(dialect.library === undefined ? {} : { library: libraryOf(provider, dialect.library) }),
     redact: clean,
     close: () => transport.close(),
   }
@@ -101,6 +109,29 @@ async function stream(provider: Translated, request: UpstreamRequest): Promise<U
   const reply = await provider.transport.stream({ ...asked.ask, streamType: STREAM_TYPES[asked.context.framing] })
   if (!reply.ok) return reply
   return { ok: true, body: eventBody(reply.body, asked.translation.stream(), asked.context), ...asked.dropped() }
+}
+
+/** Between two lines of a pull, ms: a large file is checked in silence. */
+const PULL_SILENCE_MS = 600_000
+
+function libraryOf(provider: Translated, library: NonNullable<Dialect['library']>): ModelLibrary {
+  const { transport, pathOf, plainHeaders, streamHeaders } = provider
+  const asked = (one: { path: string; body: string }) => ({ path: pathOf(one.path), body: one.body })
+  return {
+    pull(model, signal) {
+      const ask = {
+        ...asked(library.pull(model)),
+        headers: [...streamHeaders],
+        signal,
+        streamType: STREAM_TYPES.ndjson,
+      }
+      return transport.stream({ method: 'POST', ...ask, firstByteMs: PULL_SILENCE_MS, idleMs: PULL_SILENCE_MS })
+    },
+    remove(model, signal) {
+      const ask = { ...asked(library.remove(model)), headers: [...plainHeaders], signal }
+      return transport.send({ method: 'DELETE', ...ask, firstByteMs: PULL_SILENCE_MS, idleMs: PULL_SILENCE_MS })
+    },
+  }
 }
 
 /** A request that is ready to go up, and how its answer is read. */
