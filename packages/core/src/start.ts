@@ -33,6 +33,7 @@ import { createProber } from './routing/prober.js'
 import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
+import { createWarmth } from './routing/warmth.js'
 import { revealed } from './secret.js'
 import { sayHello } from './startup-line.js'
 import type { Storage } from './storage/storage.js'
@@ -101,6 +102,7 @@ export async function start(
       logger,
     }),
     retryBudget: retryBudget(),
+    warmth: /robin|latency/.test(settings.routing.strategy ?? '') ? createWarmth(clock) : null,
     chance: chanceFrom(options.random),
     random: options.random ?? randomBytes,
     tokens: isSome(tokenSecrets) ? tokenSigner(tokenSecrets) : null,

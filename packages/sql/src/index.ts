@@ -11,6 +11,9 @@ import { ledgerSaver } from './ledger/save.js'
 import { termsCodec } from './ledger/terms.js'
 import { openSchema } from './migrate.js'
 import { moments } from './moment.js'
+import { rateStatements } from './rates/statements.js'
+import { sqlRates } from './rates/store.js'
+import { type RateStep, rateWork } from './rates/work.js'
 import { tablesOf } from './tables.js'
 import { sqlUsage } from './usage.js'
 import { usageTables } from './usage-tables.js'
@@ -38,14 +41,15 @@ export interface SqlStorageOptions {
   silenceMs?: number
 }
 
-/** What is kept in SQL. Rate windows are not: they stay in the process's memory. */
-export interface SqlStorage extends Pick<Storage, 'budgets' | 'audit' | 'usage' | 'open' | 'close' | 'describe'> {
+/** What is kept in SQL. */
+export interface SqlStorage
+  extends Pick<Storage, 'budgets' | 'audit' | 'usage' | 'rates' | 'open' | 'close' | 'describe'> {
   /** Brings the tables up to date, under a lock: any number of processes may call it at once. */
   migrate(): Promise<void>
 }
 
 /**
- * Budgets, audit log and usage in the host's own database: PostgreSQL (a `pg` Pool), SQLite (better-sqlite3, libsql,
+ * Budgets, audit log, usage and limits in the host's own database: PostgreSQL (a `pg` Pool), SQLite (better-sqlite3, libsql,
  * node:sqlite), or an instance of Kysely on either. Any number of processes may share it.
  *
  * @example
@@ -60,11 +64,12 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
   const tables = tablesOf(prefix, schema)
   if (schema !== undefined && dialect.name === 'sqlite') throw noSchemas()
   const codec = termsCodec()
+  const lockWaitMs = Math.round(silenceMs * LOCK_SHARE)
   const loader = ledgerLoader(dialect, tables, codec)
   const clock = options.clock ?? (dialect.name === 'sqlite' ? Date.now : undefined)
   const run = workOn({
     connection,
-    moment: moments(dialect, tables, { clock, lockWaitMs: Math.round(silenceMs * LOCK_SHARE) }),
+    moment: moments(dialect, tables, { clock, lockWaitMs }),
     ids,
     codec,
     loader,
@@ -79,6 +84,12 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     isGeneral: connection.isGeneral,
     isAway: connection.isAway,
   })
+  const rates = batches<RateStep>({
+    run: rateWork({ connection, dialect, sql: rateStatements(dialect, tables, lockWaitMs) }),
+    alone: () => false,
+    isGeneral: connection.isGeneral,
+    isAway: connection.isAway,
+  })
   const open = async ({ migrate }: { migrate: boolean }) => {
     await connection.setUp(durability)
     await openSchema(connection, tables, migrate)
@@ -87,11 +98,12 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     budgets: sqlBudgets({ connection, tables, batches: queue, loader, codec }),
     audit: sqlAudit(connection, tables, queue),
     usage: sqlUsage(connection, tables, queue),
+    rates: sqlRates(rates),
     describe: dialect.name,
     open,
     migrate: () => open({ migrate: true }),
     async close() {
-      await queue.close()
+      await Promise.all([queue.close(), rates.close()])
       connection.close()
     },
   }

@@ -32,14 +32,16 @@ export function admit(engine: Engine, call: Call): Awaitable<Admitted> {
       details: { param: 'model' },
     })
   }
-  const candidates = engine.router.candidates(call.model, {
+  const found = engine.router.candidates(call.model, {
     provider: call.provider,
     extra: allowedOf(call),
     now: engine.clock(),
   })
+  const candidates =
+    engine.warmth === null || call.bytes === null ? found : engine.warmth.prefer(found, call.caller.user, call.bytes)
   const asks = engine.pools.asksFor(call.pools, call.caller.identity)
   return asks instanceof Promise
-    ? asks.then((found) => withinLimits(engine, call, candidates, found))
+    ? asks.then((paying) => withinLimits(engine, call, candidates, paying))
     : withinLimits(engine, call, candidates, asks)
 }
 

@@ -20,7 +20,7 @@ const MINUTE_MS = 60_000
 interface Steps<Received> {
   readonly candidates: readonly Candidate[]
   readonly asks: readonly PoolAsk[]
-  /** Makes a candidate's request; null where it cannot be used (no price on a pool with money). */
+  /** Makes a candidate's request; null where it cannot be used (no price on a pool with money, a promise it cannot keep). */
   prepare(candidate: Candidate): Try | null
   /**
    * Sends the request and takes the answer to where failing over is not possible any more: all of a plain answer, the
@@ -79,6 +79,7 @@ export async function attempt<Received>(
     const { route } = tried.candidate
     if (!isFailure(result)) {
       observeLatency(route, engine.clock() - sentAt)
+      if (engine.warmth !== null && call.bytes !== null) engine.warmth.note(route, call.caller.user, call.bytes)
       if (recordSuccess(route.circuit)) engine.events.emit({ type: 'route.health', route: route.name, healthy: true })
       return { tried, received: result as Received }
     }

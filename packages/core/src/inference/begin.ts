@@ -13,6 +13,7 @@ import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
 import { type Inspected, inspect, tellFound } from './inspect.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
+import { keepsPromises } from './promises.js'
 import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
@@ -178,9 +179,11 @@ export async function noteRefusal(engine: Engine, call: Call, error: HooshError)
   })
 }
 
-/** A candidate's request; null where a pool with money meets a model without a price. */
+/** A candidate's request; null where a pool with money meets a model without a price, or a promise cannot be kept. */
 export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try | null {
   const { call, held, admitted } = begun
+  const first = admitted.candidates[0]!
+  if (candidate !== first && !keepsPromises(call, held, first, candidate)) return null
   const range = candidate === held.candidate ? begun.range : rangeFor(engine, call, candidate)
   const quote = quoteFor(engine, admitted.asks, candidate)
   if (quote === null) return null

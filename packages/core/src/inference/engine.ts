@@ -13,6 +13,7 @@ import type { ListedModel } from '../routing/model-list.js'
 import type { RetryBudget } from '../routing/retry-budget.js'
 import type { Route } from '../routing/route.js'
 import type { Router } from '../routing/router.js'
+import type { Warmth } from '../routing/warmth.js'
 import type { Storage } from '../storage/storage.js'
 import type { Awaitable, Clock } from '../time.js'
 import type { Concurrency } from './concurrency.js'
@@ -39,6 +40,8 @@ export interface Engine {
   readonly retries: SettleRetries
   readonly keyed: KeyedCalls
   readonly retryBudget: RetryBudget
+  /** Null where the strategy keeps to one route anyway. */
+  readonly warmth: Warmth | null
   readonly clock: Clock
   readonly ids: () => string
   /** For secrets. */
