@@ -141,7 +141,11 @@ async function openStorage(settings: Settings): Promise<Storage> {
     describe: given.describe ?? (given.budgets === undefined ? 'memory' : "the host's own"),
   }
   await given.open?.({ migrate: settings.migrate })
-  return { ...storage, ...(given.close === undefined ? {} : { close: given.close }) }
+  return {
+    ...storage,
+    ...(given.sweep === undefined ? {} : { sweep: given.sweep }),
+    ...(given.close === undefined ? {} : { close: given.close }),
+  }
 }
 
 function isSome(secrets: readonly string[] = []): secrets is readonly [string, ...string[]] {
@@ -198,6 +202,7 @@ function windUp(engine: Engine): () => void {
     every(sweepMs, async () => {
       await sweep(engine)
       await engine.pools.refresh()
+      await engine.storage.sweep?.(engine.clock())
     }),
     every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),
   ]
