@@ -14,6 +14,7 @@ import { moments } from './moment.js'
 import { rateStatements } from './rates/statements.js'
 import { sqlRates } from './rates/store.js'
 import { type RateStep, rateWork } from './rates/work.js'
+import { checkRetention, type Retention, sweeper } from './retention.js'
 import { tablesOf } from './tables.js'
 import { sqlUsage } from './usage.js'
 import { usageTables } from './usage-tables.js'
@@ -23,6 +24,7 @@ export type { HostDatabase } from './connection.js'
 export type { Durability } from './dialect.js'
 export { type MigrationSqlOptions, migrationSql } from './migrate.js'
 export type { PostgresClient, PostgresPool } from './postgres-pool.js'
+export type { Retention } from './retention.js'
 export type { NodeSqlDatabase, NodeSqlStatement, SqlDatabase, SqlStatement } from './sqlite-database.js'
 
 /** How the tables are kept. */
@@ -39,11 +41,13 @@ export interface SqlStorageOptions {
   ids?: () => string
   /** On Postgres, how long it may say nothing before whoever waits for it is refused, 200 ms by default, 50 to 60,000. */
   silenceMs?: number
+  /** How long single records are kept; for good by default. */
+  retention?: Retention
 }
 
 /** What is kept in SQL. */
 export interface SqlStorage
-  extends Pick<Storage, 'budgets' | 'audit' | 'usage' | 'rates' | 'open' | 'close' | 'describe'> {
+  extends Pick<Storage, 'budgets' | 'audit' | 'usage' | 'rates' | 'open' | 'sweep' | 'close' | 'describe'> {
   /** Brings the tables up to date, under a lock: any number of processes may call it at once. */
   migrate(): Promise<void>
 }
@@ -57,7 +61,8 @@ export interface SqlStorage
  * @throws HooshError `invalid_options` for a prefix or schema that no table can have, or a `silenceMs` out of range
  */
 export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = {}): SqlStorage {
-  const { prefix = 'hoosh_', schema, durability = 'normal', ids = randomUUID } = options
+  const { prefix = 'hoosh_', schema, durability = 'normal', ids = randomUUID, retention = {} } = options
+  checkRetention(retention)
   const silenceMs = checkedSilence(options.silenceMs)
   const connection = connect(database, silenceMs)
   const { dialect } = connection
@@ -81,14 +86,12 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     run,
     // It may move a pool to another window, whose account the steps beside it would not have read.
     alone: ({ do: what }) => what === 'define',
-    isGeneral: connection.isGeneral,
-    isAway: connection.isAway,
+    ...connection,
   })
   const rates = batches<RateStep>({
     run: rateWork({ connection, dialect, sql: rateStatements(dialect, tables, lockWaitMs) }),
     alone: () => false,
-    isGeneral: connection.isGeneral,
-    isAway: connection.isAway,
+    ...connection,
   })
   const open = async ({ migrate }: { migrate: boolean }) => {
     await connection.setUp(durability)
@@ -101,6 +104,7 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     rates: sqlRates(rates),
     describe: dialect.name,
     open,
+    sweep: sweeper(connection, tables, retention),
     migrate: () => open({ migrate: true }),
     async close() {
       await Promise.all([queue.close(), rates.close()])

@@ -51,7 +51,7 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     if (before !== undefined) await before
     return await reserveFor(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
-    if (admitted !== undefined) engine.concurrency.leave(admitted.places)
+    if (admitted !== undefined && admitted.entered !== null) await engine.limits.leave(admitted.entered, 0)
     const error = asHooshError(thrown)
     await noteRefusal(engine, call, error)
     throw error
@@ -228,7 +228,6 @@ export async function finish(engine: Engine, begun: Begun, ending: Ending): Prom
     return await settle(engine, begun.call, begun.held, begun.admitted, told)
   } finally {
     engine.running.remove(begun.running)
-    engine.concurrency.leave(begun.admitted.places)
     if (begun.held.places !== undefined) leavePlace(begun.held)
   }
 }

@@ -16,8 +16,9 @@ import type { Router } from '../routing/router.js'
 import type { Warmth } from '../routing/warmth.js'
 import type { Storage } from '../storage/storage.js'
 import type { Awaitable, Clock } from '../time.js'
-import type { Concurrency } from './concurrency.js'
 import type { KeyedCalls } from './keyed/keyed-calls.js'
+import type { CallLimits } from './limits.js'
+import type { ModelLimit } from './model-limits.js'
 import type { RunningCalls } from './running.js'
 import type { SettleRetries } from './settle-retries.js'
 
@@ -36,7 +37,8 @@ export interface Engine {
   readonly events: EventBus
   readonly logger: Logger
   readonly running: RunningCalls
-  readonly concurrency: Concurrency
+  readonly limits: CallLimits
+  readonly modelLimits: readonly ModelLimit[]
   readonly retries: SettleRetries
   readonly keyed: KeyedCalls
   readonly retryBudget: RetryBudget

@@ -1,7 +1,7 @@
 import { audit, auditCheckpoints, auditExport, auditVerify } from './audit.js'
 import { chatCompletions, embeddings } from './chat.js'
 import { costEstimate, costRecommend, costs, costsReset } from './costs.js'
-import { health, healthLive, healthProviders, healthReady, root } from './health.js'
+import { health, healthHeartbeat, healthLive, healthProviders, healthReady, root } from './health.js'
 import { keysCreate, keysGet, keysList, keysRevoke, keysRotate } from './keys.js'
 import { apiTags, modelsDelete, modelsPull } from './library.js'
 import { metrics, rootMetrics } from './metrics.js'
@@ -10,6 +10,7 @@ import { deletePool, putPool } from './pools.js'
 import { queueStatus } from './queue.js'
 import type { RouteDefinition } from './route.js'
 import { tokensCheck, tokensPools, tokensReport, tokensReserve } from './tokens.js'
+import { catalogSync, trainingStatus } from './training.js'
 
 /** Every endpoint there is. Access, money and secrets are tested over this list, so that none can be forgotten. */
 export const ROUTES: readonly RouteDefinition[] = [
@@ -44,7 +45,10 @@ export const ROUTES: readonly RouteDefinition[] = [
   healthLive,
   healthReady,
   healthProviders,
+  healthHeartbeat,
   queueStatus,
+  trainingStatus,
+  catalogSync,
   metrics,
   rootMetrics,
   root,
