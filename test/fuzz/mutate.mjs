@@ -41,7 +41,7 @@ function step(bytes, random, corpus, words) {
     case 6:
       return Buffer.concat([before, Buffer.from(words[random(words.length)]), middle, after])
     default: {
-      const number = String([0, -1, 1.5, 2 ** 53, 1e400, 65_536, 1e-9][random(7)])
+      const number = ['0', '-1', '1.5', '9007199254740993', '1e400', '65536', '1e-9'][random(7)]
       return Buffer.concat([before, Buffer.from(number), after])
     }
   }
