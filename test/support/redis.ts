@@ -66,7 +66,10 @@ export async function redisMissing(): Promise<string | null> {
   }
 }
 
-/** A ledger of its own on a server, with any number of handles; keys of nobody else are touched. */
+/**
+ * A ledger of its own on a server, with any number of handles; keys of nobody else are touched. A machine that does other
+ * things too may be silent for longer than a gateway would wait.
+ */
 export function redisLedger({ url = REDIS_URL, ...options }: RedisStorageOptions & { url?: string } = {}) {
   const prefix = `test-${randomUUID()}`
   const opened: Connected[] = []
@@ -76,7 +79,7 @@ export function redisLedger({ url = REDIS_URL, ...options }: RedisStorageOptions
     async open(kind: ClientKind = 'ioredis'): Promise<RedisStorage> {
       const one = await connected(kind, url)
       opened.push(one)
-      return redisStorage(one.client, { prefix, allowVolatile: true, ...options })
+      return redisStorage(one.client, { prefix, allowVolatile: true, timeoutMs: 2_000, ...options })
     },
     /** Every key of the ledger and when it ends, ms; -1 for never. */
     async keys(): Promise<Map<string, number>> {
