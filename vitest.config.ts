@@ -11,6 +11,7 @@ export default defineConfig({
       { find: '@hoosh/core/fetch', replacement: source('core/src/fetch.ts') },
       { find: '@hoosh/core/testing', replacement: source('core/src/testing/index.ts') },
       { find: '@hoosh/core/conformance', replacement: source('core/src/conformance/index.ts') },
+      { find: '@hoosh/core/audit', replacement: source('core/src/audit/index.ts') },
       { find: '@hoosh/core/storage', replacement: source('core/src/storage/index.ts') },
       { find: '@hoosh/core', replacement: source('core/src/index.ts') },
       { find: '@hoosh/express', replacement: source('express/src/index.ts') },
@@ -22,7 +23,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/mounts/table.ts', 'test/support/once.ts'],
+    globalSetup: ['test/support/services.ts', 'test/mounts/table.ts', 'test/support/once.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 10_000 } },

@@ -7,16 +7,17 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const names = ['core', 'express', 'koa', 'next', 'sql', 'redis']
+const names = ['core', 'express', 'koa', 'next', 'sql', 'redis', 'cli']
 const folder = mkdtempSync(join(tmpdir(), 'hoosh-packages-'))
 
 /** What may be in a tarball: the build, its sources (for source maps), and what a reader expects. */
-const expected = /^(dist|src)\/.+\.(js|ts|map)$|^(package\.json|README\.md|LICENSE)$/
+const expected = /^(dist|src)\/.+\.(js|ts|map)$|^bin\/hoosh\.js$|^(package\.json|README\.md|LICENSE)$/
 
 try {
   const tarballs = names.map(pack)
-  for (const tarball of tarballs) {
+  for (const [index, tarball] of tarballs.entries()) {
     run(process.execPath, ['node_modules/publint/src/cli.js', 'run', tarball, '--strict'], root)
+    if (!isLibrary(names[index])) continue
     run(process.execPath, ['node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only'], root)
   }
   const project = mkdtempSync(join(folder, 'project-'))
@@ -26,9 +27,10 @@ try {
     ['install', '--no-audit', '--no-fund', '--loglevel=error', ...tarballs, 'express@5', 'koa@3', 'next@16'],
     project,
   )
-  const entries = names.flatMap(entryPoints)
+  const entries = names.filter(isLibrary).flatMap(entryPoints)
   const script = entries.map((entry) => `await import('${entry}')`).join('\n')
   run(process.execPath, ['--input-type=module', '--eval', script], project)
+  run('npx', ['--no-install', 'hoosh', '--help'], project)
   console.log(`${names.length} packages: ${entries.length} entry points import on Node ${process.version}`)
 } finally {
   rmSync(folder, { recursive: true, force: true })
@@ -36,17 +38,28 @@ try {
 
 /** @param {string} name */
 function pack(name) {
-  const args = ['pack', '--json', '--pack-destination', folder, '--workspace', `@hoosh/${name}`]
+  const args = ['pack', '--json', '--pack-destination', folder, '--workspace', packageOf(name)]
   const answer = JSON.parse(execFileSync('npm', args, { cwd: root, encoding: 'utf8' }))
   // npm 12 answers with an object by package name, older ones with a list.
   const [packed] = Object.values(answer)
   const files = packed.files.map((/** @type {{ path: string }} */ file) => file.path)
   const wrong = files.filter((/** @type {string} */ path) => !expected.test(path))
-  const missing = ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts'].filter((path) => !files.includes(path))
+  const needed = isLibrary(name) ? ['dist/index.js', 'dist/index.d.ts'] : ['bin/hoosh.js', 'dist/main.js']
+  const missing = ['README.md', 'LICENSE', ...needed].filter((path) => !files.includes(path))
   if (wrong.length > 0 || missing.length > 0) {
-    throw new Error(`@hoosh/${name}: unexpected [${wrong.join(', ')}], missing [${missing.join(', ')}]`)
+    throw new Error(`${packageOf(name)}: unexpected [${wrong.join(', ')}], missing [${missing.join(', ')}]`)
   }
   return join(folder, packed.filename)
+}
+
+/** The command line is run, not imported. @param {string | undefined} name */
+function isLibrary(name) {
+  return name !== 'cli'
+}
+
+/** @param {string} name */
+function packageOf(name) {
+  return isLibrary(name) ? `@hoosh/${name}` : 'hoosh'
 }
 
 /** @param {string} name */

@@ -38,7 +38,7 @@ function placeOf(name: string, from: string): string {
   return `node_modules/${name}`
 }
 
-describe.each(['core', 'express', 'koa', 'next', 'sql', 'redis'])('dependencies of %s', (name) => {
+describe.each(['core', 'express', 'koa', 'next', 'sql', 'redis', 'cli'])('dependencies of %s', (name) => {
   const installed = [...installedWith(`packages/${name}`)]
 
   it('runs no script when it is installed', () => {
@@ -63,7 +63,7 @@ describe('dependencies of core', () => {
   })
 })
 
-describe.each(['core', 'express', 'koa', 'next', 'sql', 'redis'])('package %s', (name) => {
+describe.each(['core', 'express', 'koa', 'next', 'sql', 'redis', 'cli'])('package %s', (name) => {
   it('carries the licence of the repository', () => {
     const text = readFileSync(join(root, `packages/${name}/LICENSE`), 'utf8')
     expect(text).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'))

@@ -7,7 +7,7 @@ const FUNCTION_LINES = 70
 
 const parsed = (folders: readonly string[]) => folders.flatMap((folder) => filesBelow(folder, '.ts').map(parse))
 
-const product = ['core', 'express', 'koa', 'next', 'sql', 'redis'].flatMap(packageSources)
+const product = ['core', 'express', 'koa', 'next', 'sql', 'redis', 'cli'].flatMap(packageSources)
 const tests = parsed(['test'])
 
 const longerThan = (limit: number, sources: readonly Source[]): string[] =>

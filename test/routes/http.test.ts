@@ -11,7 +11,12 @@ const admin = { as: 'admin' } as const
 const ORIGIN = 'https://app.example.org'
 const routes = ROUTES.map((route) => ({ ...route, url: route.path.replace(/[:*]\w+/, 'demo') }))
 const paths = [...new Set(routes.map(({ url }) => url))]
-const methodsOf = (url: string) => routes.filter((route) => route.url === url).map(({ method }) => method as string)
+/** Of its own route, and of those with an open end that it lies below: a model may be called `pull`. */
+const methodsOf = (url: string) => {
+  const isOf = ({ url: own, path }: (typeof routes)[number]) =>
+    own === url || (path.includes('*') && url.startsWith(path.replace(/\*.*/, '')))
+  return [...new Set(routes.filter(isOf).map(({ method }) => method as string))]
+}
 const open = () => door({ rootRoutes: true })
 
 describe('an answer', () => {
@@ -23,7 +28,8 @@ describe('an answer', () => {
       expect(get.status).toBe(200)
       expect([head.status, head.text]).toEqual([200, ''])
       for (const name of ['content-type', 'cache-control']) expect(head.headers.get(name)).toBe(get.headers.get(name))
-      expect(Number(head.headers.get('content-length'))).toBeGreaterThan(0)
+      // What is streamed has no length before its end.
+      if (get.headers.has('content-length')) expect(Number(head.headers.get('content-length'))).toBeGreaterThan(0)
     },
   )
 

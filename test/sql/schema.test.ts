@@ -4,8 +4,13 @@ import { createGateway } from '@hoosh/core'
 import { migrationSql, sqlStorage } from '@hoosh/sql'
 import Database from 'libsql'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { steps, versionTable } from '../../packages/sql/src/schema.js'
+import { sqlite } from '../../packages/sql/src/sqlite.js'
+import { tablesOf } from '../../packages/sql/src/tables.js'
 import { child, killed } from '../support/children.js'
 import { sqliteFile } from '../support/sqlite.js'
+
+const VERSION = steps.length
 
 const open = () => {
   const sqlite = sqliteFile()
@@ -44,7 +49,7 @@ describe('a database is brought up to date', () => {
     const made = names(schema()).filter((name) => !name.startsWith('sqlite_'))
     expect(made.length).toBeGreaterThan(10)
     expect(made.filter((name) => !name.startsWith('ai_'))).toEqual([])
-    expect(rows('select version from ai_schema')).toEqual([{ version: 2 }])
+    expect(rows('select version from ai_schema')).toEqual([{ version: VERSION }])
     await storage({ prefix: 'ai_' }).open!({ migrate: false })
   })
 
@@ -68,8 +73,23 @@ describe('a database is brought up to date', () => {
     const opened = storage({ prefix: 'own_' })
     await opened.open!({ migrate: false })
     await opened.budgets.reserve(request)
-    expect(migrationSql({ from: 2 }).filter((text) => !text.includes('hoosh_schema'))).toEqual([])
+    expect(migrationSql({ from: VERSION }).filter((text) => !text.includes('hoosh_schema'))).toEqual([])
   })
+
+  it.each(Array.from({ length: VERSION - 1 }, (_, before) => before + 1))(
+    'from version %i, to what an empty file becomes',
+    async (from) => {
+      const [old, fresh] = [open(), open()]
+      const tables = tablesOf('hoosh_')
+      old.database.exec(versionTable(tables))
+      for (const step of steps.slice(0, from)) for (const text of step(sqlite, tables)) old.database.exec(text)
+      old.database.exec(`insert into hoosh_schema values (1, ${from})`)
+      await old.storage().open!({ migrate: true })
+      await fresh.storage().open!({ migrate: true })
+      expect(old.rows('select version from hoosh_schema')).toEqual([{ version: VERSION }])
+      expect(old.schema()).toEqual(fresh.schema())
+    },
+  )
 
   it('whole or not at all', async () => {
     const { storage, database, schema } = open()
@@ -88,7 +108,7 @@ describe('a database is brought up to date', () => {
     const exits = children.map((one) => once(one.process, 'exit'))
     writeFileSync(`${file}.go`, '')
     expect(await Promise.all(exits)).toEqual(children.map(() => [0, null]))
-    expect(rows('select version from hoosh_schema')).toEqual([{ version: 2 }])
+    expect(rows('select version from hoosh_schema')).toEqual([{ version: VERSION }])
     expect(rows('select held_tokens from hoosh_accounts')).toEqual([{ held_tokens: 4 }])
   })
 })

@@ -48,9 +48,11 @@ export type {
   Identify,
   Identity,
   KeyOptions,
+  LimitOptions,
   Limits,
   Logger,
   MetricsOptions,
+  ModelLimits,
   PoolSpec,
   PriceSpec,
   ProviderOptions,
@@ -59,4 +61,12 @@ export type {
   Strategy,
   Window,
 } from './options.js'
+export {
+  type AiSdkEmbeddingModel,
+  type AiSdkModel,
+  type AiSdkProvider,
+  type AiSdkRouteOptions,
+  type AiSdkSource,
+  fromAiSdk,
+} from './providers/ai-sdk/source.js'
 export type { Storage } from './storage/storage.js'

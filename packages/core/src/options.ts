@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { PoolSnapshot } from './budget/snapshot.js'
+import type { PROVIDER_CATALOG } from './config/provider-catalog.js'
 import type { Gateway } from './host.js'
 import type { Random } from './random.js'
 import type { Storage } from './storage/storage.js'
@@ -30,6 +32,8 @@ export interface HooshOptions {
   prices?: Readonly<Record<string, PriceSpec>>
   /** Stores; what is missing is kept in memory. */
   storage?: Partial<Storage>
+  /** Limits of models, and of failed authentication (docs/limits.md). */
+  limits?: LimitOptions
   /** Keys and browser tokens that hoosh issues (docs/keys.md). */
   keys?: KeyOptions
   /** Where the gateway lives below the mount: `/ai` serves `/ai/v1/...`. */
@@ -94,10 +98,24 @@ export type Identify<Request> = (
 export interface Limits {
   requestsPerMinute?: number
   tokensPerMinute?: number
-  /** Calls at the same time, in this process. */
+  /** Calls at the same time, in all processes that share `storage.rates`. */
   concurrent?: number
   /** Of a pool: its share of a route's places while calls wait for one, beside the other pools', 1. */
   weight?: number
+}
+
+/** Limits that belong to no identity and no pool. */
+export interface LimitOptions {
+  /** By pattern of the model that is asked for, or first tried; each pattern that matches counts. */
+  models?: Readonly<Record<string, ModelLimits>>
+  /** Failed authentications of one address that are answered 401; what is more in a minute is 429. 120 by default. */
+  failedAuthPerMinute?: number
+}
+
+/** Limits of a model: of all callers together, or of each user. */
+export interface ModelLimits extends Omit<Limits, 'weight'> {
+  /** `everybody` by default. */
+  per?: 'everybody' | 'user'
 }
 
 /** Who is served first where calls wait for a route. */
@@ -146,6 +164,18 @@ export interface AuditOptions {
   mode?: 'strict' | 'buffered'
   /** `process` (default): each process a chain of its own. `shared`: one for all on the same storage, for short-lived ones. */
   chain?: 'process' | 'shared'
+  /**
+   * Signs where each chain stands, so that cutting or rewriting it is found by whoever has the public key: an Ed25519
+   * private key as PEM text (`$NAME` for the environment) or as a KeyObject. Without it there are no checkpoints.
+   */
+  signingKey?: string | KeyObject
+  /** A checkpoint is due after so many new entries (1_000) or so many ms with new ones (60_000); hourly when idle. */
+  checkpointEvery?: { entries?: number; ms?: number }
+  /**
+   * Takes each checkpoint, one line of JSON, to where whoever can write the storage cannot. At least once and in order;
+   * it may be slow or throw: then it is called again, and no call waits. `@hoosh/core/audit` has some ready.
+   */
+  onCheckpoint?: (line: string) => void | Promise<void>
   /** Name of this node in writers' names; the host name by default. */
   node?: string
   /** Entries kept where the store is memory, 10_000. */
@@ -237,24 +267,11 @@ export interface RoutingOptions {
   probeEveryMs?: number
 }
 
-/** Providers that are known by name; any server of OpenAI's dialect is `openai` with a `baseUrl`. */
-export type ProviderType =
-  | 'openai'
-  | 'anthropic'
-  | 'google'
-  | 'deepseek'
-  | 'mistral'
-  | 'groq'
-  | 'grok'
-  | 'openrouter'
-  | 'llamacpp'
-  | 'lmstudio'
-  | 'localai'
-  | 'vllm'
-  | 'tensorrt'
-  | 'onnx'
-  | 'synapse'
-  | 'demo'
+/**
+ * Providers that are known by name (docs/providers.md): `openai`, `anthropic`, `google`, `mistral`, `groq`, `vllm`, `demo` and
+ * the like; any server of OpenAI's dialect is `openai` with a `baseUrl`.
+ */
+export type ProviderType = keyof typeof PROVIDER_CATALOG
 
 /** A secret, `$NAME` for the environment, or a function that gives it. */
 export type ApiKey = string | (() => Awaitable<string>)
@@ -285,8 +302,12 @@ export interface ProviderOptions {
   priority?: number
   /** Calls a minute this route takes; 0 refuses all. */
   rpm?: number
+  /** Tokens a minute this route takes; one call may pass it. */
+  tpm?: number
   /** Calls at the same time that this route takes; more of them wait their turn (docs/routing.md). */
   concurrency?: number
+  /** Asks the next candidate beside this one after so many milliseconds without a first byte; the loser is paid for. */
+  hedge?: { afterMs: number }
   /** Largest output it is asked for; also the default where the caller names none. */
   maxTokens?: number
   enabled?: boolean
@@ -301,6 +322,8 @@ export interface ProviderOptions {
   tls?: TlsOptions
   /** Models to try after this route failed. */
   fallbacks?: readonly string[]
+  /** Of type `ai-sdk`: its provider or model; `fromAiSdk` fills it in. */
+  sdk?: object
 }
 
 /** How long is waited, in milliseconds; each has an error code of its own. */

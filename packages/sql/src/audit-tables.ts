@@ -1,5 +1,13 @@
 import { isUtf8 } from 'node:buffer'
-import type { AuditIntegrity, AuditRecord, ChainHead, LinkedRecord, StoredEntry } from '@hoosh/core/storage'
+import {
+  type AuditIntegrity,
+  type AuditRecord,
+  type ChainHead,
+  GENESIS,
+  type LinkedRecord,
+  type NewCheckpoint,
+  type StoredEntry,
+} from '@hoosh/core/storage'
 import type { Columns, Dialect } from './dialect.js'
 import { type Runner, rowsStatement, statement } from './statement.js'
 import type { Tables } from './tables.js'
@@ -43,10 +51,10 @@ export function auditTables(dialect: Dialect, tables: Tables) {
     },
 
     async link(runner: Runner, writer: string, after: ChainHead, entries: readonly LinkedRecord[]): Promise<boolean> {
-      const [head] = await sql.headOf(runner, writer)
-      const seq = head === undefined ? 0 : Number(head.seq)
-      const hash = head === undefined ? '0'.repeat(64) : textOf(head.hash)
-      if (seq !== after.seq || hash !== after.hash) return false
+      const head = placeOf((await sql.headOf(runner, writer))[0])
+      const last = entries.at(-1)
+      if (last === undefined) return isAt(head, after)
+      if (!isAt(head, after) || head.epoch !== entries[0]!.integrity.epoch) return false
       const places = entries.map(({ record }) => [record.timestamp, record.id])
       const keys = dialect.rowsParameters(PLACE, places)
       const [known] = await sql.countLinked(runner, ...keys)
@@ -58,8 +66,16 @@ export function auditTables(dialect: Dialect, tables: Tables) {
       const rows = entries.map((entry) => rowOf(dialect, entry))
       await sql.insertLinked(runner, rows)
       await sql.deleteStaged(runner, ...keys)
-      const last = entries.at(-1)
-      if (last !== undefined) await sql.saveHead(runner, writer, last.integrity.seq, last.integrity.hash)
+      await sql.saveHead(runner, writer, last.integrity.seq, last.integrity.hash)
+      return true
+    },
+
+    async checkpoint(runner: Runner, writer: string, at: ChainHead, checkpoint: NewCheckpoint): Promise<boolean> {
+      const head = placeOf((await sql.headOf(runner, writer))[0])
+      const { epoch, seq, line } = checkpoint
+      if (head.seq === 0 || !isAt(head, at) || head.epoch !== epoch) return false
+      await sql.insertCheckpoint(runner, writer, epoch, seq, line)
+      await sql.saveEpoch(runner, epoch + 1, writer)
       return true
     },
 
@@ -75,7 +91,7 @@ export function auditTables(dialect: Dialect, tables: Tables) {
   }
 }
 
-function auditStatements(dialect: Dialect, { staged, audit, writers }: Tables) {
+function auditStatements(dialect: Dialect, { staged, audit, writers, checkpoints }: Tables) {
   const stagedNames = Object.keys(STAGED).join(', ')
   const linkedNames = Object.keys(LINKED).join(', ')
   const { bytes } = dialect
@@ -91,12 +107,20 @@ function auditStatements(dialect: Dialect, { staged, audit, writers }: Tables) {
       STAGED,
       (rows) => `insert into ${staged} (${stagedNames}) select ${stagedNames} from ${rows} as s ${unlessLinked}`,
     ),
-    headOf: statement<Row>(dialect, `select seq, ${bytes('hash')} as hash from ${writers} where writer = ?${locked}`),
+    headOf: statement<Row>(
+      dialect,
+      `select seq, ${bytes('hash')} as hash, epoch from ${writers} where writer = ?${locked}`,
+    ),
     saveHead: statement<never>(
       dialect,
       `insert into ${writers} (writer, seq, hash) values (?, ?, ?)
         on conflict (writer) do update set seq = excluded.seq, hash = excluded.hash`,
     ),
+    insertCheckpoint: statement<never>(
+      dialect,
+      `insert into ${checkpoints} (writer, epoch, seq, line) values (?, ?, ?, ?)`,
+    ),
+    saveEpoch: statement<never>(dialect, `update ${writers} set epoch = ? where writer = ?`),
     insertLinked: rowsStatement(
       dialect,
       LINKED,
@@ -117,6 +141,16 @@ function auditStatements(dialect: Dialect, { staged, audit, writers }: Tables) {
         union all select ${bytes('text')} from ${audit} where at = ? and id = ? limit 1`,
     ),
   }
+}
+
+/** Where a chain stands: a row of `writers`, or none yet. */
+function placeOf(row: Row | undefined): ChainHead & { readonly epoch: number } {
+  if (row === undefined) return { ...GENESIS, epoch: 0 }
+  return { seq: Number(row.seq), hash: textOf(row.hash) ?? '', epoch: Number(row.epoch) }
+}
+
+function isAt({ seq, hash }: ChainHead, place: ChainHead): boolean {
+  return seq === place.seq && hash === place.hash
 }
 
 function rowOf(dialect: Dialect, { record, body, integrity }: LinkedRecord): unknown[] {

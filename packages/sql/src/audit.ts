@@ -9,16 +9,22 @@ import type { Step } from './work.js'
 
 type Row = Record<string, unknown>
 
-const GENESIS = { seq: 0, hash: '0'.repeat(64) }
-
 /** The log in the database: writes share the ledger's commits, reads run outside of them. */
 export function sqlAudit(connection: Connection, tables: Tables, batches: Batches<Step>): AuditStore {
-  const { staged, audit, writers } = tables
+  const { staged, audit, writers, checkpoints } = tables
   const { dialect } = connection
   const { bytes } = dialect
   const findHeads = statement<Row>(
     dialect,
-    `select ${bytes('writer')} as writer, seq, ${bytes('hash')} as hash from ${writers} order by 1`,
+    `select ${bytes('writer')} as writer, seq, ${bytes('hash')} as hash, epoch,
+      anchor_seq, ${bytes('anchor_hash')} as anchor_hash from ${writers} order by 1`,
+  )
+  const findCheckpoints = statement<Row>(
+    dialect,
+    `select ${bytes('c.writer')} as writer, epoch, seq, ${bytes('line')} as line from ${checkpoints} as c
+      where (writer = ? or ? = 1) and epoch > ?
+        and (? = 1 or not exists (select 1 from ${checkpoints} as n where n.writer = c.writer and n.epoch > c.epoch))
+      order by c.writer, c.epoch limit ?`,
   )
   const findChain = statement<Row>(
     dialect,
@@ -46,11 +52,25 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
     },
     async heads() {
       const rows = await connection.read((runner) => findHeads(runner))
-      return rows.map(({ writer, seq, hash }) => ({
+      return rows.map(({ writer, seq, hash, epoch, anchor_seq, anchor_hash }) => ({
         writer: textOf(writer) ?? '',
         seq: Number(seq),
         hash: textOf(hash) ?? '',
-        anchor: GENESIS,
+        epoch: Number(epoch),
+        anchor: { seq: Number(anchor_seq), hash: textOf(anchor_hash) ?? '' },
+      }))
+    },
+    checkpoint: async (writer, at, checkpoint) =>
+      (await batches.add({ do: 'checkpoint', writer, at, checkpoint })) as boolean,
+    async checkpoints({ writer, after = -1, newest = false, limit }) {
+      const rows = await connection.read((runner) =>
+        findCheckpoints(runner, writer ?? '', writer === undefined ? 1 : 0, after, newest ? 0 : 1, limit),
+      )
+      return rows.map((row) => ({
+        writer: textOf(row.writer) ?? '',
+        epoch: Number(row.epoch),
+        seq: Number(row.seq),
+        line: textOf(row.line) ?? '',
       }))
     },
     async chain(writer, after, limit) {

@@ -7,6 +7,7 @@ type Step = (dialect: Dialect, tables: Tables) => readonly string[]
 export const steps: readonly Step[] = [
   (dialect, tables) => [...ledger(dialect, tables), ...audit(dialect, tables), ...usage(dialect, tables)],
   (dialect, tables) => [...toldColumns(dialect, tables), ...dropped(tables), ...rates(dialect, tables)],
+  (dialect, tables) => checkpoints(dialect, tables),
 ]
 
 /** Where the version stands: one row. */
@@ -127,14 +128,32 @@ function dropped({ accounts }: Tables): string[] {
 
 /**
  * What happened in sliding windows: an event for each step of a window in which something did, and for each window what its
- * events add up to. Nothing of it counts any more once `over_at` has come.
+ * events add up to. Nothing of it counts any more once `over_at` has come. What runs at the same time has a place each,
+ * in rooms that are locked by a row of `rates` as well.
  */
-function rates({ types: { text } }: Dialect, { rates, events }: Tables): string[] {
+function rates({ types: { text } }: Dialect, { rates, events, places }: Tables): string[] {
   return [
     `create table ${rates} (key ${text} not null primary key, sum bigint not null, over_at bigint not null)`,
     `create index ${indexOn(rates, 'over')} on ${rates} (over_at)`,
     `create table ${events} (
       key ${text} not null, slot bigint not null, at bigint not null, cost bigint not null, primary key (key, slot)
+    )`,
+    `create table ${places} (key ${text} not null, id ${text} not null, until bigint not null, primary key (key, id))`,
+  ]
+}
+
+/**
+ * A writer's row says how many checkpoints there are of it, and behind which entry the chain begins that is still here;
+ * a checkpoint is the line that was signed.
+ */
+function checkpoints({ types: { text } }: Dialect, { writers, checkpoints }: Tables): string[] {
+  return [
+    `alter table ${writers} add column epoch bigint not null default 0`,
+    `alter table ${writers} add column anchor_seq bigint not null default 0`,
+    `alter table ${writers} add column anchor_hash ${text} not null default '${'0'.repeat(64)}'`,
+    `create table ${checkpoints} (
+      writer ${text} not null, epoch bigint not null, seq bigint not null, line ${text} not null,
+      primary key (writer, epoch)
     )`,
   ]
 }

@@ -9,10 +9,12 @@ const NAMES = [
   'staged',
   'audit',
   'writers',
+  'checkpoints',
   'usage',
   'totals',
   'rates',
   'events',
+  'places',
 ] as const
 
 /** Our tables as statements name them. Prefix and schema are checked, so they need no quotes. */

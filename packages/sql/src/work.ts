@@ -8,6 +8,7 @@ import {
   type ExpirePolicy,
   HooshError,
   type LinkedRecord,
+  type NewCheckpoint,
   type PoolTerms,
   type ReserveRequest,
   released,
@@ -47,6 +48,12 @@ export type Step =
       readonly after: ChainHead
       readonly entries: readonly LinkedRecord[]
     }
+  | {
+      readonly do: 'checkpoint'
+      readonly writer: string
+      readonly at: ChainHead
+      readonly checkpoint: NewCheckpoint
+    }
   | { readonly do: 'usage'; readonly records: readonly UsageRecord[] }
 
 export interface WorkParts {
@@ -83,7 +90,7 @@ export function workOn(parts: WorkParts): RunSteps<Step> {
       const beside: Beside = { staged: [], usage: [], lost: [] }
       const outcomes: Outcome[] = []
       for (const step of steps)
-        outcomes.push(step.do === 'link' ? await link(parts, runner, step) : decided(parts, books, step, beside))
+        outcomes.push(isOfChain(step) ? await onChain(parts, runner, step) : decided(parts, books, step, beside))
       await parts.save(runner, books)
       await parts.audit.stage(runner, beside.staged)
       await parts.usage.record(runner, beside.usage)
@@ -112,7 +119,7 @@ function needsOf(steps: readonly Step[]): LedgerNeeds {
 }
 
 /** A refusal of one step is its own; anything else fails the transaction. */
-function decided(parts: WorkParts, books: Books, step: Exclude<Step, { do: 'link' }>, beside: Beside): Outcome {
+function decided(parts: WorkParts, books: Books, step: Exclude<Step, ChainStep>, beside: Beside): Outcome {
   try {
     return { value: decide(parts, books, step, beside) }
   } catch (error) {
@@ -121,7 +128,7 @@ function decided(parts: WorkParts, books: Books, step: Exclude<Step, { do: 'link
   }
 }
 
-function decide({ codec }: WorkParts, books: Books, step: Exclude<Step, { do: 'link' }>, beside: Beside): unknown {
+function decide({ codec }: WorkParts, books: Books, step: Exclude<Step, ChainStep>, beside: Beside): unknown {
   const onLost = (held: Held) => {
     if (held.intent !== null) beside.lost.push(held)
     const usage = usageOf(held)
@@ -180,7 +187,15 @@ function keep(records: CallRecords | undefined, { staged, usage }: Beside): void
   for (const record of records?.audit ?? []) staged.push({ writer: NO_WRITER, record })
 }
 
-async function link({ audit }: WorkParts, runner: Runner, step: Extract<Step, { do: 'link' }>): Promise<Outcome> {
+/** Those that decide by what the database says of a chain, not by books that were read before. */
+type ChainStep = Extract<Step, { do: 'link' | 'checkpoint' }>
+
+function isOfChain(step: Step): step is ChainStep {
+  return step.do === 'link' || step.do === 'checkpoint'
+}
+
+async function onChain({ audit }: WorkParts, runner: Runner, step: ChainStep): Promise<Outcome> {
+  if (step.do === 'checkpoint') return { value: await audit.checkpoint(runner, step.writer, step.at, step.checkpoint) }
   return { value: await audit.link(runner, step.writer, step.after, step.entries) }
 }
 

@@ -161,8 +161,24 @@ const FINISHES: Record<string, Said['finish']> = {
   refusal: 'content_filter',
 }
 
-function said({ body, contentType }: Recorded): Said {
-  const message = contentType.startsWith('text/event-stream') ? assembled(body) : (JSON.parse(body) as Json)
+const answerOf = ({ body, contentType }: Recorded): Json =>
+  contentType.startsWith('text/event-stream') ? assembled(body) : (JSON.parse(body) as Json)
+
+/** Blocks that have to come back; a note on who called a tool need not, and empty texts must not. */
+const kept = (content: Json[]): unknown[] =>
+  content
+    .filter(({ type, text }) => type !== 'text' || text !== '')
+    .map((block) => present(block.type === 'tool_use' ? lessThan(block, 'caller') : block))
+
+/** What the model said last: of two of its turns in a row, which are one, as much as the answer had. */
+function sentBack(request: Json, exchange: Recorded): unknown {
+  const turns = (request.messages as Json[]).filter(({ role }) => role === 'assistant')
+  const content = turns.at(-1)!.content as Json[]
+  return kept(content).slice(-kept(answerOf(exchange).content as Json[]).length)
+}
+
+function said(exchange: Recorded): Said {
+  const message = answerOf(exchange)
   const content = message.content as Json[]
   const joined = (type: string) =>
     content.flatMap((block) => (block.type === type ? [block[type] as string] : [])).join('')
@@ -208,6 +224,9 @@ function assembled(body: string): Json {
     if (delta!.type === 'text_delta') block.text = `${block.text as string}${delta!.text as string}`
     if (delta!.type === 'thinking_delta') block.thinking = `${block.thinking as string}${delta!.thinking as string}`
     if (delta!.type === 'input_json_delta') inputs[index] = `${inputs[index] ?? ''}${delta!.partial_json as string}`
+    if (delta!.type === 'signature_delta') block.signature = delta!.signature
+    if (delta!.type === 'citations_delta')
+      block.citations = [...((block.citations as unknown[]) ?? []), delta!.citation]
     if (inputs[index]) block.input = inputs[index]
   }
   for (const block of content) if (typeof block.input === 'string') block.input = JSON.parse(block.input)
@@ -221,4 +240,5 @@ export const anthropicReplay: DialectReplay = {
   meaning,
   path: () => '/v1/messages',
   said,
+  back: { answered: (exchange) => kept(answerOf(exchange).content as Json[]), sentBack },
 }

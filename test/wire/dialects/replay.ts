@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasFixtures, type Recorded, recorded } from '../../support/fixtures.js'
 import { identify, people, type Served, serve } from '../../support/mounts.js'
 import { randomFrom } from '../../support/random.js'
-import { type Said, saidBy } from './said.js'
+import { messageOf, type Said, saidBy } from './said.js'
 
 /** How recorded traffic of one dialect is asked for in OpenAI's, and what of it has to come out equal. */
 export interface DialectReplay {
@@ -21,6 +21,12 @@ export interface DialectReplay {
   path(exchange: Recorded): string
   /** What the recorded answer says, read by other means than the gateway's. */
   said(exchange: Recorded): Said
+  /** For dialects whose answers have to come back as they were: the recorded one, and what a request says of it. */
+  readonly back?: {
+    answered(exchange: Recorded): unknown
+    /** The end of the last turn of the model. */
+    sentBack(request: Record<string, unknown>, exchange: Recorded): unknown
+  }
 }
 
 /** Every recorded exchange of a dialect through a whole gateway; prints what is covered and why the rest is not. */
@@ -53,10 +59,24 @@ export function replays(replay: DialectReplay): void {
         if (exchange.status !== 200) return expectRefusal(exchange, reply.status, text)
         expect(reply.status, text).toBe(200)
         expect(reply.headers.get('x-hoosh-dropped')).toBe(null)
-        expect(saidBy(text, reply.headers.get('content-type') ?? '')).toEqual(replay.said(exchange))
+        const type = reply.headers.get('content-type') ?? ''
+        expect(saidBy(text, type)).toEqual(replay.said(exchange))
+        if (replay.back === undefined) return
+        const next = await wire.exchange(exchange, { ...params, messages: continued(params, messageOf(text, type)) })
+        expect(replay.back.sentBack(next.seen!.body, exchange)).toEqual(replay.back.answered(exchange))
       },
     )
   })
+}
+
+/** The conversation with the answer in it, as a client goes on. */
+function continued(params: Record<string, unknown>, message: ReturnType<typeof messageOf>): unknown[] {
+  const calls = message.tool_calls ?? []
+  const rest =
+    calls.length === 0
+      ? [{ role: 'user', content: 'Go on.' }]
+      : calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content: 'done' }))
+  return [...(params.messages as unknown[]), message, ...rest]
 }
 
 /** A refusal comes as ours with the provider's own words; our own account's trouble is not told. */

@@ -40,6 +40,29 @@ export function saidBy(text: string, contentType: string): Said {
   return ofParts(chunks)
 }
 
+/** The message of an answer, put together as clients do it: texts are joined, other fields set. */
+export function messageOf(
+  text: string,
+  contentType: string,
+): Record<string, unknown> & { tool_calls?: { id: string; function: { arguments: string } }[] } {
+  if (!contentType.startsWith('text/event-stream')) return JSON.parse(text).choices[0].message
+  const message: ReturnType<typeof messageOf> = { role: 'assistant', content: '' }
+  for (const event of text.split('\n\n').filter((line) => line.startsWith('data: {'))) {
+    const delta =
+      (JSON.parse(event.slice(6)) as { choices: { delta: Record<string, unknown> }[] }).choices[0]?.delta ?? {}
+    const { content, tool_calls: calls = [], ...fields } = delta
+    message.content = `${message.content as string}${(content as string | null | undefined) ?? ''}`
+    for (const { index, ...call } of calls as { index: number; id: string; function: { arguments: string } }[]) {
+      message.tool_calls ??= []
+      const known = message.tool_calls[index]
+      if (known === undefined) message.tool_calls[index] = call
+      else known.function.arguments += call.function.arguments
+    }
+    Object.assign(message, fields)
+  }
+  return message
+}
+
 function ofParts(chunks: readonly Wire[]): Said {
   let text = ''
   let reasoning = ''

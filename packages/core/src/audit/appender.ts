@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '../options.js'
 import type { Clock } from '../time.js'
 import { type Chain, GENESIS, headOf, link } from './chain.js'
+import type { Checkpoints } from './checkpoints.js'
 import type { AuditRecord, AuditStore, ChainHead } from './store.js'
 
 /** Most entries of one batch: a few milliseconds of hashing, after which the event loop has its turn. */
@@ -17,6 +18,8 @@ export interface AppenderOptions {
   readonly writer: string
   /** Null: unsigned. */
   readonly key: Buffer | null
+  /** Signs where the chain stands, and then has its key; absent: nothing is signed. */
+  readonly checkpoints?: Checkpoints
   /** Other processes append to this chain as well: its head may move at any time. */
   readonly shared?: boolean
   readonly clock: Clock
@@ -39,7 +42,9 @@ export interface Appender {
   start(first: AuditRecord): void
   /** Resolves once everything taken so far is linked; waits out a store that fails. */
   flush(): Promise<void>
-  /** Links all that waits and then `last`, and takes nothing more. Where it never started there is nothing to end. */
+  /** Signs the chain if that is due by now. */
+  tick(): void
+  /** Links all that waits and then `last`, signs the chain, and takes nothing more. Where it never started there is nothing to end. */
   finish(last?: AuditRecord): Promise<void>
   /** Links nothing more. */
   stop(): void
@@ -57,6 +62,8 @@ interface State extends AppenderOptions {
   running: boolean
   started: boolean
   finishing: boolean
+  /** The end of the chain is still to be signed; counted as one more that was taken. */
+  unsigned: boolean
   batch: number
   failures: number
   failuresInRow: number
@@ -76,6 +83,7 @@ export function createAppender(options: AppenderOptions): Appender {
     running: false,
     started: false,
     finishing: false,
+    unsigned: false,
     batch: BATCH,
     failures: 0,
     failuresInRow: 0,
@@ -91,6 +99,10 @@ export function createAppender(options: AppenderOptions): Appender {
     note: (record) => note(state, record),
     start: (first) => start(state, first),
     flush: () => flush(state),
+    tick: () => {
+      if (state.checkpoints?.isDue(state.head) !== true) return
+      schedule(state, state.failuresInRow === 0 ? 0 : delayOf(state))
+    },
     finish: (last) => finish(state, last),
     stop: () => stop(state),
   }
@@ -121,6 +133,10 @@ function finish(state: State, last: AuditRecord | undefined): Promise<void> {
   if (!state.started) return Promise.resolve()
   if (last !== undefined) take(state, last)
   state.finishing = true
+  if (state.checkpoints !== undefined) {
+    state.unsigned = true
+    state.taken += 1
+  }
   return flush(state)
 }
 
@@ -152,18 +168,23 @@ async function run(state: State): Promise<void> {
     let linked: boolean
     do {
       linked = await linkBatch(state)
+      if (state.checkpoints !== undefined && !(await sign(state, state.checkpoints))) linked = false
       await nextTurn()
-    } while (state.started && state.queue.size > 0 && (!linked || state.flushers.length > 0))
+    } while (state.started && isWaiting(state) && (!linked || state.flushers.length > 0))
     state.failuresInRow = 0
   } catch (error) {
     failed(state, error)
   }
   state.running = false
-  if (state.queue.size > 0) schedule(state, delayOf(state))
+  if (isWaiting(state)) schedule(state, delayOf(state))
   else if (state.overflowed && !state.finishing) {
     state.overflowed = false
     void adopt(state, state.clock())
   }
+}
+
+function isWaiting({ queue, unsigned }: State): boolean {
+  return queue.size > 0 || unsigned
 }
 
 function delayOf({ failuresInRow }: State): number {
@@ -173,9 +194,11 @@ function delayOf({ failuresInRow }: State): number {
 
 /** @returns false where the store refused the batch: another one, or the same at another place, has to be tried */
 async function linkBatch(state: State): Promise<boolean> {
-  const records = firstOf(state.queue, state.batch)
+  const { checkpoints } = state
+  const records = firstOf(state.queue, Math.min(state.batch, checkpoints?.room(state.head) ?? BATCH))
   if (records.length === 0) return true
-  const chain: Chain = { writer: state.writer, head: state.head, key: state.key }
+  const { key, epoch } = checkpoints?.ratchet ?? { key: state.key, epoch: 0 }
+  const chain: Chain = { writer: state.writer, head: state.head, key, epoch }
   const entries = link(records, chain)
   const end = headOf(entries, state.head)
   try {
@@ -193,6 +216,41 @@ async function linkBatch(state: State): Promise<boolean> {
 }
 
 /**
+ * Signs the chain where that is due, or where it ends and every record is linked.
+ *
+ * @returns false where other processes moved it: there is a new place to link and to sign
+ */
+async function sign(state: State, checkpoints: Checkpoints): Promise<boolean> {
+  const isEnd = state.unsigned && state.queue.size === 0
+  if (!checkpoints.isDue(state.head) && !(isEnd && !checkpoints.covers(state.head))) {
+    if (isEnd) signedAll(state)
+    return true
+  }
+  if (await checkpoints.make(state.head)) {
+    if (isEnd) signedAll(state)
+    return true
+  }
+  await follow(state, await headNow(state))
+  return false
+}
+
+function signedAll(state: State): void {
+  state.unsigned = false
+  settle(state, [], 1)
+}
+
+/** Takes over where other processes have brought the chain. */
+async function follow(state: State, { seq, hash }: ChainHead): Promise<void> {
+  state.head = { seq, hash }
+  await state.checkpoints?.follow()
+}
+
+async function headNow(state: State): Promise<ChainHead & { readonly epoch: number }> {
+  const heads = await state.store.heads()
+  return heads.find(({ writer }) => writer === state.writer) ?? { ...GENESIS, epoch: 0 }
+}
+
+/**
  * What a refusal means. The head is where this batch ends: an attempt whose answer was lost did link it. The head is
  * elsewhere: go on from there. The head has not moved: somebody else linked one of these records, which is found by
  * halving the batch, and is then no longer ours.
@@ -200,8 +258,7 @@ async function linkBatch(state: State): Promise<boolean> {
  * @returns whether the batch is linked after all
  */
 async function refused(state: State, end: ChainHead, size: number): Promise<boolean> {
-  const heads = await state.store.heads()
-  const now = heads.find(({ writer }) => writer === state.writer) ?? GENESIS
+  const now = await headNow(state)
   if (now.seq === end.seq && now.hash === end.hash) return true
   if (now.seq !== state.head.seq || now.hash !== state.head.hash) {
     if (state.shared !== true) {
@@ -210,8 +267,9 @@ async function refused(state: State, end: ChainHead, size: number): Promise<bool
         'audit chain moved under its writer',
       )
     }
-    state.head = { seq: now.seq, hash: now.hash }
-  } else if (size > 1) state.batch = Math.ceil(size / 2)
+    await follow(state, now)
+  } else if (state.checkpoints !== undefined && state.checkpoints.ratchet.epoch !== now.epoch) await follow(state, now)
+  else if (size > 1) state.batch = Math.ceil(size / 2)
   else settle(state, firstOf(state.queue, 1))
   return false
 }
@@ -225,9 +283,9 @@ function firstOf(queue: ReadonlyMap<string, AuditRecord>, count: number): AuditR
   return records
 }
 
-function settle(state: State, records: readonly AuditRecord[]): void {
+function settle(state: State, records: readonly AuditRecord[], others = 0): void {
   for (const { id } of records) state.queue.delete(id)
-  state.done += records.length
+  state.done += records.length + others
   const due = state.flushers.filter(({ target }) => target <= state.done)
   state.flushers = state.flushers.filter(({ target }) => target > state.done)
   for (const { resolve } of due) resolve()

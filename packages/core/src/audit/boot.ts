@@ -1,4 +1,5 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createPublicKey, type KeyObject } from 'node:crypto'
+import { readCheckpoint } from './checkpoint.js'
 import type { AuditStore, AuditValue, WriterHead } from './store.js'
 
 /** A writer's name: the node, and one boot of it. */
@@ -7,18 +8,19 @@ export function writerName(node: string, bootId: string): string {
 }
 
 /**
- * The name of the writer that all processes with this key are together, whatever node they run on. A new key is a new
- * writer, since a chain has tags of one key or none.
+ * The name of the writer that all processes with these keys are together, whatever node they run on. A new key is a new
+ * writer, since a chain has tags of one key or none, and checkpoints of one key or none.
  */
-export function sharedWriterName(key: string | undefined): string {
-  const mark =
-    key === undefined ? 'unsigned' : createHmac('sha256', key).update('hoosh-shared').digest('hex').slice(0, 16)
-  return writerName('shared', mark)
+export function sharedWriterName(key: string | undefined, signingKey: KeyObject | undefined): string {
+  if (key === undefined && signingKey === undefined) return writerName('shared', 'unsigned')
+  const mark = createHmac('sha256', key ?? '').update('hoosh-shared')
+  if (signingKey !== undefined) mark.update(createPublicKey(signingKey).export({ type: 'spki', format: 'der' }))
+  return writerName('shared', mark.digest('hex').slice(0, 16))
 }
 
 /**
- * Heads of the other writers of a writer's node that have neither a seal nor a successor: what a new boot vouches for.
- * A process that still runs is among them, since nobody can tell it from a dead one.
+ * The newest checkpoint of the other writers of a writer's node that have neither a seal nor a successor: what a new boot
+ * vouches for. Of a writer without checkpoints it is the head. A process that still runs is among them, since nobody can tell it from a dead one.
  */
 export async function predecessors(
   store: AuditStore,
@@ -33,9 +35,14 @@ export async function predecessors(
     const [last] = await store.chain(head.writer, head.seq - 1, 1)
     if (last?.record.event !== 'audit.seal') open.push(head)
   }
-  return open
-    .filter(({ writer }) => writer !== own && !succeeded.has(writer))
-    .map(({ writer, seq, hash }) => ({ writer, seq, hash }))
+  const left = open.filter(({ writer }) => writer !== own && !succeeded.has(writer))
+  return Promise.all(left.map((head) => newestOf(store, head)))
+}
+
+async function newestOf(store: AuditStore, { writer, seq, hash, epoch }: WriterHead) {
+  const stored = epoch > 0 ? await store.checkpoints({ writer, newest: true, limit: 1 }) : []
+  const checkpoint = stored[0] === undefined ? null : readCheckpoint(stored[0].line)
+  return checkpoint === null ? { writer, seq, hash } : { writer, seq: checkpoint.seq, hash: checkpoint.hash }
 }
 
 function nodeOf(writer: string): string {

@@ -42,7 +42,7 @@ export function bodyOf(record: AuditRecord, { epoch, seq, version, writer }: Pla
 }
 
 /** Whether JSON.stringify would write the keys, at every level, in the order of their UTF-16 code units. */
-function isSorted(value: AuditValue | undefined): boolean {
+export function isSorted(value: AuditValue | undefined): boolean {
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(isSorted)
   const object = value as AuditDetails
@@ -57,9 +57,9 @@ function isSorted(value: AuditValue | undefined): boolean {
 const TEXTS = ['provider', 'model', 'subject', 'pool', 'reservation', 'requestId'] as const
 const FIELDS: ReadonlySet<string> = new Set([...TEXTS, 'id', 'timestamp', 'event', 'level', 'message', 'metadata'])
 
-/** Whether a record has fields that its text would not show. */
+/** Whether a record, or an entry with its integrity, has fields that its text would not show. */
 export function hasUnknownFields(record: AuditRecord): boolean {
-  for (const field in record) if (!FIELDS.has(field)) return true
+  for (const field in record) if (!FIELDS.has(field) && field !== 'integrity') return true
   return false
 }
 

@@ -12,6 +12,8 @@ export interface Chain {
   readonly writer: string
   readonly head: ChainHead
   readonly key: Buffer | null
+  /** Checkpoints that were made of it, each of which changed the key; 0. */
+  readonly epoch?: number
 }
 
 /**
@@ -69,19 +71,19 @@ export function hasher(writer: string): (seq: number, previous: string, body: st
 
 /** Records as the next entries of a chain. The chain itself moves on only when a store has them (see `headOf`). */
 export function link(records: readonly AuditRecord[], chain: Chain): LinkedRecord[] {
-  const { writer, key } = chain
+  const { writer, key, epoch = 0 } = chain
   const hashOf = hasher(writer)
   const tagOf = tagger(key)
   let { seq, hash: previous } = chain.head
   return records.map((record) => {
     seq += 1
-    const body = bodyOf(record, { version: '2', writer, seq, epoch: 0 })
+    const body = bodyOf(record, { version: '2', writer, seq, epoch })
     const entryHash = hashOf(seq, previous, body)
     const integrity = {
       version: '2' as const,
       writer,
       seq,
-      epoch: 0,
+      epoch,
       previous_hash: previous,
       hash: entryHash,
       signature: tagOf(entryHash),

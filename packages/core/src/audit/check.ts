@@ -1,5 +1,6 @@
 import { bodyOf, hasUnknownFields } from './canonical.js'
-import { hasher, tagger, writerKey } from './chain.js'
+import { hasher, tagger } from './chain.js'
+import { createRatchet } from './ratchet.js'
 import type { ChainHead, StoredEntry } from './store.js'
 
 /** A reader's place in a writer's chain, moved by `check`. */
@@ -9,15 +10,44 @@ export interface Walk {
   hash: string
   /** Whether the chain has tags; null before its first entry was read. */
   signed: boolean | null
+  /** Of the newest entry; null before the first was read. It never falls. */
+  epoch: number | null
   readonly hashOf: ReturnType<typeof hasher>
-  /** Null without the key. */
-  readonly tagOf: ReturnType<typeof tagger> | null
+  /** The tag of an entry of some epoch, not earlier than any asked for; null without the key. */
+  readonly tagOf: ((epoch: number, entryHash: string) => string) | null
 }
+
+/**
+ * Most checkpoints between two entries (ten years of one an hour), and before the first one that is still there (twenty
+ * of one a minute). What claims more would only keep us turning keys.
+ */
+const MAX_TURNS = { between: 100_000, before: 10_000_000 }
 
 /** @param root the configured key; without it tags are looked at, not checked */
 export function walkFrom(writer: string, { seq, hash }: ChainHead, root: string | undefined): Walk {
-  const tagOf = root === undefined ? null : tagger(writerKey(root, writer))
-  return { writer, seq, hash, signed: null, hashOf: hasher(writer), tagOf }
+  const tagOf = root === undefined ? null : tagsOf(writer, root)
+  return { writer, seq, hash, signed: null, epoch: null, hashOf: hasher(writer), tagOf }
+}
+
+function tagsOf(writer: string, root: string): (epoch: number, entryHash: string) => string {
+  const ratchet = createRatchet(root, writer)
+  let tagOf = tagger(ratchet.key)
+  let of = 0
+  return (epoch, entryHash) => {
+    if (epoch !== of) {
+      ratchet.turnTo(epoch)
+      tagOf = tagger(ratchet.key)
+      of = epoch
+    }
+    return tagOf(entryHash)
+  }
+}
+
+/** Whether an entry of this epoch may come next. */
+export function mayFollow({ seq, epoch: before }: Pick<Walk, 'seq' | 'epoch'>, epoch: number): boolean {
+  if (!Number.isSafeInteger(epoch) || epoch < 0) return false
+  if (before === null) return seq === 0 ? epoch === 0 : epoch <= MAX_TURNS.before
+  return epoch >= before && epoch - before <= MAX_TURNS.between
 }
 
 /**
@@ -32,7 +62,7 @@ export function check(walk: Walk, entry: StoredEntry): string | null {
   if (body === undefined || integrity === undefined) return 'the stored entry has no place in the chain'
   const seq = walk.seq + 1
   if (integrity.seq !== seq) return `entry ${integrity.seq} stands in the place of ${seq}`
-  if (integrity.writer !== walk.writer || integrity.version !== '2' || integrity.epoch !== 0)
+  if (integrity.writer !== walk.writer || integrity.version !== '2' || !mayFollow(walk, integrity.epoch))
     return 'its place was changed'
   if (hasUnknownFields(record) || bodyOf(record, integrity) !== body) return 'the record differs from what was hashed'
   if (integrity.previous_hash !== walk.hash) return 'it does not follow the entry before it'
@@ -42,6 +72,7 @@ export function check(walk: Walk, entry: StoredEntry): string | null {
   if (wrongTag !== null) return wrongTag
   walk.seq = seq
   walk.hash = hash
+  walk.epoch = integrity.epoch
   return null
 }
 
@@ -53,5 +84,5 @@ function checkTag(walk: Walk, { record, integrity }: StoredEntry, tag: string): 
   }
   if (!walk.signed) return tag === '' ? null : 'it has a tag in a chain without'
   if (walk.tagOf === null) return /^[0-9a-f]{64}$/.test(tag) ? null : 'its tag is none'
-  return tag === walk.tagOf(integrity!.hash) ? null : 'its tag is not of this key'
+  return tag === walk.tagOf(integrity!.epoch, integrity!.hash) ? null : 'its tag is not of this key'
 }

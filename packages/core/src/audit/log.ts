@@ -1,57 +1,36 @@
 import { HooshError } from '../errors.js'
-import type { Logger } from '../options.js'
-import { type Awaitable, type Clock, within } from '../time.js'
+import { type Awaitable, within } from '../time.js'
 import { type Appender, createAppender } from './appender.js'
 import { predecessors, sharedWriterName, writerName } from './boot.js'
 import { checkRecord, ownRecord, type Writable } from './canonical.js'
 import { writerKey } from './chain.js'
+import { createClockwork } from './clockwork.js'
+import { createCoverCheck } from './covered.js'
+import { checkpointLines, type ExportFilter, exportOf } from './export.js'
+import { type AuditPage, type AuditReport, type AuditStatus, pageOf, reportOf, statusOf } from './page.js'
 import { type FailedAuth, failedAuths, type RecordFields, type RefusalFields, refusals } from './refusals.js'
-import type { AuditEntry, AuditFilter, AuditRecord, AuditStore, StoredEntry } from './store.js'
+import { createSigning, type Signing, type SigningOptions } from './signing.js'
+import type { AuditFilter, AuditRecord, AuditStore } from './store.js'
 import { createVerifier, type Verifier } from './verifier.js'
-
-/** How often new entries are checked. */
-const TICK_MS = 250
-/** At each so manieth time a batch of old ones is checked again: 256 entries a second, 0.3 % of a core. */
-const TICKS_A_STEP = 4
 
 /** How long a reader waits for what was recorded before he asked, ms. */
 const READ_WAIT_MS = 250
 
-export interface AuditLogOptions {
-  readonly store: AuditStore
+/** How long whoever asks for the whole log waits for what is under way, ms. */
+const VERIFY_MS = 10_000
+
+export interface AuditLogOptions extends SigningOptions {
   /** Secret of the tags, in memory only; without it the log is unsigned. */
   readonly key?: string
   /** Name of this node; with a boot id it is the writer's name, unless the chain is shared. */
   readonly node: string
   /** `process`: a chain of this process alone. `shared`: one for all processes on the store that have this key. */
   readonly chain?: 'process' | 'shared'
-  readonly clock: Clock
   readonly ids: () => string
-  readonly logger?: Logger
   /** `strict`: `stage` resolves when the store has the record. `buffered`: it waits in memory until it is linked. */
   readonly mode: 'strict' | 'buffered'
   /** Records that wait in memory, 10,000; beyond, `stage` refuses in `buffered`. */
   readonly maxQueue?: number
-}
-
-/** A page of the log as it goes over the wire: the newest entries that match, oldest first. */
-export interface AuditPage {
-  entries: AuditEntry[]
-  /** How many match in all, staged ones included. */
-  total: number
-  /** For the page before this one; null where there is none. */
-  next_cursor: string | null
-}
-
-export interface AuditStatus {
-  /** False from the first damage found until the process ends. */
-  chain_valid: boolean
-  /** The last entry of each writer that was checked. */
-  verified_through: Readonly<Record<string, number>>
-  /** Milliseconds since the epoch; null until everything stored was checked once. */
-  verified_at: number | null
-  /** Whether every chain has tags that were checked. */
-  signed: boolean
 }
 
 export interface AuditLog {
@@ -84,7 +63,7 @@ export interface AuditLog {
   /** Writes `audit.boot`, links what dead processes left, begins to verify. Rejects where the store does not answer. */
   start(): Promise<void>
   /**
-   * Links what waits and ends the chain with `audit.seal`; a shared one goes on.
+   * Links what waits and ends the chain with `audit.seal`; a shared one goes on. Signs where it ends, and hands that on.
    *
    * @throws HooshError `store_unavailable` after `timeoutMs` (5,000); what was staged is linked by the next start
    */
@@ -94,6 +73,12 @@ export interface AuditLog {
   query(filter: AuditFilter): Promise<AuditPage>
   /** What the verifier knows; reads nothing. */
   status(): AuditStatus
+  /** Looks at what nobody has yet, and says what is known of all of it. An answer is given after ten seconds. */
+  verify(): Promise<AuditReport>
+  /** What is linked by now, as lines of canonical JSON; rejects before the first piece where the store does not answer. */
+  export(filter: ExportFilter): Promise<AsyncGenerator<string>>
+  /** Stored checkpoints as they were signed, one a line, writer by writer. */
+  checkpoints(filter: { readonly writer?: string }): AsyncGenerator<string>
   /** One whole pass over all that is stored. */
   scrub(): Promise<void>
 }
@@ -103,31 +88,33 @@ interface Parts extends AuditLogOptions {
   readonly maxQueue: number
   readonly appender: Appender
   readonly verifier: Verifier
+  readonly signing: Signing | null
   closed: boolean
 }
 
 export function createAuditLog(options: AuditLogOptions): AuditLog {
   const { store, key, clock, logger, maxQueue = 10_000 } = options
-  const shared = options.chain === 'shared'
-  const writer = shared ? sharedWriterName(key) : writerName(options.node, options.ids())
-  const signing = key === undefined ? null : writerKey(key, writer)
+  const writer = nameOf(options)
   const verifier = createVerifier({ store, clock, ...(key !== undefined && { key }), ...(logger && { logger }) })
-  const told = tellingOf(store, verifier)
+  const signing = createSigning(options, writer)
+  const cover = createCoverCheck(store, options.signingKey)
   const appender = createAppender({
-    store: told,
+    store: tellingOf(store, verifier),
     writer,
-    key: signing,
-    shared,
+    key: key === undefined ? null : writerKey(key, writer),
+    ...(signing && { checkpoints: signing.checkpoints }),
+    shared: options.chain === 'shared',
     clock,
     maxQueue,
     ...(logger && { logger }),
   })
-  const parts: Parts = { ...options, writer, maxQueue, appender, verifier, closed: false }
+  const parts: Parts = { ...options, writer, maxQueue, appender, verifier, signing, closed: false }
   const emit = (fields: RecordFields) => keep(parts, fields)
   const [refused, failed] = [refusals({ clock, emit }), failedAuths({ clock, emit })]
   const clockwork = createClockwork(parts, () => {
     refused.sweep()
     failed.sweep()
+    appender.tick()
   })
   return {
     writer,
@@ -139,6 +126,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     authFailed: (details = {}) => failed.note('', details),
     start: async () => {
       const boot = await bootRecord(parts)
+      await signing?.start()
       if (parts.mode === 'strict') await store.stage(writer, [boot])
       appender.start(boot)
       clockwork.start()
@@ -152,11 +140,28 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     query: async (filter) => {
       // In `buffered` what waits is in memory alone, where the store's query does not see it.
       if (parts.mode === 'buffered' && appender.waiting > 0) await within(READ_WAIT_MS, appender.flush())
-      return query(store, filter)
+      return pageOf(store, filter)
     },
     status: () => statusOf(verifier),
+    verify: async () => {
+      const all = verifier.follow().then(() => cover.follow())
+      const isDone = await within(
+        VERIFY_MS,
+        all.then(() => true),
+      )
+      return reportOf(verifier, cover, isDone ?? false)
+    },
+    export: async (filter) => {
+      await within(VERIFY_MS, appender.flush())
+      return exportOf(store, filter)
+    },
+    checkpoints: (filter) => checkpointLines(store, filter),
     scrub: () => verifier.scrub(),
   }
+}
+
+function nameOf({ chain, key, signingKey, node, ids }: AuditLogOptions): string {
+  return chain === 'shared' ? sharedWriterName(key, signingKey) : writerName(node, ids())
 }
 
 /** The store, telling the verifier what was linked, so that it is not read back at once. */
@@ -242,75 +247,27 @@ async function bootRecord(parts: Parts): Promise<AuditRecord> {
   })
 }
 
-/** What the log does on the side, one round at a time. */
-function createClockwork({ verifier, logger }: Parts, sweep: () => void): { start(): void; stop(): Promise<void> } {
-  let ticker: NodeJS.Timeout | undefined
-  let running: Promise<void> | null = null
-  let isFailing = false
-  let ticks = 0
-  const end = new AbortController()
-  const round = async () => {
-    try {
-      sweep()
-      await verifier.follow(end.signal)
-      if (++ticks % TICKS_A_STEP === 0) await verifier.step()
-      isFailing = false
-    } catch (error) {
-      if (!isFailing) logger?.warn({ err: error }, 'the audit log cannot be read to verify it')
-      isFailing = true
-    }
-    running = null
-  }
-  const tick = () => {
-    running ??= round()
-  }
-  return {
-    start: () => {
-      ticker = setInterval(tick, TICK_MS).unref()
-      tick()
-    },
-    stop: async () => {
-      clearInterval(ticker)
-      end.abort()
-      await running
-    },
-  }
-}
-
 async function seal(parts: Parts, timeoutMs: number): Promise<void> {
-  const { appender, logger } = parts
+  const { appender, logger, signing } = parts
   if (parts.closed) return
   parts.closed = true
+  const until = Date.now() + timeoutMs
   const last = parts.chain === 'shared' ? undefined : sealOf(parts)
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), timeoutMs)
-  })
-  const ended = await Promise.race([appender.finish(last), late])
-  clearTimeout(timer)
+  const ended = await within(
+    timeoutMs,
+    appender.finish(last).then(() => true),
+  )
   appender.stop()
-  if (ended !== 'late') return
+  const delivery = signing?.delivery
+  if (delivery !== null && delivery !== undefined && !(await delivery.close(Math.max(1, until - Date.now()))))
+    logger?.error({ failures: delivery.failures }, 'checkpoints were not taken before the end')
+  if (ended !== null) return
   logger?.error({ waiting: appender.waiting }, 'audit records are not linked')
   throw unavailable(`${appender.waiting} audit records could not be linked before the end.`)
 }
 
 function sealOf(parts: Parts): AuditRecord {
   return recordOf(parts, { event: 'audit.seal', level: 'info', message: 'The log of this process ends.' })
-}
-
-async function query(store: AuditStore, filter: AuditFilter): Promise<AuditPage> {
-  const { entries, total } = await store.query(filter)
-  const last = entries.length === filter.limit ? entries.at(-1) : undefined
-  return { entries: entries.map(entryOf).reverse(), total, next_cursor: last?.cursor ?? null }
-}
-
-function entryOf({ record, integrity }: StoredEntry): AuditEntry {
-  return integrity === undefined ? { ...record, staged: true } : { ...record, integrity }
-}
-
-function statusOf(verifier: Verifier): AuditStatus {
-  const { valid, verifiedThrough, verifiedAt, signed } = verifier.state()
-  return { chain_valid: valid, verified_through: verifiedThrough, verified_at: verifiedAt, signed }
 }
 
 function notStored(error: unknown): HooshError {

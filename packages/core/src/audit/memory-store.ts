@@ -6,7 +6,10 @@ import type {
   AuditRecord,
   AuditStore,
   ChainHead,
+  CheckpointQuery,
   LinkedRecord,
+  NewCheckpoint,
+  StoredCheckpoint,
   StoredEntry,
 } from './store.js'
 
@@ -14,6 +17,8 @@ import type {
 interface Shelf {
   readonly items: Map<string, Item>
   readonly chains: Map<string, ChainShelf>
+  /** By writer. */
+  readonly checkpoints: Map<string, StoredCheckpoint[]>
   readonly maxEntries: number
   arrivals: number
   linked: number
@@ -48,7 +53,11 @@ interface ChainShelf {
   entries: (Item | undefined)[]
   /** Sequence number of the first place. */
   first: number
+  epoch: number
 }
+
+/** Checkpoints kept of a writer: a week of them, one a minute. */
+const MAX_CHECKPOINTS = 10_000
 
 /** Gaps that a chain's array may begin with: to close each would move all that follows. */
 const MAX_GAPS = 1_024
@@ -60,12 +69,21 @@ const MAX_GAPS = 1_024
  * place. Staged records are never dropped.
  */
 export function memoryAudit({ maxEntries = 10_000 }: { maxEntries?: number } = {}): AuditStore {
-  const shelf: Shelf = { items: new Map(), chains: new Map(), maxEntries, arrivals: 0, linked: 0 }
+  const shelf: Shelf = {
+    items: new Map(),
+    chains: new Map(),
+    checkpoints: new Map(),
+    maxEntries,
+    arrivals: 0,
+    linked: 0,
+  }
   return {
     stage: (writer, records) => stage(shelf, writer, records),
     staged: (query) => staged(shelf, query),
     link: (writer, after, entries) => link(shelf, writer, after, entries),
-    heads: () => [...shelf.chains].map(([writer, { head, anchor }]) => ({ writer, ...head, anchor })),
+    checkpoint: (writer, at, checkpoint) => keepCheckpoint(shelf, writer, at, checkpoint),
+    checkpoints: (query) => checkpoints(shelf, query),
+    heads: () => [...shelf.chains].map(([writer, { head, anchor, epoch }]) => ({ writer, ...head, epoch, anchor })),
     chain: (writer, after, limit) => chain(shelf, writer, after, limit),
     query: (filter) => query(shelf, filter),
   }
@@ -99,9 +117,10 @@ function link(shelf: Shelf, writer: string, after: ChainHead, entries: readonly 
   const home = shelf.chains.get(writer)
   const head = home?.head ?? GENESIS
   if (head.seq !== after.seq || head.hash !== after.hash) return false
+  if (entries.length > 0 && entries[0]!.integrity.epoch !== (home?.epoch ?? 0)) return false
   const known = entries.map(({ record }) => shelf.items.get(record.id))
   if (known.some((item) => item !== undefined && isPacked(item.kept))) return false
-  const target = home ?? { anchor: GENESIS, head: GENESIS, entries: [], first: 1 }
+  const target = home ?? { anchor: GENESIS, head: GENESIS, entries: [], first: 1, epoch: 0 }
   shelf.chains.set(writer, target)
   for (const [at, packed] of pack(entries).entries()) {
     const item = known[at] ?? enter(shelf, writer, entries[at]!.record, packed)
@@ -112,6 +131,27 @@ function link(shelf: Shelf, writer: string, after: ChainHead, entries: readonly 
   shelf.linked += entries.length
   while (shelf.linked > shelf.maxEntries) evict(shelf)
   return true
+}
+
+function keepCheckpoint(shelf: Shelf, writer: string, at: ChainHead, checkpoint: NewCheckpoint): boolean {
+  const home = shelf.chains.get(writer)
+  if (home === undefined || home.head.seq !== at.seq || home.head.hash !== at.hash) return false
+  if (home.epoch !== checkpoint.epoch) return false
+  const kept = shelf.checkpoints.get(writer) ?? []
+  shelf.checkpoints.set(writer, kept)
+  kept.push({ ...checkpoint, writer })
+  if (kept.length > MAX_CHECKPOINTS) kept.splice(0, kept.length - MAX_CHECKPOINTS)
+  home.epoch += 1
+  return true
+}
+
+function checkpoints(shelf: Shelf, { writer, after = -1, newest, limit }: CheckpointQuery): StoredCheckpoint[] {
+  const wanted = writer === undefined ? [...shelf.checkpoints.values()] : [shelf.checkpoints.get(writer) ?? []]
+  const found = newest === true ? wanted.map((kept) => kept.slice(-1)) : wanted
+  return found
+    .flat()
+    .filter(({ epoch }) => epoch > after)
+    .slice(0, limit)
 }
 
 function pack(entries: readonly LinkedRecord[]): Packed[] {

@@ -18,13 +18,23 @@ export interface AuditStore {
    * Appends entries to a writer's chain and takes their records off the staged ones, in one step. A record that was
    * never staged is appended all the same.
    *
-   * Returns false, having done nothing, where the writer's head is not `after` any more or one of the records has
-   * been linked by somebody else.
+   * Returns false, having done nothing, where the writer's head is not `after` any more, the entries are not of its epoch,
+   * or one of the records has been linked by somebody else.
    */
   link(writer: string, after: ChainHead, entries: readonly LinkedRecord[]): Awaitable<boolean>
 
   /** The newest entry of every writer, and where its stored chain begins. */
   heads(): Awaitable<WriterHead[]>
+
+  /**
+   * Keeps a checkpoint of a writer's chain and begins its next epoch, in one step.
+   *
+   * Returns false, having done nothing, where the writer's head is not `at` any more or its epoch another.
+   */
+  checkpoint(writer: string, at: ChainHead, checkpoint: NewCheckpoint): Awaitable<boolean>
+
+  /** Checkpoints in the order they were made, of one writer with `epoch > after`, or of all; or the newest of each writer. */
+  checkpoints(query: CheckpointQuery): Awaitable<StoredCheckpoint[]>
 
   /** Linked entries of a writer with `seq > after`, in order. What cannot be read as it was written says `damaged`. */
   chain(writer: string, after: number, limit: number): Awaitable<StoredEntry[]>
@@ -123,9 +133,33 @@ export interface ChainHead {
   readonly hash: string
 }
 
+/** A signed checkpoint: the epoch it ends, the newest entry it covers, and the line itself. */
+export interface NewCheckpoint {
+  readonly epoch: number
+  readonly seq: number
+  readonly line: string
+}
+
+/** A checkpoint as the store gives it back. */
+export interface StoredCheckpoint extends NewCheckpoint {
+  readonly writer: string
+}
+
+/** Which checkpoints are wanted; `after` goes with a writer. */
+export interface CheckpointQuery {
+  readonly writer?: string
+  /** Only those of later epochs. */
+  readonly after?: number
+  /** The last one of each writer only. */
+  readonly newest?: boolean
+  readonly limit: number
+}
+
 /** A chain as it is stored: whose it is, where it begins, where it ends. */
 export interface WriterHead extends ChainHead {
   readonly writer: string
+  /** Checkpoints that were made of it. */
+  readonly epoch: number
   /** The head before the first entry still stored: `{ seq: 0, hash: 64 zeros }` unless older ones were archived. */
   readonly anchor: ChainHead
 }

@@ -39,7 +39,7 @@ export interface VerifierState {
  */
 export interface Verifier {
   /** Tells of entries that were made here a moment ago: their hashes need no second look before the next pass. */
-  linked(writer: string, after: ChainHead, head: ChainHead): void
+  linked(writer: string, after: ChainHead, head: ChainHead & { readonly epoch: number }): void
   /** Checks what no earlier call has: at first everything. Ends after a batch where the signal is aborted. */
   follow(signal?: AbortSignal): Promise<void>
   /** Checks the next few stored entries again; after the last it begins anew. */
@@ -82,6 +82,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       if (walk === undefined || walk.seq !== after.seq || walk.hash !== after.hash || state.broken.has(writer)) return
       walk.seq = head.seq
       walk.hash = head.hash
+      walk.epoch = head.epoch
     },
     follow: (signal) => inTurn(() => follow(state, signal)),
     step: () => inTurn(step),

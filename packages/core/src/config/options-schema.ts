@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { nanoUsdOf } from '../amount.js'
 import { HooshError } from '../errors.js'
-import type { HooshOptions, ProviderType } from '../options.js'
+import type { HooshOptions } from '../options.js'
+import { PROVIDER_TYPES } from './provider-catalog.js'
+import { isSigningKey } from './signing-key.js'
 import { suggest } from './suggest.js'
 
 /** Largest cap of a pool, in tokens. */
@@ -10,25 +12,6 @@ const LARGEST_CAP = 2 ** 52
 const LONGEST_MS = 2 ** 31 - 1
 /** A longer list of faults is not read anyway. */
 const SHOWN_FAULTS = 5
-
-const PROVIDER_TYPES: Record<ProviderType, true> = {
-  openai: true,
-  anthropic: true,
-  google: true,
-  deepseek: true,
-  mistral: true,
-  groq: true,
-  grok: true,
-  openrouter: true,
-  llamacpp: true,
-  lmstudio: true,
-  localai: true,
-  vllm: true,
-  tensorrt: true,
-  onnx: true,
-  synapse: true,
-  demo: true,
-}
 
 /**
  * Checks the options' shape: nothing is read, opened or expanded.
@@ -120,7 +103,7 @@ const apiKey = z.custom(
 )
 
 const provider = fields({
-  type: oneOf(...Object.keys(PROVIDER_TYPES)),
+  type: oneOf(...PROVIDER_TYPES),
   name: text.optional(),
   baseUrl: text.optional(),
   apiKey: apiKey.optional(),
@@ -128,7 +111,9 @@ const provider = fields({
   models: list(text).optional(),
   priority: whole(0, 1_000_000).optional(),
   rpm: count.optional(),
+  tpm: count.optional(),
   concurrency: whole(1, 1_000_000).optional(),
+  hedge: fields({ afterMs: ms }).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
@@ -137,6 +122,12 @@ const provider = fields({
   privateNetwork: flag.optional(),
   tls: fields({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
   fallbacks: list(text).optional(),
+  sdk: z
+    .custom(
+      (value) => (typeof value === 'object' && value !== null) || typeof value === 'function',
+      'has to be a provider or a model of the AI SDK',
+    )
+    .optional(),
 }).refine(
   ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,
   'has both apiKey and apiKeys; leave one of them out',
@@ -189,8 +180,17 @@ const budget = fields({
   'has a renewMs that is not below its leaseMs; renew a lease about three times before it ends',
 )
 
+/** Text is looked at when the gateway starts: what it names may not be set while a build runs. */
+const signingKey = z.custom(
+  (value) => (typeof value === 'string' && value !== '') || isSigningKey(value),
+  'has to be an Ed25519 private key, as PEM text or a KeyObject',
+)
+
 const audit = fields({
   key: text.optional(),
+  signingKey: signingKey.optional(),
+  checkpointEvery: fields({ entries: whole(1, 1_000_000).optional(), ms: ms.optional() }).optional(),
+  onCheckpoint: fn.optional(),
   mode: oneOf('strict', 'buffered').optional(),
   chain: oneOf('process', 'shared').optional(),
   node: text.optional(),
@@ -246,6 +246,17 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
   pools: unless((value) => typeof value === 'function', by(poolSpec)),
   budget: budget.optional(),
   audit: unless((value) => value === false, audit),
+  limits: fields({
+    models: by(
+      fields({
+        requestsPerMinute: count.optional(),
+        tokensPerMinute: count.optional(),
+        concurrent: count.optional(),
+        per: oneOf('everybody', 'user').optional(),
+      }),
+    ).optional(),
+    failedAuthPerMinute: whole(1, 1_000_000).optional(),
+  }).optional(),
   keys: fields({
     selfService: flag.optional(),
     perUser: whole(1, 100_000).optional(),

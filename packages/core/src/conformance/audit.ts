@@ -1,21 +1,7 @@
 import assert from 'node:assert/strict'
-import type { AuditRecord, AuditStore, ChainHead, LinkedRecord, StoredEntry } from '../audit/store.js'
-import type { Awaitable } from '../time.js'
-
-/** What a store under test provides, anew for each case. */
-export interface AuditHarness {
-  /** Another handle on the same data, as another process would have it; at first the data is empty. */
-  open(): Awaitable<AuditStore>
-}
-
-/** A promise of `AuditStore`, as a sentence and what shows it; bound to no test runner. Throws where it is broken. */
-export interface AuditCase {
-  readonly name: string
-  run(harness: AuditHarness): Promise<void>
-}
-
-const GENESIS: ChainHead = { seq: 0, hash: '0'.repeat(64) }
-const ALL = { limit: 1_000 }
+import type { AuditRecord, AuditStore, StoredEntry } from '../audit/store.js'
+import { ALL, type AuditCase, endOf, GENESIS, placed, record } from './audit-harness.js'
+import { signing } from './audit-signing.js'
 
 const full: AuditRecord = {
   id: 'r-full',
@@ -39,31 +25,6 @@ const full: AuditRecord = {
     9: 'b',
     10: 'a',
   },
-}
-
-function record(id: string, fields: Partial<AuditRecord> = {}): AuditRecord {
-  return { id, timestamp: 1_000, event: 'host.event', level: 'info', message: id, ...fields }
-}
-
-/** Places records in a chain. A store keeps what it is given and recomputes nothing, so the hashes are made up. */
-function placed(writer: string, after: ChainHead, records: readonly AuditRecord[]): LinkedRecord[] {
-  let { seq, hash } = after
-  return records.map((record) => {
-    seq += 1
-    const previous_hash = hash
-    hash = Buffer.from(`${writer}#${seq}#${record.id}`).toString('hex').slice(-64).padStart(64, '0')
-    const place = { version: '2', writer, seq, epoch: 0 } as const
-    return {
-      record,
-      body: JSON.stringify({ ...record, integrity: place }),
-      integrity: { ...place, previous_hash, hash, signature: 'f'.repeat(64) },
-    }
-  })
-}
-
-function endOf(entries: readonly LinkedRecord[]): ChainHead {
-  const { seq, hash } = entries.at(-1)!.integrity
-  return { seq, hash }
 }
 
 async function stagedIds(store: AuditStore, query: Parameters<AuditStore['staged']>[0]): Promise<string[]> {
@@ -200,8 +161,8 @@ const reading: readonly AuditCase[] = [
       await store.link('m/2', GENESIS, two)
       const heads = [...(await store.heads())].sort((a, b) => (a.writer < b.writer ? -1 : 1))
       assert.deepEqual(heads, [
-        { writer: 'm/2', ...endOf(two), anchor: GENESIS },
-        { writer: 'n/1', ...endOf(one), anchor: GENESIS },
+        { writer: 'm/2', ...endOf(two), epoch: 0, anchor: GENESIS },
+        { writer: 'n/1', ...endOf(one), epoch: 0, anchor: GENESIS },
       ])
     },
   },
@@ -301,4 +262,4 @@ const reading: readonly AuditCase[] = [
 ]
 
 /** Every promise of `AuditStore`. */
-export const auditCases: readonly AuditCase[] = [...staging, ...linking, ...reading]
+export const auditCases: readonly AuditCase[] = [...staging, ...linking, ...signing, ...reading]

@@ -1,4 +1,5 @@
-export { type AuditCase, type AuditHarness, auditCases } from './audit.js'
+export { auditCases } from './audit.js'
+export type { AuditCase, AuditHarness } from './audit-harness.js'
 export { budgetStoreCases } from './budget.js'
 export type { BudgetCase, BudgetHarness } from './budget-harness.js'
 export { type CacheCase, type CacheHarness, cacheStoreCases } from './cache.js'

@@ -1,55 +1,45 @@
 import { plus } from '../amount.js'
 import type { PoolAsk } from '../budget/store.js'
-import { eachOutput } from '../cost/price.js'
-import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
-import { beginTrial, keepsRefusing, recordFailure, recordNeither, recordSuccess } from '../routing/circuit.js'
+import { beginTrial, keepsRefusing, recordNeither, recordSuccess } from '../routing/circuit.js'
 import { type Candidate, isAskable, isReady, observeLatency } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
-import { takeRates } from './admit.js'
 import { type Call, type CallHold, reasonOf } from './call.js'
 import type { Engine } from './engine.js'
-import { holdForAttempt, promptAmount } from './hold.js'
-import { leavePlace, nextFree } from './queue.js'
+import { hedged } from './hedge.js'
+import { holdForAttempt } from './hold.js'
+import { leavePlace, nextFree, takePlace } from './queue.js'
 import { type Again, againAfter, nextAgain } from './retry.js'
+import { isRateLimited, takeRoute } from './route-limits.js'
+import { billable, type Discarded, isFailure, noteFailure, requestFor, type Try } from './try.js'
 
-const MINUTE_MS = 60_000
-
-/** One candidate with its price and the request as it goes up there. */
-export interface Try {
-  readonly candidate: Candidate
-  readonly quote: Quote
-  /** Its output can be counted as it comes. */
-  readonly watchable: boolean
-  /** Output tokens per choice that the provider was told not to pass; infinite where it was told nothing. */
-  readonly limit: number
-  /** Our limit rather than the caller's is what the provider was told. */
-  readonly limitedByBudget: boolean
-  readonly request: Pick<UpstreamRequest, 'body' | 'params'>
-  /** Fields that the provider could not do and was not asked for, once it has begun to answer. */
-  dropped?: readonly string[]
+/** What a call does with its candidates. */
+interface Steps<Received> {
+  readonly candidates: readonly Candidate[]
+  readonly asks: readonly PoolAsk[]
+  /** Makes a candidate's request; null where it cannot be used (no price on a pool with money, a promise it cannot keep). */
+  prepare(candidate: Candidate): Try | null
+  /**
+   * Sends the request and takes the answer to where failing over is not possible any more: all of a plain answer, the
+   * first event of a stream. Notes in the try what the provider was not asked for.
+   */
+  ask(provider: Provider, request: UpstreamRequest, tried: Try): Promise<Received | UpstreamFailure>
+  /** Drops an answer that another one was faster than, and says what is known of its cost. */
+  discard(received: Received): Discarded
 }
 
 /**
  * Step 6: candidates in order until one has begun to answer, then those that said soon once more; three attempts in all
  * unless the host says otherwise.
  *
- * @param prepare makes a candidate's request; null where it cannot be used (no price on a pool with money)
- * @param ask sends the request and takes the answer to where failing over is not possible any more: all of a plain
- *   answer, the first event of a stream; it notes in the try what the provider was not asked for
  * @throws HooshError as the caller may see it, once no candidate is left or trying another would not help
  */
 export async function attempt<Received>(
   engine: Engine,
   call: Call,
   held: CallHold,
-  steps: {
-    candidates: readonly Candidate[]
-    asks: readonly PoolAsk[]
-    prepare(candidate: Candidate): Try | null
-    ask(provider: Provider, request: UpstreamRequest, tried: Try): Promise<Received | UpstreamFailure>
-  },
+  steps: Steps<Received>,
 ): Promise<{ tried: Try; received: Received }> {
   const { candidates } = steps
   const failures: HooshError[] = []
@@ -60,7 +50,7 @@ export async function attempt<Received>(
     throwIfEnded(engine, call, held)
     const candidate = candidates[at] ?? (await nextLater(engine, call, held, later))
     if (candidate === null) break
-    const tried = steps.prepare(candidate)
+    let tried = steps.prepare(candidate)
     if (tried === null) continue
     if (!takePlace(candidate, held)) {
       later ??= newLater(steps.asks)
@@ -73,26 +63,33 @@ export async function attempt<Received>(
       leavePlace(held)
       continue
     }
-    const { circuit } = candidate.route
-    beginTrial(circuit, engine.clock())
+    beginTrial(candidate.route.circuit, engine.clock())
     held.attempts += 1
     const sentAt = engine.clock()
-    const result = await steps.ask(candidate.route.provider, requestFor(engine, call, held, tried), tried)
+    const next = candidate.route.hedgeMs === undefined ? undefined : candidates[at + 1]
+    const pair = next === undefined ? null : await hedged({ engine, call, held }, tried, next, steps)
+    const result: Received | UpstreamFailure =
+      pair === null
+        ? await steps.ask(candidate.route.provider, requestFor(engine, call, tried, held.cut), tried)
+        : pair.result
+    if (pair !== null) tried = pair.tried
+    if (pair?.isJoined === true) at += 1
+    const { route } = tried.candidate
     if (!isFailure(result)) {
-      observeLatency(candidate.route, engine.clock() - sentAt)
-      if (recordSuccess(circuit))
-        engine.events.emit({ type: 'route.health', route: candidate.route.name, healthy: true })
+      observeLatency(route, engine.clock() - sentAt)
+      if (engine.warmth !== null && call.bytes !== null) engine.warmth.note(route, call.caller.user, call.bytes)
+      if (recordSuccess(route.circuit)) engine.events.emit({ type: 'route.health', route: route.name, healthy: true })
       return { tried, received: result as Received }
     }
     leavePlace(held)
     if (result.unsent === true) {
       held.attempts -= 1
-      recordNeither(circuit, false)
+      recordNeither(route.circuit, false)
     } else await noteFailed(engine, call, held, tried, result)
     if (!result.retryable) throw result.error
     failures.push(result.error)
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
-    if (result.unsent === true || at >= candidates.length) continue
+    if (result.unsent === true || pair?.isJoined === true || at >= candidates.length) continue
     if (result.anotherKey === true) at -= 1
     else {
       later ??= newLater(steps.asks)
@@ -115,7 +112,7 @@ async function noteFailed(
   tried: Try,
   failure: UpstreamFailure,
 ): Promise<void> {
-  if (failure.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, failure))
+  if (failure.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, failure, call.stream))
   noteFailure(engine, call, tried, held.cut.aborted ? endedByUs(held, failure) : failure)
   if (held.cut.aborted) throw held.cut.reason
 }
@@ -144,32 +141,6 @@ async function nextLater(
   return free ?? nextAgain(engine, call, held, later.again)
 }
 
-/** Whoever comes from the queue has his place already. */
-function takePlace({ route }: Candidate, held: CallHold): boolean {
-  const { places } = route
-  if (places === undefined || held.places === places) return true
-  if (!places.take()) return false
-  held.places = places
-  return true
-}
-
-function requestFor(engine: Engine, call: Call, held: CallHold, { candidate, request }: Try): UpstreamRequest {
-  const { deadlines } = engine.settings
-  return {
-    kind: call.kind,
-    model: candidate.model,
-    body: request.body,
-    params: request.params,
-    requestId: call.requestId,
-    user: call.caller.user,
-    cache: engine.storage.cache,
-    dropUnsupported: call.params.drop_unsupported === true,
-    signal: held.cut,
-    firstByteMs: call.stream ? deadlines.firstByteMs : deadlines.plainMs,
-    idleMs: deadlines.idleMs,
-  }
-}
-
 function throwIfEnded(engine: Engine, call: Call, held: CallHold): void {
   if (held.cut.aborted) throw held.cut.reason
   const { totalMs } = engine.settings.deadlines
@@ -190,7 +161,7 @@ function mayTry(
   if (!(evenLimited ? isAskable : isReady)(route, engine.clock())) return false
   // Where a route takes nothing from anybody, moving on to it only doubles the load.
   if (held.attempts > 0 && keepsRefusing(route.circuit) && !engine.retryBudget.spend()) return false
-  if (route.rpm !== undefined) return mayTryThisMinute(engine, call, held, tried, failures, route.rpm)
+  if (isRateLimited(route)) return mayTryThisMinute(engine, call, held, tried, failures)
   return isHeldFor(held, tried) || holdForAttempt(engine, call, held, tried)
 }
 
@@ -200,17 +171,11 @@ async function mayTryThisMinute(
   held: CallHold,
   tried: Try,
   failures: HooshError[],
-  limit: number,
 ): Promise<boolean> {
-  try {
-    const key = `route ${tried.candidate.route.name}`
-    await takeRates(engine, [{ key, limit, windowMs: MINUTE_MS, cost: 1 }])
-  } catch (error) {
-    if (!(error instanceof HooshError) || error.code !== 'rate_limit_exceeded') throw error
-    failures.push(error)
-    return false
-  }
-  return isHeldFor(held, tried) || holdForAttempt(engine, call, held, tried)
+  const refusal = await takeRoute(engine, call, held, tried.candidate)
+  if (refusal === null) return isHeldFor(held, tried) || holdForAttempt(engine, call, held, tried)
+  failures.push(refusal)
+  return false
 }
 
 /** The first candidate is what the hold was made for. */
@@ -218,33 +183,11 @@ function isHeldFor(held: CallHold, tried: Try): boolean {
   return held.attempts === 0 && tried.candidate === held.candidate && tried.quote === held.quote
 }
 
-/** What a failed attempt may be billed as: the prompt's bound, and what had come of the answer, counted. */
-async function billable(engine: Engine, held: CallHold, { candidate, quote }: Try, failure: UpstreamFailure) {
-  const prompt = promptAmount(held.promptTokens, quote)
-  if (failure.received === undefined) return prompt
-  const counter = await engine.outputCounter(candidate.model, candidate.route)
-  const output = Math.min(held.granted, await counter.countAll(failure.received.toString('utf8')))
-  return plus(prompt, { tokens: output, nanoUsd: output * eachOutput(quote, held.promptTokens) })
-}
-
 /** An attempt that we ended. A provider that kept quiet for all of a call's time is to blame, though it was us who hung up. */
 function endedByUs(held: CallHold, failure: UpstreamFailure): UpstreamFailure {
   const error = reasonOf(held.cut)
   const hadAllTime = held.attempts === 1 && error.code === 'total_timeout'
   return { ...failure, error, blameless: failure.blameless && !hadAllTime }
-}
-
-function noteFailure(engine: Engine, call: Call, tried: Try, failure: UpstreamFailure): void {
-  const { route, model } = tried.candidate
-  if (failure.blameless) recordNeither(route.circuit, failure.retryable)
-  else if (recordFailure(route.circuit, engine.clock())) {
-    engine.events.emit({ type: 'route.health', route: route.name, healthy: false })
-  }
-  engine.metrics.attemptFailed(route.type, model, failure.error.code)
-  engine.logger.warn(
-    { requestId: call.requestId, route: route.name, model, code: failure.error.code },
-    'attempt failed',
-  )
 }
 
 /** What the caller is told when every candidate has failed. */
@@ -268,8 +211,4 @@ function lastWord(call: Call, failures: readonly HooshError[], waitMs: number): 
     details: { ...telling.details, ...details },
     cause: telling,
   })
-}
-
-export function isFailure(result: unknown): result is UpstreamFailure {
-  return typeof result === 'object' && result !== null && 'ok' in result && result.ok === false
 }

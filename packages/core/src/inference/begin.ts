@@ -1,11 +1,10 @@
 import type { AuditLog } from '../audit/log.js'
 import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { asHooshError, HooshError } from '../errors.js'
-import { providerFacts } from '../providers/catalog.js'
+import { limitField, providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import { type Admitted, admit } from './admit.js'
-import type { Try } from './attempt.js'
 import { type Call, type CallHold, infoOf } from './call.js'
 import { type Charge, chargeOfNothing } from './charge.js'
 import type { Engine } from './engine.js'
@@ -14,10 +13,12 @@ import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
 import { type Inspected, inspect, tellFound } from './inspect.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
+import { keepsPromises } from './promises.js'
 import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
 import { type Ending, type Settled, settle } from './settle.js'
+import type { Try } from './try.js'
 
 /** A call that holds its budget: from here on `finish` is owed, exactly once. */
 export interface Begun {
@@ -50,7 +51,7 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     if (before !== undefined) await before
     return await reserveFor(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
-    if (admitted !== undefined) engine.concurrency.leave(admitted.places)
+    if (admitted !== undefined && admitted.entered !== null) await engine.limits.leave(admitted.entered, 0)
     const error = asHooshError(thrown)
     await noteRefusal(engine, call, error)
     throw error
@@ -178,9 +179,11 @@ export async function noteRefusal(engine: Engine, call: Call, error: HooshError)
   })
 }
 
-/** A candidate's request; null where a pool with money meets a model without a price. */
+/** A candidate's request; null where a pool with money meets a model without a price, or a promise cannot be kept. */
 export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try | null {
   const { call, held, admitted } = begun
+  const first = admitted.candidates[0]!
+  if (candidate !== first && !keepsPromises(call, held, first, candidate)) return null
   const range = candidate === held.candidate ? begun.range : rangeFor(engine, call, candidate)
   const quote = quoteFor(engine, admitted.asks, candidate)
   if (quote === null) return null
@@ -191,8 +194,8 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
   const request = upstreamBody(call, {
     model: candidate.model,
     limit,
-    limitField: facts.limitField(candidate.model),
-    askUsage: call.stream && facts.streamOptions,
+    limitField: limitField(facts, candidate.model),
+    askUsage: call.stream && facts.quirks.noStreamOptions !== true,
   })
   const wanted = Math.min(range.callerLimit ?? Infinity, range.routeLimit ?? Infinity, range.modelLimit ?? Infinity)
   return {
@@ -225,7 +228,6 @@ export async function finish(engine: Engine, begun: Begun, ending: Ending): Prom
     return await settle(engine, begun.call, begun.held, begun.admitted, told)
   } finally {
     engine.running.remove(begun.running)
-    engine.concurrency.leave(begun.admitted.places)
     if (begun.held.places !== undefined) leavePlace(begun.held)
   }
 }

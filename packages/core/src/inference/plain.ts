@@ -6,12 +6,13 @@ import type { GatewayReply } from '../exchange.js'
 import { failureAfterSending } from '../providers/failures.js'
 import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import { filteredAnswer } from './answer-filter.js'
-import { attempt, type Try } from './attempt.js'
+import { attempt } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
 import { chargeOf } from './charge.js'
 import type { Engine } from './engine.js'
 import { callHeaders, headersOfBill } from './reply-headers.js'
+import type { Discarded, Try } from './try.js'
 import { findUsage, type UsageFound, withCost } from './usage-text.js'
 
 /** An answer that came whole, with what was found of its usage. */
@@ -33,6 +34,7 @@ export async function answerPlain(engine: Engine, call: Call): Promise<GatewayRe
       asks: begun.admitted.asks,
       prepare: (candidate) => prepare(engine, begun, candidate),
       ask,
+      discard,
     })
     return await deliver(engine, begun, tried, received)
   } catch (thrown) {
@@ -49,6 +51,8 @@ async function ask(provider: Provider, request: UpstreamRequest, tried: Try): Pr
   if (found !== null) return { bytes, found }
   return looksLikeAnswer(bytes) ? { bytes, found: null } : failureAfterSending(garbage(), bytes)
 }
+
+const discard = ({ bytes, found }: PlainAnswer): Discarded => ({ reported: found?.reported ?? null, received: bytes })
 
 /** Without a usage object only reading all of it tells an answer from an error that came with status 200. */
 function looksLikeAnswer(bytes: Buffer): boolean {
@@ -79,7 +83,7 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   const filter = begun.inspected?.filter ?? null
   const { found, bytes } = filter === null ? answer : shown(filter, answer)
   const settled = await finish(engine, begun, { outcome: 'ok', candidate, charge })
-  const headers = callHeaders(call, held, tried)
+  const headers = callHeaders(begun, tried)
   headers['content-type'] = 'application/json'
   headersOfBill(headers, settled)
   if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))

@@ -40,6 +40,15 @@ function weightOf(engine: Engine, [first]: readonly PoolAsk[]): number {
   return Math.max(1, weight ?? 1)
 }
 
+/** Whoever comes from the queue has his place already. */
+export function takePlace({ route }: Candidate, held: CallHold): boolean {
+  const { places } = route
+  if (places === undefined || held.places === places) return true
+  if (!places.take()) return false
+  held.places = places
+  return true
+}
+
 /** Gives back the place on the route that was tried. */
 export function leavePlace(held: CallHold): void {
   held.places?.leave()

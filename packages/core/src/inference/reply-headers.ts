@@ -1,20 +1,24 @@
 import { usdText } from '../amount.js'
-import type { Try } from './attempt.js'
-import type { Call, CallHold } from './call.js'
+import type { Begun } from './begin.js'
 import type { Settled } from './settle.js'
+import type { Try } from './try.js'
 import { microUsd } from './usage-text.js'
 
 /** A field's name is the client's, so it may hold anything. */
 const NOT_IN_HEADERS = /[^\x20-\x7e]/g
 
 /** Headers of every answer to a paid call. */
-export function callHeaders(call: Call, { position }: CallHold, { candidate, dropped }: Try): Record<string, string> {
+export function callHeaders(
+  { call, held: { position }, admitted: { entered } }: Begun,
+  { candidate, dropped }: Try,
+): Record<string, string> {
   const headers: Record<string, string> = {
     'x-request-id': call.requestId,
     'cache-control': 'no-store',
     'x-hoosh-cache': 'MISS',
     'x-hoosh-route': candidate.route.name,
   }
+  if (entered !== null) Object.assign(headers, entered.headers)
   if (dropped !== undefined) headers['x-hoosh-dropped'] = dropped.join(', ').replace(NOT_IN_HEADERS, '?')
   if (position > 0) headers['x-hoosh-queue-position'] = String(position)
   return headers

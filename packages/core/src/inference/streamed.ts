@@ -1,10 +1,11 @@
 import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
 import { errorBody } from '../error-body.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
+import { runsOn } from '../providers/catalog.js'
 import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import { within } from '../time.js'
 import { heldBack } from './answer-filter.js'
-import { attempt, type Try } from './attempt.js'
+import { attempt } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
 import { type Charge, chargeOf } from './charge.js'
@@ -15,6 +16,7 @@ import { callHeaders } from './reply-headers.js'
 import { asksForUsage } from './request-body.js'
 import type { Ending, Settled } from './settle.js'
 import { parseData } from './stream-event.js'
+import type { Discarded, Try } from './try.js'
 import { costFields, microUsd } from './usage-text.js'
 
 /** How long the last words of a stream wait for a store that does not answer, ms. */
@@ -34,8 +36,9 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
       asks: begun.admitted.asks,
       prepare: (candidate) => prepare(engine, begun, candidate),
       ask,
+      discard,
     })
-    const headers = callHeaders(call, begun.held, tried)
+    const headers = callHeaders(begun, tried)
     headers['content-type'] = 'text/event-stream; charset=utf-8'
     headers['cache-control'] = 'no-cache, no-transform'
     headers['x-accel-buffering'] = 'no'
@@ -52,6 +55,11 @@ async function ask(provider: Provider, request: UpstreamRequest, tried: Try): Pr
   if (!reply.ok) return reply
   if (reply.dropped !== undefined) tried.dropped = reply.dropped
   return openFeed(reply.body, request.signal)
+}
+
+function discard(feed: EventFeed): Discarded {
+  feed.abort()
+  return { reported: null }
 }
 
 async function stream(engine: Engine, begun: Begun, tried: Try, feed: EventFeed, sink: ByteSink): Promise<void> {
@@ -85,7 +93,9 @@ async function chargeFor(
     whole: end.how === 'whole',
     async countOutput() {
       await tally.startCounting(await engine.outputCounter(candidate.model, candidate.route), limit)
-      return tally.atMost
+      // Whoever goes on after we have hung up bills what he was allowed, unless he has told his bill already.
+      const isLeft = end.how === 'broken' && reported === null && runsOn(candidate.route.type, true, end.error)
+      return isLeft ? Math.max(tally.atMost, held.granted) : tally.atMost
     },
   })
 }

@@ -17,8 +17,28 @@ export interface Provider {
   redact(text: string): string
   /** Ids of the models it has now; throws a HooshError where it cannot tell. */
   models(signal: AbortSignal): Promise<string[]>
+  /** Of a server that keeps its models itself. */
+  readonly library?: ModelLibrary
+  /** Of a server that trains models. */
+  readonly training?: TrainingServer
   /** Closes its connections. */
   close(): Promise<void>
+}
+
+/** What an operator does with the models of a server. Neither throws. */
+export interface ModelLibrary {
+  /** Fetches a model; the answer is how far it is, one JSON text a line. Ends with the signal. */
+  pull(model: string, signal: CancelSignal): Promise<UpstreamReply | UpstreamFailure>
+  /** Forgets a model. */
+  remove(model: string, signal: CancelSignal): Promise<UpstreamAnswer | UpstreamFailure>
+}
+
+/** What an operator asks a server that trains models; answers are its own JSON. Neither throws. */
+export interface TrainingServer {
+  /** How far a job is. */
+  status(job: string, signal: CancelSignal): Promise<UpstreamAnswer | UpstreamFailure>
+  /** Has it bring its catalogue of models up to date. */
+  syncCatalog(signal: CancelSignal): Promise<UpstreamAnswer | UpstreamFailure>
 }
 
 /** A route that is left alone though it works. */

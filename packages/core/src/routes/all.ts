@@ -1,14 +1,16 @@
-import { audit } from './audit.js'
+import { audit, auditCheckpoints, auditExport, auditVerify } from './audit.js'
 import { chatCompletions, embeddings } from './chat.js'
 import { costEstimate, costRecommend, costs, costsReset } from './costs.js'
-import { health, healthLive, healthProviders, healthReady, root } from './health.js'
+import { health, healthHeartbeat, healthLive, healthProviders, healthReady, root } from './health.js'
 import { keysCreate, keysGet, keysList, keysRevoke, keysRotate } from './keys.js'
+import { apiTags, modelsDelete, modelsPull } from './library.js'
 import { metrics, rootMetrics } from './metrics.js'
 import { model, models, modelsCatalog } from './models.js'
 import { deletePool, putPool } from './pools.js'
 import { queueStatus } from './queue.js'
 import type { RouteDefinition } from './route.js'
 import { tokensCheck, tokensPools, tokensReport, tokensReserve } from './tokens.js'
+import { catalogSync, trainingStatus } from './training.js'
 
 /** Every endpoint there is. Access, money and secrets are tested over this list, so that none can be forgotten. */
 export const ROUTES: readonly RouteDefinition[] = [
@@ -16,6 +18,9 @@ export const ROUTES: readonly RouteDefinition[] = [
   embeddings,
   models,
   modelsCatalog,
+  modelsPull,
+  modelsDelete,
+  apiTags,
   model,
   tokensCheck,
   tokensReserve,
@@ -33,11 +38,17 @@ export const ROUTES: readonly RouteDefinition[] = [
   keysRotate,
   keysRevoke,
   audit,
+  auditExport,
+  auditCheckpoints,
+  auditVerify,
   health,
   healthLive,
   healthReady,
   healthProviders,
+  healthHeartbeat,
   queueStatus,
+  trainingStatus,
+  catalogSync,
   metrics,
   rootMetrics,
   root,

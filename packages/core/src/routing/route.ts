@@ -1,5 +1,5 @@
+import type { ProviderSettings } from '../config/settings.js'
 import { compileGlob, type Glob } from '../glob.js'
-import type { ProviderOptions } from '../options.js'
 import type { Provider, Rest } from '../providers/provider.js'
 import { type Circuit, isPassable, newCircuit } from './circuit.js'
 import { createPlaces, type Places } from './places.js'
@@ -10,6 +10,8 @@ export interface Route {
   /** Provider type, as it is named in records and metrics. */
   readonly type: string
   readonly local: boolean
+  /** Whose prices these are in the table, where the type does not say it. */
+  readonly pricedAs?: string
   readonly provider: Provider
   readonly baseUrl: string
   readonly models: readonly string[]
@@ -17,8 +19,11 @@ export interface Route {
   /** Lower is tried first. */
   readonly priority: number
   readonly rpm?: number
+  readonly tpm?: number
   /** Absent where it takes any number of calls at the same time. */
   readonly places?: Places
+  /** Silence in ms after which the next candidate is asked beside it; absent for never. */
+  readonly hedgeMs?: number
   /** Largest output it is asked for. */
   readonly maxTokens?: number
   readonly fallbacks: readonly string[]
@@ -34,19 +39,22 @@ export interface Candidate {
 }
 
 export function routeOf(
-  options: ProviderOptions,
-  facts: { local: boolean; baseUrl: string; provider: Provider },
+  options: ProviderSettings,
+  facts: { local: boolean; baseUrl: string; provider: Provider; pricedAs?: string },
 ): Route {
   return {
     name: options.name ?? options.type,
     type: options.type,
     local: options.local ?? facts.local,
+    ...(facts.pricedAs === undefined ? {} : { pricedAs: facts.pricedAs }),
     provider: facts.provider,
     baseUrl: facts.baseUrl,
     models: options.models ?? [],
     patterns: (options.models ?? ['*']).map(compileGlob),
     priority: options.priority ?? 10,
     ...(options.rpm === undefined ? {} : { rpm: options.rpm }),
+    ...(options.tpm === undefined ? {} : { tpm: options.tpm }),
+    ...(options.hedge === undefined ? {} : { hedgeMs: options.hedge.afterMs }),
     ...(options.concurrency === undefined ? {} : { places: createPlaces(options.concurrency) }),
     ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     fallbacks: options.fallbacks ?? [],

@@ -31,6 +31,7 @@ export function conversation(ask: Ask, inlineSystem: boolean): { system: Block[]
   }
   for (const [index, message] of messages.entries()) {
     const param = `messages.${index}`
+    if (message.name != null && message.role !== 'tool') ask.adapted(`${param}.name`)
     if (message.role === 'system' || message.role === 'developer') {
       const content = blocksOf(ask, message.content, `${param}.content`)
       if (!inlineSystem || turns.length === 0) system.push(...content)
@@ -45,7 +46,18 @@ export function conversation(ask: Ask, inlineSystem: boolean): { system: Block[]
     }
   }
   system.push(...waiting)
+  // There has to be a turn: with nothing but instructions they are what the user says.
+  if (turns.length === 0) add('user', system.splice(0))
+  trimEnd(turns[turns.length - 1])
   return { system, turns }
+}
+
+/** An answer that is to be continued must not end in white space. */
+function trimEnd(turn: Turn | undefined): void {
+  const last = turn?.content[turn.content.length - 1]
+  if (turn?.role !== 'assistant' || last?.type !== 'text') return
+  const text = String(last.text).trimEnd()
+  turn.content.splice(-1, 1, ...(text === '' ? [] : [{ ...last, text }]))
 }
 
 function userBlocks(ask: Ask, message: Message, param: string): Block[] {
@@ -55,11 +67,14 @@ function userBlocks(ask: Ask, message: Message, param: string): Block[] {
     throw unreadable(`${param}.role`, 'must be `tool`: results of functions are not known here')
   const { tool_call_id: id, is_error: isError } = message
   if (typeof id !== 'string') throw unreadable(`${param}.tool_call_id`, 'is missing')
-  return [{ type: 'tool_result', tool_use_id: id, content: blocks, ...(isError === true ? { is_error: true } : {}) }]
+  return [
+    { type: 'tool_result', tool_use_id: idOf(id), content: blocks, ...(isError === true ? { is_error: true } : {}) },
+  ]
 }
 
 /** Reasoning that carries no signature is not sent: it would be refused. */
 function assistantBlocks(ask: Ask, message: Message, param: string): Block[] {
+  if (message.audio != null) ask.cannot(`${param}.audio`, 'it does not listen')
   const texts = blocksOf(ask, message.content, `${param}.content`)
   if (texts.length === 0 && typeof message.refusal === 'string') texts.push({ type: 'text', text: message.refusal })
   const list = Array.isArray(message.tool_calls) ? (message.tool_calls as Message[]) : []
@@ -73,7 +88,12 @@ function toolUse(call: Message, param: string): Block {
   if (typeof call.id !== 'string' || typeof name !== 'string') throw unreadable(param, 'needs an id and a function')
   const input = argumentsOf(text, `${param}.function.arguments`)
   const { cache_control: cached } = call
-  return { type: 'tool_use', id: call.id, name, input, ...(cached == null ? {} : { cache_control: cached }) }
+  return { type: 'tool_use', id: idOf(call.id), name, input, ...(cached == null ? {} : { cache_control: cached }) }
+}
+
+/** Ids of other providers, of whom a conversation may come, have characters that are refused here (`functions.look:0`). */
+function idOf(id: string): string {
+  return id.replace(/[^\w-]/g, '_')
 }
 
 function argumentsOf(text: unknown, param: string): object {

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { type AuditVerdict, verifyAuditLog } from '@hoosh/core/audit'
+import type { Command } from '../command.js'
+import { type Places, placesIn } from './files.js'
+
+/** Checks exported logs, offline. */
+export const auditVerify: Command = {
+  name: 'audit verify',
+  summary:
+    'Checks an exported audit log, offline. Exit code: 0 ok, 1 tampered, 2 truncated, 3 fork, 4 incomplete, 5 missing.',
+  usage:
+    'hoosh audit verify FILE... [--checkpoints FILE --public-key FILE] [--key FILE] [--json]\n\n' +
+    '  FILE           what GET /v1/audit/export gave, and archived segments, the oldest first\n' +
+    '  --checkpoints  checkpoints that were kept elsewhere; may be given several times\n' +
+    '  --public-key   Ed25519 public key (PEM) of the key that signed them\n' +
+    '  --key          file with the configured `audit.key`; without it tags are not checked\n' +
+    '  --json         the whole verdict as JSON',
+  run(args, { out }) {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        checkpoints: { type: 'string', multiple: true },
+        'public-key': { type: 'string' },
+        key: { type: 'string' },
+        json: { type: 'boolean' },
+      },
+    })
+    if (positionals.length === 0) return 'Which file?'
+    const log = placesIn(positionals)
+    const { checkpoints, 'public-key': publicKey, key } = values
+    const verdict = verifyAuditLog(log.lines(), {
+      ...(checkpoints === undefined ? {} : { checkpoints: placesIn(checkpoints).lines() }),
+      ...(publicKey === undefined ? {} : { publicKey: readFileSync(publicKey, 'utf8') }),
+      ...(key === undefined ? {} : { key: readFileSync(key, 'utf8').replace(/\r?\n$/, '') }),
+    })
+    for (const line of values.json === true ? [JSON.stringify(verdict, null, 2)] : told(verdict, log)) out(line)
+    return verdict.code
+  },
+}
+
+const TAGS = {
+  checked: 'tags were checked',
+  partial: 'tags were checked where there are any: some writers have none',
+  unchecked: 'tags were NOT checked: no --key was given',
+  none: 'the log is unsigned: it has no tags',
+} as const
+
+function told({ verdict, firstBad, writers, absent, entries, tags, uncovered }: AuditVerdict, log: Places): string[] {
+  const open = writers.filter(({ end }) => end === 'open').map(({ writer }) => writer)
+  return [
+    firstBad === null ? verdict : `${verdict}: ${[...placeOf(firstBad, log), firstBad.reason].join(', ')}`,
+    `${entries} entries of ${writers.length} writers; ${TAGS[tags]}`,
+    ...(uncovered.length === 0 ? ['uncovered: nothing'] : uncovered.map(windowOf)),
+    ...open.map((writer) => `open end: ${writer} has neither a seal nor a successor`),
+    ...absent.map((writer) => `not in this log: ${writer}, which a later boot names`),
+  ]
+}
+
+function placeOf({ line, writer, seq }: NonNullable<AuditVerdict['firstBad']>, log: Places): string[] {
+  return [
+    ...(line === null ? [] : [log.of(line)]),
+    ...(writer === null ? [] : [`writer ${writer}`]),
+    ...(seq === null ? [] : [`entry ${seq}`]),
+  ]
+}
+
+function windowOf({ writer, after, through, entries, since }: AuditVerdict['uncovered'][number]): string {
+  const when = since === null ? 'no checkpoint was given' : `after the checkpoint of ${new Date(since).toISOString()}`
+  const which = entries === 0 ? `nothing up to entry ${through}` : `entries ${through - entries + 1} to ${through}`
+  return `uncovered: ${writer}, ${which} (${when}), and whatever followed${after > 0 ? ` entry ${through}` : ''}`
+}

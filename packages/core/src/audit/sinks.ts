@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process'
+import { mkdir, open } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { HooshError } from '../errors.js'
+
+/** Takes a checkpoint to where it is safe: what `audit.onCheckpoint` is. Rejects where it could not. */
+export type CheckpointSink = (line: string) => Promise<void>
+
+/**
+ * Appends checkpoints to a file, one a line, and waits for the disk. A line that a crash tore is taken back first.
+ *
+ * @param path its folder is made; put it where the app's user may append and nothing else, or on another machine
+ */
+export function fileSink(path: string): CheckpointSink {
+  return async (line) => {
+    await mkdir(dirname(path), { recursive: true })
+    await appendLine(path, line)
+  }
+}
+
+/**
+ * Commits checkpoints to a git repository, in the file `checkpoints.ndjson`: history that others have pulled cannot be
+ * rewritten unseen.
+ *
+ * @param directory a clone that nothing else works in
+ * @param options.push push after each commit; a failed push is repeated with the next line
+ */
+export function gitSink(directory: string, { push = false }: { push?: boolean } = {}): CheckpointSink {
+  const git = async (...args: string[]) => {
+    await promisify(execFile)('git', ['-C', directory, ...args], { timeout: GIT_MS })
+  }
+  return async (line) => {
+    await appendLine(join(directory, FILE), line)
+    await git('add', '--', FILE)
+    const isCommitted = await git('diff', '--cached', '--quiet').then(
+      () => true,
+      () => false,
+    )
+    if (!isCommitted) await git(...AUTHOR, 'commit', '--quiet', '--message', 'hoosh: audit checkpoint')
+    if (push) await git('push', '--quiet')
+  }
+}
+
+/**
+ * Posts checkpoints to an URL, one a request, as `application/json`; every 2xx takes it. Redirects are not followed.
+ *
+ * @throws HooshError `invalid_options` for an URL that is neither https nor of this machine
+ */
+export function httpSink(
+  url: string | URL,
+  { headers = {}, timeoutMs = 10_000 }: { headers?: Record<string, string>; timeoutMs?: number } = {},
+): CheckpointSink {
+  const target = checkedUrl(url)
+  return async (line) => {
+    const reply = await fetch(target, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: `${line}\n`,
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    await reply.body?.cancel()
+    if (!reply.ok)
+      throw new HooshError('store_unavailable', { message: `The sink of checkpoints answered ${reply.status}.` })
+  }
+}
+
+const FILE = 'checkpoints.ndjson'
+const GIT_MS = 20_000
+const AUTHOR = ['-c', 'user.name=hoosh', '-c', 'user.email=hoosh@localhost', '-c', 'commit.gpgsign=false'] as const
+/** More than any line of ours. */
+const TAIL_BYTES = 8_192
+
+/** Appends a line unless it is the last one already, which a repetition after a lost answer would find. */
+async function appendLine(path: string, line: string): Promise<void> {
+  const tail = await lastLine(path)
+  if (tail.text === line && !tail.isTorn) return
+  if (tail.isTorn) await cut(path, tail.start)
+  const file = await open(path, 'a', 0o640)
+  try {
+    await file.write(`${line}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function lastLine(path: string): Promise<{ text: string; start: number; isTorn: boolean }> {
+  const file = await open(path, 'a+', 0o640)
+  try {
+    const { size } = await file.stat()
+    const from = Math.max(0, size - TAIL_BYTES)
+    const bytes = Buffer.alloc(size - from)
+    await file.read(bytes, 0, bytes.length, from)
+    const isTorn = bytes.length > 0 && bytes.at(-1) !== 10
+    const end = isTorn ? bytes.length : bytes.length - 1
+    const start = bytes.lastIndexOf(10, end - 1) + 1
+    return { text: bytes.toString('utf8', start, Math.max(start, end)), start: from + start, isTorn }
+  } finally {
+    await file.close()
+  }
+}
+
+async function cut(path: string, length: number): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    await file.truncate(length)
+  } finally {
+    await file.close()
+  }
+}
+
+function checkedUrl(url: string | URL): URL {
+  const target = URL.canParse(String(url)) ? new URL(url) : null
+  const isHere = target !== null && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(target.hostname)
+  if (target?.protocol === 'https:' || (isHere && target?.protocol === 'http:')) return target
+  throw new HooshError('invalid_options', {
+    message: 'A sink of checkpoints takes an https URL, or an http one of this machine.',
+  })
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import type { AuditStore, LinkedRecord } from '../audit/store.js'
+import { ALL, type AuditCase, endOf, GENESIS, placed, record } from './audit-harness.js'
+
+const line = (epoch: number, text = `line ${epoch}`) => ({ epoch, seq: epoch + 1, line: text })
+
+export const signing: readonly AuditCase[] = [
+  {
+    name: 'a checkpoint is kept as it is and begins the next epoch: entries of the one before are refused',
+    async run({ open }) {
+      const store = await open()
+      const first = placed('n/1', GENESIS, [record('a')])
+      await store.link('n/1', GENESIS, first)
+      assert.equal(await store.checkpoint('n/1', endOf(first), line(0, '{"ü":"\u2028"}')), true)
+      assert.deepEqual(await (await open()).checkpoints(ALL), [{ writer: 'n/1', ...line(0, '{"ü":"\u2028"}') }])
+      assert.equal((await store.heads())[0]!.epoch, 1)
+      const second = placed('n/1', endOf(first), [record('b')])
+      assert.equal(await store.link('n/1', endOf(first), second), false)
+      assert.equal(await store.link('n/1', endOf(first), inEpoch(1, second)), true)
+      assert.equal((await store.chain('n/1', 1, 1))[0]!.integrity!.epoch, 1)
+    },
+  },
+  {
+    name: 'one of another head or epoch is refused, and nothing is done',
+    async run({ open }) {
+      const store = await open()
+      const first = placed('n/1', GENESIS, [record('a')])
+      await store.link('n/1', GENESIS, first)
+      assert.equal(await store.checkpoint('n/1', GENESIS, line(0)), false)
+      assert.equal(await store.checkpoint('n/1', { seq: 1, hash: 'a'.repeat(64) }, line(0)), false)
+      assert.equal(await store.checkpoint('n/1', endOf(first), line(1)), false)
+      assert.equal(await store.checkpoint('nobody', GENESIS, line(0)), false)
+      assert.deepEqual(await store.checkpoints(ALL), [])
+      assert.equal((await store.heads())[0]!.epoch, 0)
+    },
+  },
+  {
+    name: 'two handles sign one head: one does, the other is told no',
+    async run({ open }) {
+      const stores = await Promise.all(Array.from({ length: 8 }, open))
+      const first = placed('n/1', GENESIS, [record('a')])
+      await stores[0]!.link('n/1', GENESIS, first)
+      const sign = (store: AuditStore, index: number) => store.checkpoint('n/1', endOf(first), line(0, `by ${index}`))
+      const answers = await Promise.all(stores.map(async (store, index) => sign(store, index)))
+      assert.equal(answers.filter(Boolean).length, 1)
+      const kept = await stores[0]!.checkpoints(ALL)
+      assert.deepEqual(kept, [{ writer: 'n/1', ...line(0, `by ${answers.indexOf(true)}`) }])
+    },
+  },
+  {
+    name: 'checkpoints are read by writer, after an epoch, or the newest of each',
+    async run({ open }) {
+      const store = await open()
+      for (const writer of ['n/1', 'n/2']) {
+        const first = placed(writer, GENESIS, [record(writer)])
+        await store.link(writer, GENESIS, first)
+        for (const epoch of [0, 1, 2]) await store.checkpoint(writer, endOf(first), line(epoch))
+      }
+      const epochs = async (query: object) =>
+        (await store.checkpoints({ ...ALL, ...query })).map(({ writer, epoch }) => `${writer}:${epoch}`).sort()
+      assert.deepEqual(await epochs({}), ['n/1:0', 'n/1:1', 'n/1:2', 'n/2:0', 'n/2:1', 'n/2:2'])
+      assert.deepEqual(await epochs({ writer: 'n/2' }), ['n/2:0', 'n/2:1', 'n/2:2'])
+      assert.deepEqual(await epochs({ writer: 'n/1', after: 0 }), ['n/1:1', 'n/1:2'])
+      assert.deepEqual(await epochs({ writer: 'n/1', after: 0, limit: 1 }), ['n/1:1'])
+      assert.deepEqual(await epochs({ newest: true }), ['n/1:2', 'n/2:2'])
+      assert.deepEqual(await epochs({ writer: 'nobody' }), [])
+    },
+  },
+]
+
+function inEpoch(epoch: number, entries: readonly LinkedRecord[]): LinkedRecord[] {
+  return entries.map((entry) => ({
+    ...entry,
+    body: entry.body.replace('"epoch":0', `"epoch":${epoch}`),
+    integrity: { ...entry.integrity, epoch },
+  }))
+}

@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileSink, gitSink, httpSink } from '@hoosh/core/audit'
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+const folder = () => {
+  const path = mkdtempSync(join(tmpdir(), 'hoosh-sink-'))
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+describe('a sink that is a file', () => {
+  it('has one line for each checkpoint, makes its folder, and takes a repetition once', async () => {
+    const path = join(folder(), 'far', 'checkpoints.ndjson')
+    const sink = fileSink(path)
+    for (const line of ['{"a":1}', '{"a":1}', '{"b":"ü"}', '{"c":3}']) await sink(line)
+    expect(readFileSync(path, 'utf8')).toBe('{"a":1}\n{"b":"ü"}\n{"c":3}\n')
+  })
+
+  it('takes a torn line back before it goes on', async () => {
+    const path = join(folder(), 'checkpoints.ndjson')
+    for (const whole of ['', '{"a":1}\n']) {
+      writeFileSync(path, `${whole}{"b":"to`)
+      await fileSink(path)('{"c":3}')
+      expect(readFileSync(path, 'utf8')).toBe(`${whole}{"c":3}\n`)
+    }
+  })
+
+  it.skipIf(process.getuid?.() === 0)('rejects where it may not write (skipped for root, who may)', async () => {
+    const path = join(folder(), 'checkpoints.ndjson')
+    writeFileSync(path, '')
+    chmodSync(path, 0o400)
+    await expect(fileSink(path)('{"a":1}')).rejects.toMatchObject({ code: 'EACCES' })
+  })
+})
+
+describe('a sink that is a git repository', () => {
+  it('commits each line, and a repetition once', async () => {
+    const path = folder()
+    const git = (...args: string[]) => execFileSync('git', ['-C', path, ...args], { encoding: 'utf8' })
+    git('init', '--quiet')
+    const sink = gitSink(path)
+    for (const line of ['{"a":1}', '{"a":1}', '{"b":2}']) await sink(line)
+    expect(git('show', 'HEAD:checkpoints.ndjson')).toBe('{"a":1}\n{"b":2}\n')
+    expect(git('log', '--format=%s').trim().split('\n')).toHaveLength(2)
+    expect(git('status', '--porcelain')).toBe('')
+  })
+
+  it('rejects where there is none', async () => {
+    await expect(gitSink(folder())('{"a":1}')).rejects.toThrow(/git/)
+  })
+})
+
+describe('a sink behind HTTP', () => {
+  const served = async (status: number, headers = {}) => {
+    const got: { body: string; auth: string | undefined }[] = []
+    const server = createServer((req, res) => {
+      let body = ''
+      req.on('data', (chunk) => (body += chunk))
+      req.on('end', () => {
+        got.push({ body, auth: req.headers.authorization })
+        res.writeHead(status, headers).end()
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    return { got, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
+  }
+
+  it('gets the line with the headers that were given', async () => {
+    const { got, url } = await served(204)
+    await httpSink(url, { headers: { authorization: 'Bearer x' } })('{"a":1}')
+    expect(got).toEqual([{ body: '{"a":1}\n', auth: 'Bearer x' }])
+  })
+
+  it.each([
+    [503, {}],
+    [302, { location: 'http://127.0.0.1:1/' }],
+  ])('that answers %i has not taken it', async (status, headers) => {
+    await expect(httpSink((await served(status, headers)).url)('{"a":1}')).rejects.toThrow()
+  })
+
+  it.each(['http://example.org/', 'ftp://127.0.0.1/', 'nonsense', 'http://127.0.0.1.example.org/'])(
+    'is not one at %s',
+    (url) => {
+      expect(() => httpSink(url)).toThrow(/https/)
+    },
+  )
+})
