@@ -21,6 +21,6 @@ describe.skipIf(!hasPostgres)('the ledger on PostgreSQL', () => {
     {
       timeout: SEQUENCES_MS,
     },
-    () => fc.assert(onOneLedger(handles, clock), SEQUENCES),
+    () => fc.assert(onOneLedger(handles, clock), { ...SEQUENCES, numRuns: isLong ? SEQUENCES.numRuns : 50 }),
   )
 })
