@@ -62,6 +62,7 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
     },
     checkpoint: async (writer, at, checkpoint) =>
       (await batches.add({ do: 'checkpoint', writer, at, checkpoint })) as boolean,
+    trim: async (writer, through) => (await batches.add({ do: 'trim', writer, through })) as boolean,
     async checkpoints({ writer, after = -1, newest = false, limit }) {
       const rows = await connection.read((runner) =>
         findCheckpoints(runner, writer ?? '', writer === undefined ? 1 : 0, after, newest ? 0 : 1, limit),
@@ -99,7 +100,7 @@ async function query(
   const page = (from: string, columns: string) =>
     statement<Row>(dialect, `select ${columns} from ${from} where ${onPage} order by at desc, id desc limit ?`)
   const countLinked = isOpen(filter)
-    ? statement<Row>(dialect, `select coalesce(sum(seq), 0) as total from ${writers}`)
+    ? statement<Row>(dialect, `select coalesce(sum(seq - anchor_seq), 0) as total from ${writers}`)
     : statement<Row>(
         dialect,
         `select count(*) as total from (select 1 from ${audit} where ${matching} limit ${MAX_COUNTED}) as m`,

@@ -9,6 +9,7 @@ import { createCoverCheck } from './covered.js'
 import { checkpointLines, type ExportFilter, exportOf } from './export.js'
 import { type AuditPage, type AuditReport, type AuditStatus, pageOf, reportOf, statusOf } from './page.js'
 import { type FailedAuth, failedAuths, type RecordFields, type RefusalFields, refusals } from './refusals.js'
+import { createRetention, type Retention, type RetentionOptions } from './retention.js'
 import { createSigning, type Signing, type SigningOptions } from './signing.js'
 import type { AuditFilter, AuditRecord, AuditStore } from './store.js'
 import { createVerifier, type Verifier } from './verifier.js'
@@ -29,6 +30,8 @@ export interface AuditLogOptions extends SigningOptions {
   readonly ids: () => string
   /** `strict`: `stage` resolves when the store has the record. `buffered`: it waits in memory until it is linked. */
   readonly mode: 'strict' | 'buffered'
+  /** Absent: entries stay as long as the store keeps them. */
+  readonly retention?: RetentionOptions
   /** Records that wait in memory, 10,000; beyond, `stage` refuses in `buffered`. */
   readonly maxQueue?: number
 }
@@ -79,6 +82,8 @@ export interface AuditLog {
   export(filter: ExportFilter): Promise<AsyncGenerator<string>>
   /** Stored checkpoints as they were signed, one a line, writer by writer. */
   checkpoints(filter: { readonly writer?: string }): AsyncGenerator<string>
+  /** Archives what is old enough, where `retention` says so; also done each hour. */
+  archive(): Promise<void>
   /** One whole pass over all that is stored. */
   scrub(): Promise<void>
 }
@@ -109,12 +114,14 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     ...(logger && { logger }),
   })
   const parts: Parts = { ...options, writer, maxQueue, appender, verifier, signing, closed: false }
+  const retention = retentionOf(parts)
   const emit = (fields: RecordFields) => keep(parts, fields)
   const [refused, failed] = [refusals({ clock, emit }), failedAuths({ clock, emit })]
   const clockwork = createClockwork(parts, () => {
     refused.sweep()
     failed.sweep()
     appender.tick()
+    retention?.tick()
   })
   return {
     writer,
@@ -157,11 +164,22 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     },
     checkpoints: (filter) => checkpointLines(store, filter),
     scrub: () => verifier.scrub(),
+    archive: async () => retention?.run(),
   }
 }
 
 function nameOf({ chain, key, signingKey, node, ids }: AuditLogOptions): string {
   return chain === 'shared' ? sharedWriterName(key, signingKey) : writerName(node, ids())
+}
+
+function retentionOf(parts: Parts): Retention | null {
+  const { retention, store, clock, logger } = parts
+  if (retention === undefined) return null
+  const record = async (fields: RecordFields) => {
+    await stage(parts, recordOf(parts, fields))
+    await parts.appender.flush()
+  }
+  return createRetention({ store, retention, clock, record, ...(logger && { logger }) })
 }
 
 /** The store, telling the verifier what was linked, so that it is not read back at once. */
