@@ -1,5 +1,6 @@
 /**
- * What travels: the same bytes for every server, so that only the servers differ. All of it is OpenAI's dialect.
+ * What travels: the same bytes for every server, so that only the servers differ. All of it is OpenAI's dialect, but for the
+ * server that translates: its upstream says the same in Anthropic's.
  */
 
 /** How the upstream is to answer; it looks for the words in the body, since no header survives every server. */
@@ -57,6 +58,39 @@ export function streamedAnswer(): Buffer[] {
     }),
   )
   return [...texts, chunk({ choices: [], usage: usage(1024) }), Buffer.from('data: [DONE]\n\n')]
+}
+
+/** The plain answer as Anthropic's message. */
+export function plainMessage(bytes: number): Buffer {
+  const answer = (text: string) => ({
+    ...MESSAGE,
+    content: [{ type: 'text', text }],
+    stop_reason: 'end_turn',
+    stop_sequence: null,
+    usage: messageUsage(bytes),
+  })
+  return Buffer.from(filled(bytes, (text) => JSON.stringify(answer(text))))
+}
+
+/** The streamed answer as Anthropic's events: as many deltas, and as many chunks. */
+export function streamedMessage(): Buffer[] {
+  const event = (type: string, fields: object) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
+  const start =
+    event('message_start', { message: { ...MESSAGE, content: [], usage: messageUsage(1024) } }) +
+    event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } })
+  const texts = Array.from({ length: EVENTS }, (_, index) => {
+    const delta = { type: 'text_delta', text: `${WORDS[index % WORDS.length]} ` }
+    return `${index === 0 ? start : ''}${event('content_block_delta', { index: 0, delta })}`
+  })
+  const stop = { delta: { stop_reason: 'end_turn', stop_sequence: null }, usage: { output_tokens: EVENTS } }
+  const end = `${event('content_block_stop', { index: 0 })}${event('message_delta', stop)}`
+  return [...texts, end, event('message_stop', {})].map((text) => Buffer.from(text))
+}
+
+const MESSAGE = { id: 'msg_bench', type: 'message', role: 'assistant', model: MODEL }
+
+function messageUsage(bytes: number): object {
+  return { input_tokens: Math.round(bytes / 5), output_tokens: EVENTS }
 }
 
 function request(bytes: number, fields: object, opening = ''): string {

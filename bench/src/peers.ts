@@ -47,6 +47,12 @@ export const PEERS: readonly Peer[] = [
     module: 'hoosh-node',
     limits: { ...mounted, event: { goal: 1.15 }, ...light },
   },
+  {
+    name: 'anthropic',
+    title: 'hoosh, node mount, translated',
+    module: 'hoosh-anthropic',
+    limits: { event: { goal: 2 } },
+  },
   { name: 'scarce', title: 'hoosh, node mount, scarce pools', module: 'hoosh-scarce', limits: mounted },
   {
     name: 'express-mount',

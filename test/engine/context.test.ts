@@ -194,6 +194,8 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
   const REACHED: Record<string, number> = {
     'POST /v1/cost/recommend': 404,
     'POST /v1/keys': 201,
+    'POST /v1/models/pull': 404,
+    'POST /v1/models/delete': 404,
     'GET /v1/keys/:id': 404,
     'DELETE /v1/keys/:id': 404,
     'POST /v1/keys/:id/rotate': 404,

@@ -34,6 +34,7 @@ const FLOORS = [
     'host',
     'options',
     'random',
+    'secret',
     'time',
     'version',
   ],

@@ -11,7 +11,12 @@ const admin = { as: 'admin' } as const
 const ORIGIN = 'https://app.example.org'
 const routes = ROUTES.map((route) => ({ ...route, url: route.path.replace(/[:*]\w+/, 'demo') }))
 const paths = [...new Set(routes.map(({ url }) => url))]
-const methodsOf = (url: string) => routes.filter((route) => route.url === url).map(({ method }) => method as string)
+/** Of its own route, and of those with an open end that it lies below: a model may be called `pull`. */
+const methodsOf = (url: string) => {
+  const isOf = ({ url: own, path }: (typeof routes)[number]) =>
+    own === url || (path.includes('*') && url.startsWith(path.replace(/\*.*/, '')))
+  return [...new Set(routes.filter(isOf).map(({ method }) => method as string))]
+}
 const open = () => door({ rootRoutes: true })
 
 describe('an answer', () => {

@@ -58,6 +58,18 @@ describe('what goes up', () => {
     ['one stop', { stop: 'a' }, { stop_sequences: ['a'] }],
     ['several', { stop: ['a', 'b'] }, { stop_sequences: ['a', 'b'] }],
     ['sampling', { temperature: 0.3 }, { temperature: 0.3 }],
+    ['the first of both where the second says nothing', { temperature: 0.3, top_p: 1 }, { temperature: 0.3 }],
+    [
+      'both, to older models',
+      { model: 'claude-sonnet-4-0', temperature: 0.3, top_p: 0.9 },
+      { temperature: 0.3, top_p: 0.9 },
+    ],
+    ['instructions alone', { messages: [{ role: 'system', content: 'Hi' }] }, { messages: [user([text('Hi')])] }],
+    [
+      'an answer to go on with',
+      { messages: [user('a'), { role: 'assistant', content: 'So: ' }] },
+      { messages: [user([text('a')]), { role: 'assistant', content: [text('So:')] }] },
+    ],
     ['the user', { user: 'u-1' }, { metadata: { user_id: 'u-1' } }],
     ['its newer name', { safety_identifier: 'u-2' }, { metadata: { user_id: 'u-2' } }],
     ['a tier', { service_tier: 'default' }, { service_tier: 'standard_only' }],
@@ -238,6 +250,8 @@ const UNSUPPORTED: [param: string, params: Record<string, unknown>][] = [
   ['metadata.team', { metadata: { team: 'red' } }],
   ['tools.0', { tools: [{ type: 'custom', custom: { name: 'x' } }] }],
   ['temperature', { model: 'claude-opus-4-8', temperature: 0.5 }],
+  ['top_p', { temperature: 0.5, top_p: 0.9 }],
+  ['messages.1.audio', { messages: [user('a'), { role: 'assistant', audio: { id: 'a' } }, user('b')] }],
   ['reasoning_effort', { model: 'claude-3-opus-latest', reasoning_effort: 'low' }],
   ['tool_choice', { tools: [weather], tool_choice: 'required', reasoning_effort: 'low' }],
   [
@@ -259,6 +273,18 @@ describe('what it cannot do', () => {
     expect([reply.status, reply.headers.get('x-hoosh-dropped')]).toEqual([200, param])
     expect(up.body).not.toHaveProperty('drop_unsupported')
     if (!param.includes('.')) expect(up.body).not.toHaveProperty(param)
+  })
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ['who speaks', { messages: [{ ...user('Hello'), name: 'ada' }] }, 'messages.0.name'],
+    [
+      'that a tool is strict, where none can be',
+      { model: 'claude-sonnet-4-0', tools: [{ ...weather, function: { ...weather.function, strict: true } }] },
+      'tools.0.function.strict',
+    ],
+  ])('is told, and no reason to refuse: %s', async (_what, params, param) => {
+    const { reply } = await ask(params)
+    expect([reply.status, reply.headers.get('x-hoosh-dropped')]).toEqual([200, param])
   })
 
   it('is told where a value was made smaller', async () => {

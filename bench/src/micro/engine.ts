@@ -30,7 +30,7 @@ export const engine: readonly Case[] = [
   {
     step: 'price of a model in the table, unseen',
     planned: 100,
-    make: () => () => tableQuote('openai', 'gpt-4o', 1.79e12),
+    make: () => () => tableQuote({ type: 'openai' }, 'gpt-4o', 1.79e12),
   },
   { step: 'cost of a known model', original: 0.16, atMost: 0.5, make: knownCost },
   { step: 'usage found in 20 KB, cost put in', make: splicing },

@@ -59,4 +59,12 @@ export type {
   Strategy,
   Window,
 } from './options.js'
+export {
+  type AiSdkEmbeddingModel,
+  type AiSdkModel,
+  type AiSdkProvider,
+  type AiSdkRouteOptions,
+  type AiSdkSource,
+  fromAiSdk,
+} from './providers/ai-sdk/source.js'
 export type { Storage } from './storage/storage.js'

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { AuditSegment } from './audit/retention.js'
 import type { PoolSnapshot } from './budget/snapshot.js'
+import type { PROVIDER_CATALOG } from './config/provider-catalog.js'
 import type { Gateway } from './host.js'
 import type { Random } from './random.js'
 import type { Storage } from './storage/storage.js'
@@ -257,24 +258,11 @@ export interface RoutingOptions {
   probeEveryMs?: number
 }
 
-/** Providers that are known by name; any server of OpenAI's dialect is `openai` with a `baseUrl`. */
-export type ProviderType =
-  | 'openai'
-  | 'anthropic'
-  | 'google'
-  | 'deepseek'
-  | 'mistral'
-  | 'groq'
-  | 'grok'
-  | 'openrouter'
-  | 'llamacpp'
-  | 'lmstudio'
-  | 'localai'
-  | 'vllm'
-  | 'tensorrt'
-  | 'onnx'
-  | 'synapse'
-  | 'demo'
+/**
+ * Providers that are known by name (docs/providers.md): `openai`, `anthropic`, `google`, `mistral`, `groq`, `vllm`, `demo` and
+ * the like; any server of OpenAI's dialect is `openai` with a `baseUrl`.
+ */
+export type ProviderType = keyof typeof PROVIDER_CATALOG
 
 /** A secret, `$NAME` for the environment, or a function that gives it. */
 export type ApiKey = string | (() => Awaitable<string>)
@@ -323,6 +311,8 @@ export interface ProviderOptions {
   tls?: TlsOptions
   /** Models to try after this route failed. */
   fallbacks?: readonly string[]
+  /** Of type `ai-sdk`: its provider or model; `fromAiSdk` fills it in. */
+  sdk?: object
 }
 
 /** How long is waited, in milliseconds; each has an error code of its own. */

@@ -33,6 +33,7 @@ import { createProber } from './routing/prober.js'
 import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
+import { revealed } from './secret.js'
 import { sayHello } from './startup-line.js'
 import type { Storage } from './storage/storage.js'
 
@@ -58,6 +59,7 @@ export async function start(
 ): Promise<Started> {
   const settings = await settingsFrom(options, process.env)
   const { clock } = settings
+  const tokenSecrets = settings.keys.tokenSecrets?.map(revealed)
   const logger = loggerOf(settings.logger)
   const storage = await openStorage(settings)
   const routes = routesOf(settings)
@@ -68,7 +70,7 @@ export async function start(
     settings.audit === false
       ? null
       : createAuditLog({
-          ...settings.audit,
+          ...withKey(settings.audit),
           store: storage.audit,
           node: settings.audit.node ?? node,
           clock,
@@ -101,12 +103,12 @@ export async function start(
     retryBudget: retryBudget(),
     chance: chanceFrom(options.random),
     random: options.random ?? randomBytes,
-    tokens: isSome(settings.keys.tokenSecrets) ? tokenSigner(settings.keys.tokenSecrets) : null,
+    tokens: isSome(tokenSecrets) ? tokenSigner(tokenSecrets) : null,
     clock,
     ids,
     listModels: modelLister(router, clock),
     outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family),
-    mayScrape: scraper(settings.metrics.token),
+    mayScrape: scraper(settings.metrics.token?.reveal()),
   }
   await audit?.start()
   await engine.pools.refresh()
@@ -136,6 +138,10 @@ function isSome(secrets: readonly string[] = []): secrets is readonly [string, .
   return secrets.length > 0
 }
 
+function withKey({ key, ...audit }: Exclude<Settings['audit'], false>) {
+  return key === undefined ? audit : { ...audit, key: key.reveal() }
+}
+
 /** Whether a header carries the token that may read the metrics and nothing else. */
 function scraper(token: string | undefined): Engine['mayScrape'] {
   if (token === undefined) return () => false
@@ -145,12 +151,12 @@ function scraper(token: string | undefined): Engine['mayScrape'] {
 
 function routesOf(settings: Settings): Route[] {
   const routes = settings.providers.map((options) => {
-    const { provider, baseUrl, local } = createProvider(options, {
+    const created = createProvider(options, {
       connectMs: settings.deadlines.connectMs,
       clock: settings.clock,
       environment: process.env,
     })
-    return routeOf(options, { provider, baseUrl, local })
+    return routeOf(options, created)
   })
   const names = new Set<string>()
   for (const { name } of routes) {

@@ -1,10 +1,14 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import type { KeySource } from '../../../packages/core/src/config/settings.js'
 import { settingsFrom } from '../../../packages/core/src/config/settings.js'
 import type { HooshOptions } from '../../../packages/core/src/options.js'
+import { revealed, type Secret } from '../../../packages/core/src/secret.js'
 
 const nobody: typeof fetch = () => Promise.reject(new TypeError('refused'))
 const settings = (options: HooshOptions = {}, environment: Record<string, string> = {}, get = nobody) =>
   settingsFrom(options, environment, get)
+const keyOf = (key: KeySource | undefined) => (typeof key === 'object' ? key.reveal() : key)
 const lists = (...origins: string[]) =>
   (async (url: string) => {
     if (!origins.some((origin) => url === `${origin}/v1/models`)) throw new TypeError('refused')
@@ -42,6 +46,31 @@ describe('the settings', () => {
     expect(audit).toBe(false)
   })
 
+  it('hold secrets that nothing prints', async () => {
+    const made = await settings(
+      {
+        providers: [
+          { type: 'openai', apiKey: '$MY_KEY', headers: { 'api-key': 'canary-header' } },
+          { type: 'groq', apiKeys: ['canary-one', 'canary-two'] },
+          { type: 'mistral', apiKey: 'canary-off', enabled: false },
+        ],
+        audit: { key: 'canary-audit' },
+        metrics: { token: 'canary-token' },
+      },
+      { MY_KEY: 'canary-env' },
+    )
+    const found = await settings({}, { OPENAI_API_KEY: 'canary-found' })
+    for (const one of [made, found]) {
+      const printed = [
+        inspect(one, { depth: 20, showHidden: true }),
+        JSON.stringify(one),
+        `${one.providers[0]!.apiKey}`,
+      ]
+      expect(printed.join()).not.toContain('canary')
+      expect(printed[1]).toContain('[secret]')
+    }
+  })
+
   it('pass functions and objects through untouched', async () => {
     const options: HooshOptions = { storage: {}, hooks: {}, logger: console, clock: () => 5, onEvent: () => {} }
     const made = await settings(options)
@@ -61,9 +90,9 @@ describe('the settings', () => {
       },
       { MY_KEY: 'sk-1', AUDIT: 'a', SCRAPE: 's' },
     )
-    expect(made.providers.map(({ apiKey }) => apiKey)).toEqual(['sk-1', '$1literal'])
-    expect(made.audit).toMatchObject({ key: 'a' })
-    expect(made.metrics.token).toBe('s')
+    expect(made.providers.map(({ apiKey }) => keyOf(apiKey))).toEqual(['sk-1', '$1literal'])
+    expect((made.audit || undefined)?.key?.reveal()).toBe('a')
+    expect(made.metrics.token?.reveal()).toBe('s')
   })
 
   it.each<[HooshOptions, string]>([
@@ -88,11 +117,18 @@ describe('the settings', () => {
 describe('without providers', () => {
   it('every key of the environment makes one', async () => {
     const { providers } = await settings({}, { XAI_API_KEY: 'x', OPENAI_API_KEY: 'o', GROQ_API_KEY: '' })
-    expect(providers.map(({ type, apiKey }) => [type, apiKey])).toEqual([
+    expect(providers.map(({ type, apiKey }) => [type, keyOf(apiKey)])).toEqual([
       ['openai', 'o'],
       ['grok', 'x'],
     ])
     expect(providers[0]!.models).toContain('gpt-*')
+  })
+
+  it('of two names of one key the first that is set counts', async () => {
+    const key = async (environment: Record<string, string>) =>
+      (await settings({}, environment)).providers.map(({ type, apiKey }) => [type, revealed(apiKey as string | Secret)])
+    expect(await key({ GEMINI_API_KEY: 'm', GOOGLE_API_KEY: 'g' })).toEqual([['google', 'g']])
+    expect(await key({ GEMINI_API_KEY: 'm', GOOGLE_API_KEY: '' })).toEqual([['google', 'm']])
   })
 
   it('OpenRouter comes after whoever serves a model himself', async () => {
@@ -108,6 +144,8 @@ describe('without providers', () => {
     expect((await settings({}, {}, get)).providers).toEqual([{ type: 'demo' }])
     const { providers } = await settings({}, { HOOSH_LOCAL: 'auto' }, get)
     expect(providers).toMatchObject([{ type: 'llamacpp', baseUrl: 'http://127.0.0.1:8080' }])
+    const ollama = await settings({}, { HOOSH_LOCAL: 'auto' }, lists('http://127.0.0.1:11434'))
+    expect(ollama.providers).toMatchObject([{ type: 'ollama', baseUrl: 'http://127.0.0.1:11434' }])
   })
 
   it('something else on a port of theirs is no model server', async () => {

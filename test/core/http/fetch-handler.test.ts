@@ -210,6 +210,21 @@ describe('who calls over fetch', () => {
     await handler.gateway.close()
   })
 
+  it.each([
+    [200, { host: 'localhost:3000' }],
+    [200, { host: '127.0.0.1:3000', origin: 'http://localhost:3000' }],
+    [200, { host: '192.168.1.5:3000' }],
+    [200, { host: '[::1]:3000' }],
+    [401, { host: 'evil.example:3000' }],
+    [401, { host: 'localhost:3000', origin: 'https://evil.example' }],
+    [401, { host: 'localhost:3000', origin: 'null' }],
+    [401, { host: 'evil.example', origin: 'http://evil.example' }],
+  ])('with `dev: true` no page from elsewhere gets anything: %i for %o', async (status, headers) => {
+    const handler = toFetchHandler({ ...options, dev: true })
+    expect((await handler(asked('/v1/models', { headers }))).status).toBe(status)
+    await handler.gateway.close()
+  })
+
   it('is whom `identify` names, for the context too', async () => {
     const identify = async (request: Request) => ({ user: request.headers.get('x-user')! })
     const handler = toFetchHandler({ ...options, identify })

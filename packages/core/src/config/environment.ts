@@ -1,5 +1,6 @@
 import { HooshError } from '../errors.js'
 import type { ProviderOptions } from '../options.js'
+import { type CatalogEntry, PROVIDER_CATALOG, PROVIDER_TYPES } from './provider-catalog.js'
 
 /** Variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -20,53 +21,16 @@ export function expanded(secret: string, option: string, environment: Environmen
   })
 }
 
-/** Hosted providers by the variables that may hold their key, the first that is set, with the models that are theirs. */
-const BY_KEY: readonly (readonly [variables: string, options: ProviderOptions])[] = [
-  [
-    'OPENAI_API_KEY',
-    { type: 'openai', models: ['gpt-*', 'chatgpt-*', 'o1*', 'o3*', 'o4*', 'codex-*', 'text-embedding-*', 'ft:*'] },
-  ],
-  ['ANTHROPIC_API_KEY', { type: 'anthropic', models: ['claude-*'] }],
-  // In the order in which Google's own libraries look.
-  ['GOOGLE_API_KEY GEMINI_API_KEY', { type: 'google', models: ['gemini-*', 'gemma-*', 'learnlm-*'] }],
-  ['DEEPSEEK_API_KEY', { type: 'deepseek', models: ['deepseek-*'] }],
-  [
-    'MISTRAL_API_KEY',
-    {
-      type: 'mistral',
-      models: [
-        'mistral-*',
-        'ministral-*',
-        'magistral-*',
-        'codestral-*',
-        'devstral-*',
-        'pixtral-*',
-        'voxtral-*',
-        'open-mi*',
-      ],
-    },
-  ],
-  [
-    'GROQ_API_KEY',
-    {
-      type: 'groq',
-      models: ['llama-*', 'gemma*', 'groq/*', 'meta-llama/*', 'moonshotai/*', 'openai/gpt-oss-*', 'qwen/*'],
-    },
-  ],
-  ['XAI_API_KEY', { type: 'grok', models: ['grok-*'] }],
-  ['OPENROUTER_API_KEY', { type: 'openrouter', models: ['*/*'], priority: 20 }],
-]
-
 /**
- * Providers of the keys that the environment holds (`OPENAI_API_KEY` and the like), in the order of the table above.
+ * Providers of the keys that the environment holds (`OPENAI_API_KEY` and the like), in the order of the catalogue.
  * OpenRouter, which has a model of everybody, comes after whoever serves the model himself.
  */
 export function environmentProviders(environment: Environment): ProviderOptions[] {
-  return BY_KEY.flatMap(([variables, options]) => {
-    const apiKey = variables
-      .split(' ')
-      .map((variable) => environment[variable])
-      .find((key) => key !== undefined && key !== '')
-    return apiKey === undefined ? [] : [{ ...options, apiKey }]
+  return PROVIDER_TYPES.flatMap((type) => {
+    const { environment: found }: CatalogEntry = PROVIDER_CATALOG[type]
+    const apiKey = found?.keys.map((name) => environment[name]).find((key) => key !== undefined && key !== '')
+    if (found === undefined || apiKey === undefined) return []
+    const { keys: _, ...options } = found
+    return [{ type, ...options, apiKey }]
   })
 }

@@ -4,6 +4,7 @@ import type { Environment } from './environment.js'
 
 /** Where servers of models listen unless told otherwise. */
 const SERVERS: readonly ProviderOptions[] = [
+  { type: 'ollama', baseUrl: 'http://127.0.0.1:11434', priority: 20 },
   { type: 'llamacpp', baseUrl: 'http://127.0.0.1:8080', priority: 20 },
   { type: 'lmstudio', baseUrl: 'http://127.0.0.1:1234', priority: 20 },
 ]

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { nanoUsdOf } from '../amount.js'
 import { HooshError } from '../errors.js'
-import type { HooshOptions, ProviderType } from '../options.js'
+import type { HooshOptions } from '../options.js'
+import { PROVIDER_TYPES } from './provider-catalog.js'
 import { isSigningKey } from './signing-key.js'
 import { suggest } from './suggest.js'
 
@@ -11,25 +12,6 @@ const LARGEST_CAP = 2 ** 52
 const LONGEST_MS = 2 ** 31 - 1
 /** A longer list of faults is not read anyway. */
 const SHOWN_FAULTS = 5
-
-const PROVIDER_TYPES: Record<ProviderType, true> = {
-  openai: true,
-  anthropic: true,
-  google: true,
-  deepseek: true,
-  mistral: true,
-  groq: true,
-  grok: true,
-  openrouter: true,
-  llamacpp: true,
-  lmstudio: true,
-  localai: true,
-  vllm: true,
-  tensorrt: true,
-  onnx: true,
-  synapse: true,
-  demo: true,
-}
 
 /**
  * Checks the options' shape: nothing is read, opened or expanded.
@@ -121,7 +103,7 @@ const apiKey = z.custom(
 )
 
 const provider = fields({
-  type: oneOf(...Object.keys(PROVIDER_TYPES)),
+  type: oneOf(...PROVIDER_TYPES),
   name: text.optional(),
   baseUrl: text.optional(),
   apiKey: apiKey.optional(),
@@ -139,6 +121,12 @@ const provider = fields({
   privateNetwork: flag.optional(),
   tls: fields({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
   fallbacks: list(text).optional(),
+  sdk: z
+    .custom(
+      (value) => (typeof value === 'object' && value !== null) || typeof value === 'function',
+      'has to be a provider or a model of the AI SDK',
+    )
+    .optional(),
 }).refine(
   ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,
   'has both apiKey and apiKeys; leave one of them out',

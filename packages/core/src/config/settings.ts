@@ -11,6 +11,7 @@ import type {
   ProviderOptions,
   TlsOptions,
 } from '../options.js'
+import { type Secret, secretOf } from '../secret.js'
 import type { Clock } from '../time.js'
 import { type Environment, environmentProviders, expanded } from './environment.js'
 import { localServers } from './local-servers.js'
@@ -20,11 +21,27 @@ export { checkOptions } from './options-schema.js'
 
 export type BudgetSettings = Required<BudgetOptions>
 
-type AuditSettings = Omit<AuditOptions, 'signingKey'> & { mode: 'strict' | 'buffered'; signingKey?: KeyObject }
+/** A provider whose secrets nothing prints. */
+export interface ProviderSettings extends Omit<ProviderOptions, 'apiKey' | 'apiKeys' | 'headers' | 'query' | 'tls'> {
+  readonly apiKey?: KeySource
+  readonly apiKeys?: readonly KeySource[]
+  readonly headers?: Readonly<Record<string, string | Secret>>
+  readonly query?: Readonly<Record<string, string | Secret>>
+  readonly tls?: { readonly [Field in keyof TlsOptions]: string | Secret }
+}
+
+/** A key, or the host's function that gives it. */
+export type KeySource = ApiKey | Secret
+
+type AuditSettings = Omit<AuditOptions, 'key' | 'signingKey'> & {
+  mode: 'strict' | 'buffered'
+  key?: Secret
+  signingKey?: KeyObject
+}
 
 /** The options with their defaults, secrets read from the environment. */
 export interface Settings {
-  readonly providers: readonly ProviderOptions[]
+  readonly providers: readonly ProviderSettings[]
   readonly routing: NonNullable<HooshOptions['routing']>
   /** Requests to providers that one call may cause. */
   readonly maxAttempts: number
@@ -34,8 +51,8 @@ export interface Settings {
   readonly prices: NonNullable<HooshOptions['prices']>
   readonly storage: HooshOptions['storage']
   readonly deadlines: Required<Omit<Deadlines, 'totalMs'>> & Pick<Deadlines, 'totalMs'>
-  readonly metrics: MetricsOptions
-  readonly keys: KeyOptions
+  readonly metrics: { readonly registry: MetricsOptions['registry']; readonly token?: Secret }
+  readonly keys: Omit<KeyOptions, 'tokenSecrets'> & { readonly tokenSecrets?: readonly Secret[] }
   readonly hooks: HooshOptions['hooks']
   readonly onEvent: HooshOptions['onEvent']
   /** As the host said it; `loggerOf` makes the logger. */
@@ -61,7 +78,7 @@ export async function settingsFrom(
   environment: Environment,
   get: typeof fetch = fetch,
 ): Promise<Settings> {
-  const { audit = {}, metrics = {} } = options
+  const { audit = {}, metrics: { registry, token } = {} } = options
   return {
     providers: options.providers?.map(readKey(environment)) ?? (await foundProviders(environment, get)),
     routing: options.routing ?? {},
@@ -79,7 +96,7 @@ export async function settingsFrom(
       queueMs: 30_000,
       ...given(options.deadlines),
     },
-    metrics: { ...metrics, ...secret('token', metrics.token, 'metrics.token', environment) },
+    metrics: { registry, ...secret('token', token, 'metrics.token', environment) },
     keys: keySettings(options.keys, environment),
     hooks: options.hooks,
     onEvent: options.onEvent,
@@ -90,55 +107,63 @@ export async function settingsFrom(
   }
 }
 
-function auditSettings({ signingKey, ...audit }: AuditOptions, environment: Environment): AuditSettings {
+function auditSettings({ key, signingKey, ...audit }: AuditOptions, environment: Environment): AuditSettings {
   const pem = typeof signingKey === 'string' ? expanded(signingKey, 'audit.signingKey', environment) : signingKey
   const signing = typeof pem === 'string' ? signingKeyOf(pem) : pem
   return {
     mode: 'buffered',
     ...given(audit),
-    ...secret('key', audit.key, 'audit.key', environment),
+    ...secret('key', key, 'audit.key', environment),
     ...(signing === undefined ? {} : { signingKey: signing }),
   }
 }
 
-async function foundProviders(environment: Environment, get: typeof fetch): Promise<ProviderOptions[]> {
+async function foundProviders(environment: Environment, get: typeof fetch): Promise<ProviderSettings[]> {
   const found = [...environmentProviders(environment), ...(await localServers(environment, get))]
-  return found.length > 0 ? found : [{ type: 'demo' }]
+  return found.length > 0 ? found.map((provider) => hidden(provider, (key) => key)) : [{ type: 'demo' }]
 }
 
 /** A provider that is off needs no key. */
-function readKey(environment: Environment): (provider: ProviderOptions, index: number) => ProviderOptions {
-  return (provider, index) => {
-    if (provider.enabled === false) return provider
-    const at = `providers[${index}]`
-    const read = (key: ApiKey, option: string) => (typeof key === 'string' ? expanded(key, option, environment) : key)
-    const { apiKey, apiKeys, tls } = provider
-    return {
-      ...provider,
-      ...(apiKey === undefined ? {} : { apiKey: read(apiKey, `${at}.apiKey`) }),
-      ...(tls === undefined ? {} : { tls: readTls(tls, at, environment) }),
-      ...(apiKeys === undefined ? {} : { apiKeys: apiKeys.map((key, nth) => read(key, `${at}.apiKeys[${nth}]`)) }),
-    }
+function readKey(environment: Environment): (provider: ProviderOptions, index: number) => ProviderSettings {
+  return (provider, index) =>
+    hidden(provider, (key, option) => {
+      return provider.enabled === false ? key : expanded(key, `providers[${index}].${option}`, environment)
+    })
+}
+
+/** Headers and the query are hidden whatever they are called: keys have many names. */
+function hidden(
+  { apiKey, apiKeys, headers, query, tls, ...provider }: ProviderOptions,
+  read: (key: string, option: string) => string,
+): ProviderSettings {
+  const hide = (key: ApiKey, option: string) => (typeof key === 'string' ? secretOf(read(key, option)) : key)
+  return {
+    ...provider,
+    ...(apiKey !== undefined && { apiKey: hide(apiKey, 'apiKey') }),
+    ...(apiKeys !== undefined && { apiKeys: apiKeys.map((key, nth) => hide(key, `apiKeys[${nth}]`)) }),
+    ...(headers !== undefined && { headers: eachValue(headers, secretOf) }),
+    ...(query !== undefined && { query: eachValue(query, secretOf) }),
+    ...(tls !== undefined && { tls: eachValue(given(tls), (pem, name) => secretOf(read(pem, `tls.${name}`))) }),
   }
 }
 
-function readTls(tls: TlsOptions, at: string, environment: Environment): TlsOptions {
-  return Object.fromEntries(
-    Object.entries(given(tls)).map(([name, value]) => [name, expanded(value, `${at}.tls.${name}`, environment)]),
-  )
+function eachValue<Value>(fields: object, make: (value: string, name: string) => Value): Record<string, Value> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, make(value, name)]))
 }
 
 function secret<Name extends string>(name: Name, value: string | undefined, option: string, environment: Environment) {
-  return (value === undefined ? {} : { [name]: expanded(value, option, environment) }) as { [Key in Name]?: string }
+  return (value === undefined ? {} : { [name]: secretOf(expanded(value, option, environment)) }) as {
+    [Key in Name]?: Secret
+  }
 }
 
 /** Shortest secret that tokens are signed with: 32 characters of hex are 128 bits. */
 const SHORTEST_SECRET = 32
 
-function keySettings(keys: KeyOptions = {}, environment: Environment): KeyOptions {
-  const tokenSecrets = keys.tokenSecrets?.map((secret, nth) => {
+function keySettings({ tokenSecrets: given, ...keys }: KeyOptions = {}, environment: Environment): Settings['keys'] {
+  const tokenSecrets = given?.map((secret, nth) => {
     const text = expanded(secret, `keys.tokenSecrets[${nth}]`, environment)
-    if (text.length >= SHORTEST_SECRET) return text
+    if (text.length >= SHORTEST_SECRET) return secretOf(text)
     throw new HooshError('invalid_options', {
       message: `keys.tokenSecrets[${nth}] has fewer than ${SHORTEST_SECRET} characters; take what \`openssl rand -hex 32\` prints.`,
     })

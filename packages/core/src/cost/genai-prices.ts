@@ -18,6 +18,31 @@ const PROVIDER_IDS: Readonly<Record<string, string>> = {
   openrouter: 'openrouter',
 }
 
+/** Packages of the AI SDK, by how their models name their provider (`amazon-bedrock`, `google.vertex.chat`). */
+const PACKAGES: readonly (readonly [prefix: string, id: string])[] = [
+  ['amazon-bedrock', 'aws'],
+  ['azure', 'azure'],
+  ['vertex.anthropic', 'anthropic'],
+  ['googleVertex.anthropic', 'anthropic'],
+  ['google', 'google'],
+  ['openai', 'openai'],
+  ['anthropic', 'anthropic'],
+  ['cohere', 'cohere'],
+  ['mistral', 'mistral'],
+  ['groq', 'groq'],
+  ['xai', 'x-ai'],
+  ['deepseek', 'deepseek'],
+  ['perplexity', 'perplexity'],
+  ['togetherai', 'together'],
+  ['fireworks', 'fireworks'],
+  ['cerebras', 'cerebras'],
+]
+
+/** Under what name the table has the prices of a package of the AI SDK; undefined where it has none. */
+export function tableNameOf(aiSdkProvider: string): string | undefined {
+  return PACKAGES.find(([prefix]) => aiSdkProvider.startsWith(prefix))?.[1]
+}
+
 const DAY_MS = 86_400_000
 
 /**
@@ -26,8 +51,12 @@ const DAY_MS = 86_400_000
  * Without the provider's name the table finds neither embeddings nor Groq's Llama, so it is always given. Fees beside
  * tokens (web searches, pages of OCR, hours of speech) are not part of it.
  */
-export function tableQuote(type: string, model: string, now: number): Quote | null {
-  const providerId = PROVIDER_IDS[type]
+export function tableQuote(
+  { type, pricedAs }: { readonly type: string; readonly pricedAs?: string },
+  model: string,
+  now: number,
+): Quote | null {
+  const providerId = pricedAs ?? PROVIDER_IDS[type]
   if (providerId === undefined) return null
   const found = calcPrice({}, model, { providerId, timestamp: new Date(now) })
   if (found === null) return null

@@ -39,8 +39,11 @@ export interface PriceBook {
    * Routes on local machines cost nothing, whatever the model's name. Otherwise the host's prices win, the most
    * specific pattern first; then the table, by provider and model. The demo provider is free unless the host prices it.
    */
-  quote(route: { readonly type: string; readonly local: boolean }, model: string): Quote | null
+  quote(route: Priced & { readonly local: boolean }, model: string): Quote | null
 }
+
+/** What decides a price: the type of a provider, or the table's name of whom a package of the AI SDK asks. */
+type Priced = { readonly type: string; readonly pricedAs?: string }
 
 /** Models whose price is remembered, for each provider type. */
 const REMEMBERED_MODELS = 1_000
@@ -69,17 +72,18 @@ export function priceBook(options: {
     quote(route, model) {
       if (route.local && route.type !== 'demo') return local
       const now = clock()
-      const models = remembered.get(route.type) ?? rememberType(remembered, route.type)
+      const name = route.pricedAs ?? route.type
+      const models = remembered.get(name) ?? rememberType(remembered, name)
       const known = models.get(model)
       if (known !== undefined && !hasEnded(known.quote, now)) return known.quote
-      const quote = find(overrides, route.type, model, now)
+      const quote = find(overrides, route, model, now)
       models.set(model, { quote })
       return quote
     },
   }
 }
 
-/** By provider type, then by model: keys as they are, so that a look-up builds no string. */
+/** By whose prices they are, then by model: keys as they are, so that a look-up builds no string. */
 type Remembered = Map<string, LRUCache<string, { readonly quote: Quote | null }>>
 
 function rememberType(remembered: Remembered, type: string) {
@@ -97,10 +101,10 @@ function hasEnded(quote: Quote | null, now: number): boolean {
   return quote !== null && quote.until !== null && quote.until <= now
 }
 
-function find(overrides: readonly Override[], type: string, model: string, now: number): Quote | null {
+function find(overrides: readonly Override[], route: Priced, model: string, now: number): Quote | null {
   const override = overrides.find(({ glob }) => glob.test(model))
   if (override !== undefined) return override.quote
-  return type === 'demo' ? demo : tableQuote(type, model, now)
+  return route.type === 'demo' ? demo : tableQuote(route, model, now)
 }
 
 /** Most literal characters first; a name without a star before a pattern of as many. */

@@ -15,7 +15,7 @@ export interface KeyDesk {
   readonly clock: Clock
   readonly ids: () => string
   readonly random: Random
-  readonly rules: KeyOptions
+  readonly rules: Omit<KeyOptions, 'tokenSecrets'>
 }
 
 /** What a key is asked for. Times are in ms since the epoch. */

@@ -25,7 +25,8 @@ export function anonymousOnLoopback(request: SocketRequest): Identity | null {
   return { user: 'anonymous', pool: 'default' }
 }
 
-function isLoopbackHost(host: string): boolean {
+/** `localhost`, names below it, and addresses of this machine, with a port or without. */
+export function isLoopbackHost(host: string): boolean {
   return LOOPBACK_NAME.test(host.replace(/:\d{1,5}$/, ''))
 }
 

@@ -113,7 +113,7 @@ async function noteFailed(
   tried: Try,
   failure: UpstreamFailure,
 ): Promise<void> {
-  if (failure.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, failure))
+  if (failure.mayBill) held.spent = plus(held.spent, await billable(engine, held, tried, failure, call.stream))
   noteFailure(engine, call, tried, held.cut.aborted ? endedByUs(held, failure) : failure)
   if (held.cut.aborted) throw held.cut.reason
 }

@@ -1,7 +1,7 @@
 import type { AuditLog } from '../audit/log.js'
 import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { asHooshError, HooshError } from '../errors.js'
-import { providerFacts } from '../providers/catalog.js'
+import { limitField, providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import { type Admitted, admit } from './admit.js'
@@ -191,8 +191,8 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
   const request = upstreamBody(call, {
     model: candidate.model,
     limit,
-    limitField: facts.limitField(candidate.model),
-    askUsage: call.stream && facts.streamOptions,
+    limitField: limitField(facts, candidate.model),
+    askUsage: call.stream && facts.quirks.noStreamOptions !== true,
   })
   const wanted = Math.min(range.callerLimit ?? Infinity, range.routeLimit ?? Infinity, range.modelLimit ?? Infinity)
   return {

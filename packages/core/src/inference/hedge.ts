@@ -141,15 +141,15 @@ async function part<Received>(
 }
 
 async function costOfLost<Received>(
-  { engine, held }: Asking,
+  { engine, call, held }: Asking,
   { tried, share }: Runner<Received>,
   result: Received | UpstreamFailure,
   { discard }: Steps<Received>,
 ): Promise<Amount> {
   const bound = { promptTokens: share.promptTokens, granted: held.granted }
-  if (isFailure(result)) return result.mayBill ? billable(engine, bound, tried, result) : nothing
+  if (isFailure(result)) return result.mayBill ? billable(engine, bound, tried, result, call.stream) : nothing
   const { reported, ...came } = discard(result as Received)
-  if (reported === null) return billable(engine, bound, tried, came)
+  if (reported === null) return billable(engine, bound, tried, came, call.stream)
   return { tokens: totalTokens(reported.usage), nanoUsd: costOf(reported.usage, share.quote) }
 }
 

@@ -1,6 +1,7 @@
 import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
 import { errorBody } from '../error-body.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
+import { runsOn } from '../providers/catalog.js'
 import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import { within } from '../time.js'
 import { heldBack } from './answer-filter.js'
@@ -92,7 +93,9 @@ async function chargeFor(
     whole: end.how === 'whole',
     async countOutput() {
       await tally.startCounting(await engine.outputCounter(candidate.model, candidate.route), limit)
-      return tally.atMost
+      // Whoever goes on after we have hung up bills what he was allowed, unless he has told his bill already.
+      const isLeft = end.how === 'broken' && reported === null && runsOn(candidate.route.type, true, end.error)
+      return isLeft ? Math.max(tally.atMost, held.granted) : tally.atMost
     },
   })
 }

@@ -3,6 +3,7 @@ import type { CancelSignal } from '../cancel.js'
 import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
 import type { ReportedUsage } from '../cost/wire-usage.js'
+import { runsOn } from '../providers/catalog.js'
 import type { UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import { recordFailure, recordNeither } from '../routing/circuit.js'
 import type { Candidate } from '../routing/route.js'
@@ -55,18 +56,25 @@ export function requestFor(
   }
 }
 
-/** What a failed attempt may be billed as: the prompt's bound, and what had come of the answer, counted. */
+/**
+ * What a failed attempt may be billed as: the prompt's bound, and what had come of the answer, counted; all that was granted
+ * where the provider goes on after we have hung up.
+ */
 export async function billable(
   engine: Engine,
   held: Pick<CallHold, 'promptTokens' | 'granted'>,
   { candidate, quote }: Try,
-  failure: Pick<UpstreamFailure, 'received'>,
+  failure: Pick<UpstreamFailure, 'received'> & { readonly error?: UpstreamFailure['error'] },
+  stream: boolean,
 ): Promise<Amount> {
   const prompt = promptAmount(held.promptTokens, quote)
+  const each = eachOutput(quote, held.promptTokens)
+  if (failure.error !== undefined && runsOn(candidate.route.type, stream, failure.error))
+    return plus(prompt, { tokens: held.granted, nanoUsd: held.granted * each })
   if (failure.received === undefined) return prompt
   const counter = await engine.outputCounter(candidate.model, candidate.route)
   const output = Math.min(held.granted, await counter.countAll(failure.received.toString('utf8')))
-  return plus(prompt, { tokens: output, nanoUsd: output * eachOutput(quote, held.promptTokens) })
+  return plus(prompt, { tokens: output, nanoUsd: output * each })
 }
 
 /** Tells the circuit, the metrics and the log. */

@@ -4,6 +4,9 @@ import type { Logger } from '../options.js'
 /** Fields whose values are never logged, at the top level and one below. */
 const SECRET_FIELDS = ['apiKey', 'authorization', 'cookie', 'key', 'password', 'secret', 'signingKey', 'token']
 
+/** DEL, NEL and the other C1 controls, CSI among them, and Unicode's ends of lines and paragraphs. */
+const BREAKS = /[\u007f-\u009f\u2028\u2029]/g
+
 /**
  * The host's logger, or the default: one JSON line per event on standard output, from `info` up, with secrets blanked.
  *
@@ -19,6 +22,11 @@ export function jsonLines(destination?: { write(line: string): void }): Logger {
   const options = {
     name: 'hoosh',
     level: 'info',
+    // Signs that some readers take for the end of a line, or for a command, are written as JSON can write them too.
+    hooks: {
+      streamWrite: (line: string) =>
+        line.replace(BREAKS, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`),
+    },
     redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]), censor: '[secret]' },
   }
   return destination === undefined ? pino(options) : pino(options, destination)

@@ -11,14 +11,17 @@ export interface Endpoint {
 const VERSION_SEGMENT = /\/v\d+[a-z0-9]*$/i
 
 /**
- * Reads a configured base URL: a path that ends in a version segment is used as it is, else `version` is appended.
+ * Reads a configured base URL: a path that ends in a version segment is used as it is, else `version` is appended. Where
+ * that is empty the segment goes.
  *
  * @throws HooshError `invalid_options` where it is no http(s) URL, or holds credentials (they would reach logs)
  */
 export function endpointOf(baseUrl: string, routeName: string, version = '/v1'): Endpoint {
   const url = readBaseUrl(baseUrl, routeName)
   const path = url.pathname.replace(/\/+$/, '')
-  const prefix = VERSION_SEGMENT.test(path) ? path : `${path}${version}`
+  const hasVersion = VERSION_SEGMENT.test(path)
+  // A dialect without versions lives beside the one that has them: `http://localhost:11434/v1` is the same server.
+  const prefix = !hasVersion ? `${path}${version}` : version === '' ? path.replace(VERSION_SEGMENT, '') : path
   return { origin: url.origin, pathOf: (endpoint) => `${prefix}${withQuery(endpoint, url.search)}` }
 }
 

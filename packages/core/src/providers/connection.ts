@@ -1,6 +1,6 @@
 // By its path, since Bun puts a stand-in of its own, without `dispatch`, where it reads `undici`.
 import { type Dispatcher, Pool, ProxyAgent } from 'undici/index.js'
-import type { ProviderOptions } from '../options.js'
+import type { ProviderSettings } from '../config/settings.js'
 import { guardedLookup, type Reach, reachOf } from './address.js'
 import { readBaseUrl } from './base-url.js'
 import { proxyFor } from './proxy.js'
@@ -42,7 +42,7 @@ const TIMES = {
  *   that is none
  */
 export function connectionOf(
-  config: ProviderOptions,
+  config: ProviderSettings,
   baseUrl: string,
   more: { connectMs: number; environment: Readonly<Record<string, string | undefined>> },
 ): Connection {

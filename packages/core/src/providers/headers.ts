@@ -1,6 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
+import type { ProviderSettings } from '../config/settings.js'
 import { HooshError } from '../errors.js'
-import type { ProviderOptions } from '../options.js'
+import { revealed } from '../secret.js'
 
 /** Headers that we set, or that belong to a connection: a configuration that names one would break the framing. */
 const NOT_CONFIGURABLE = new Set([
@@ -26,14 +27,14 @@ const TELLS_SECRET = /auth|key|token|secret|cookie|password/i
  * @throws HooshError `invalid_options` for a header that cannot be sent or configured
  */
 export function commonHeaders(
-  config: ProviderOptions,
+  config: ProviderSettings,
   routeName: string,
   own: readonly (readonly [name: string, value: string])[],
 ): string[] {
   const headers = new Map([['accept-encoding', 'identity'], ['user-agent', 'hoosh'], ...own])
   for (const [name, value] of Object.entries(config.headers ?? {})) {
     if (NOT_CONFIGURABLE.has(name.toLowerCase())) throw badHeader(routeName, name)
-    headers.set(name.toLowerCase(), value)
+    headers.set(name.toLowerCase(), revealed(value))
   }
   for (const [name, value] of headers) {
     try {
@@ -47,9 +48,13 @@ export function commonHeaders(
 }
 
 /** What a configuration has to keep secret: its key, and the values of headers and of the query that sound like one. */
-export function secretsOf({ apiKey, apiKeys = [], headers, query }: ProviderOptions): string[] {
-  const keys = [apiKey, ...apiKeys].filter((key) => typeof key === 'string')
-  const values = Object.entries({ ...headers, ...query }).flatMap(([name, value]) => {
+export function secretsOf({ apiKey, apiKeys = [], headers, query, baseUrl }: ProviderSettings): string[] {
+  const keys = [apiKey, ...apiKeys].flatMap((key) =>
+    key === undefined || typeof key === 'function' ? [] : [revealed(key)],
+  )
+  const inUrl = baseUrl !== undefined && URL.canParse(baseUrl) ? [...new URL(baseUrl).searchParams] : []
+  const values = [...Object.entries({ ...headers, ...query }), ...inUrl].flatMap(([name, hidden]) => {
+    const value = revealed(hidden)
     return TELLS_SECRET.test(name) ? [value, value.replace(/^\w+\s+/, '')] : []
   })
   return [...keys, ...values]

@@ -1,6 +1,7 @@
 import { validateHeaderValue } from 'node:http'
+import type { KeySource, ProviderSettings } from '../config/settings.js'
 import { HooshError } from '../errors.js'
-import type { ApiKey, ProviderOptions } from '../options.js'
+import { revealed } from '../secret.js'
 import { type Awaitable, type Clock, within } from '../time.js'
 import { secretsOf } from './headers.js'
 import type { Rest, UpstreamFailure } from './provider.js'
@@ -38,7 +39,7 @@ export interface Keys {
 }
 
 interface Ring {
-  readonly sources: readonly ApiKey[]
+  readonly sources: readonly KeySource[]
   readonly keys: readonly Key[]
   readonly rest: { -readonly [Field in keyof Rest]: Rest[Field] }
   readonly clock: Clock
@@ -56,12 +57,12 @@ interface Ring {
  * @param headerOf the header that carries a key; where `headers` configures the same one, that wins
  */
 export function createKeys(
-  config: ProviderOptions,
+  config: ProviderSettings,
   more: { routeName: string; clock: Clock; patienceMs: number; headerOf: Ring['headerOf'] },
 ): Keys {
   const { apiKey, apiKeys = apiKey === undefined ? [] : [apiKey] } = config
   const [only] = apiKeys
-  const isFixed = apiKeys.length === 0 || (apiKeys.length === 1 && typeof only === 'string')
+  const isFixed = apiKeys.length === 0 || (apiKeys.length === 1 && typeof only !== 'function')
   const secrets = redacting(config)
   const ring: Ring = {
     ...more,
@@ -72,7 +73,7 @@ export function createKeys(
     at: 0,
   }
   return {
-    fixed: isFixed && typeof only === 'string' ? [more.headerOf(only)] : [],
+    fixed: apiKeys.length === 1 && typeof only !== 'function' ? [more.headerOf(revealed(only!))] : [],
     rest: ring.rest,
     next: isFixed ? () => ring.keys[0]! : () => nextKey(ring, config),
     answered: (key, status, waitMs) => noteAnswer(ring, key, status, waitMs),
@@ -84,7 +85,7 @@ function newKey(): Key {
   return { headers: [], value: null, refusals: 0, restUntil: 0, why: 'limited' }
 }
 
-function redacting(config: ProviderOptions) {
+function redacting(config: ProviderSettings) {
   const known = secretsOf(config)
   const learned: string[] = []
   let redact = redactor(known)
@@ -99,11 +100,11 @@ function redacting(config: ProviderOptions) {
   }
 }
 
-function nextKey(ring: Ring, config: ProviderOptions): Awaitable<Key | UpstreamFailure> {
+function nextKey(ring: Ring, config: ProviderSettings): Awaitable<Key | UpstreamFailure> {
   const at = usableFrom(ring, ring.at)
   ring.at = at
   const source = ring.sources[at]!
-  if (typeof source === 'string') return filled(ring, at, source, config)
+  if (typeof source !== 'function') return filled(ring, at, revealed(source), config)
   const failed = (cause: unknown) => noKey(ring, 'threw', cause)
   try {
     const given = source()
@@ -127,7 +128,7 @@ function usableFrom({ keys, clock }: Ring, from: number): number {
   return from
 }
 
-function filled(ring: Ring, at: number, value: string, config: ProviderOptions): Key | UpstreamFailure {
+function filled(ring: Ring, at: number, value: string, config: ProviderSettings): Key | UpstreamFailure {
   const key = ring.keys[at]!
   if (key.value === value) return key
   const header = ring.headerOf(value)

@@ -1,17 +1,18 @@
-import type { ProviderOptions } from '../options.js'
+import type { ProviderSettings } from '../config/settings.js'
 import type { Clock } from '../time.js'
 import { endpointOf } from './base-url.js'
 import type { ProviderFacts } from './catalog.js'
 import type { Connection } from './connection.js'
 import { commonHeaders } from './headers.js'
 import { createKeys } from './keys.js'
+import { type Mending, mendingFor } from './mending.js'
 import { modelIds } from './model-list.js'
-import type { Provider } from './provider.js'
+import type { Provider, UpstreamAnswer, UpstreamFailure, UpstreamReply } from './provider.js'
 import { createTransport, type HttpRequest, LIST_DEADLINES } from './transport.js'
 
 export interface OpenAiCompatibleOptions {
   /** `$NAME` is already expanded. */
-  readonly config: ProviderOptions
+  readonly config: ProviderSettings
   readonly facts: ProviderFacts
   readonly connection: Connection
   readonly clock: Clock
@@ -44,15 +45,19 @@ export function openaiCompatible({ config, facts, connection, clock }: OpenAiCom
   const events = ['content-type', 'application/json', 'accept', 'text/event-stream', ...common]
   const list = ['accept', 'application/json', ...common]
   const paths = { chat: endpoint.pathOf('/chat/completions'), embeddings: endpoint.pathOf('/embeddings') }
+  const mending = mendingFor(facts.quirks)
   const modelsPath = endpoint.pathOf('/models')
   return {
     rest: keys.rest,
     send({ kind, body, signal, firstByteMs, idleMs }) {
-      return transport.send({ method: 'POST', path: paths[kind], headers: plain, body, signal, firstByteMs, idleMs })
+      const ask = { method: 'POST', path: paths[kind], headers: plain, body, signal, firstByteMs, idleMs } as const
+      const sending = transport.send(ask)
+      return mending === null ? sending : sending.then((reply) => mendedAnswer(reply, mending))
     },
     stream({ kind, body, signal, firstByteMs, idleMs }) {
       const ask = { method: 'POST', path: paths[kind], headers: events, body, signal, firstByteMs, idleMs } as const
-      return transport.stream({ ...ask, streamType: 'text/event-stream' })
+      const sending = transport.stream({ ...ask, streamType: 'text/event-stream' })
+      return mending === null ? sending : sending.then((reply) => mendedReply(reply, mending))
     },
     async models(signal) {
       const ask: HttpRequest = {
@@ -70,4 +75,12 @@ export function openaiCompatible({ config, facts, connection, clock }: OpenAiCom
     redact: keys.redact,
     close: () => transport.close(),
   }
+}
+
+function mendedAnswer(reply: UpstreamAnswer | UpstreamFailure, mending: Mending): UpstreamAnswer | UpstreamFailure {
+  return reply.ok ? { ...reply, bytes: mending.answer(reply.bytes) } : reply
+}
+
+function mendedReply(reply: UpstreamReply | UpstreamFailure, mending: Mending): UpstreamReply | UpstreamFailure {
+  return reply.ok ? { ...reply, body: mending.stream(reply.body) } : reply
 }

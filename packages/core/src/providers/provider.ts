@@ -17,8 +17,18 @@ export interface Provider {
   redact(text: string): string
   /** Ids of the models it has now; throws a HooshError where it cannot tell. */
   models(signal: AbortSignal): Promise<string[]>
+  /** Of a server that keeps its models itself. */
+  readonly library?: ModelLibrary
   /** Closes its connections. */
   close(): Promise<void>
+}
+
+/** What an operator does with the models of a server. Neither throws. */
+export interface ModelLibrary {
+  /** Fetches a model; the answer is how far it is, one JSON text a line. Ends with the signal. */
+  pull(model: string, signal: CancelSignal): Promise<UpstreamReply | UpstreamFailure>
+  /** Forgets a model. */
+  remove(model: string, signal: CancelSignal): Promise<UpstreamAnswer | UpstreamFailure>
 }
 
 /** A route that is left alone though it works. */

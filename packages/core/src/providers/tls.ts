@@ -1,8 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import type { ProviderSettings } from '../config/settings.js'
 import { HooshError } from '../errors.js'
-import type { TlsOptions } from '../options.js'
+import { revealed, type Secret } from '../secret.js'
 
 /** PEM texts, checked. */
 export interface PinnedTls {
@@ -20,7 +21,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE----
  *
  * @throws HooshError `invalid_options`
  */
-export function pinnedTls({ ca, cert, key }: TlsOptions, routeName: string): PinnedTls {
+export function pinnedTls({ ca, cert, key }: NonNullable<ProviderSettings['tls']>, routeName: string): PinnedTls {
   const fault = (field: string, rule: string, cause?: unknown) =>
     new HooshError('invalid_options', {
       message: `\`tls.${field}\` of the provider "${routeName}" ${rule}.`,
@@ -29,14 +30,15 @@ export function pinnedTls({ ca, cert, key }: TlsOptions, routeName: string): Pin
   if ((cert === undefined) !== (key === undefined)) {
     throw fault(cert === undefined ? 'cert' : 'key', 'is missing: a client certificate and its key come together')
   }
-  const read = (field: string, value: string): string => {
+  const read = (field: string, given: string | Secret): string => {
+    const value = revealed(given)
     try {
       return value.includes('-----BEGIN') ? value : readFileSync(value, 'utf8')
     } catch (cause) {
       throw fault(field, 'is neither PEM nor a file that can be read', cause)
     }
   }
-  const certificates = (field: string, value: string): string => {
+  const certificates = (field: string, value: string | Secret): string => {
     const pem = read(field, value)
     const found = pem.match(CERTIFICATE) ?? []
     if (found.length === 0) throw fault(field, 'holds no certificate')

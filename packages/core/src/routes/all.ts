@@ -3,6 +3,7 @@ import { chatCompletions, embeddings } from './chat.js'
 import { costEstimate, costRecommend, costs, costsReset } from './costs.js'
 import { health, healthLive, healthProviders, healthReady, root } from './health.js'
 import { keysCreate, keysGet, keysList, keysRevoke, keysRotate } from './keys.js'
+import { apiTags, modelsDelete, modelsPull } from './library.js'
 import { metrics, rootMetrics } from './metrics.js'
 import { model, models, modelsCatalog } from './models.js'
 import { deletePool, putPool } from './pools.js'
@@ -16,6 +17,9 @@ export const ROUTES: readonly RouteDefinition[] = [
   embeddings,
   models,
   modelsCatalog,
+  modelsPull,
+  modelsDelete,
+  apiTags,
   model,
   tokensCheck,
   tokensReserve,

@@ -1,6 +1,7 @@
 import { HooshError } from '../errors.js'
 import type { Engine } from '../inference/engine.js'
 import { MODELS } from '../providers/models.js'
+import type { ListedModel } from '../routing/model-list.js'
 import { type Route, takers } from '../routing/route.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
 
@@ -45,9 +46,13 @@ export const modelsCatalog: RouteDefinition = {
   },
 }
 
-async function visible({ caller }: Exchange, engine: Engine) {
-  const listed = await engine.listModels()
-  return listed.filter(({ id }) => caller.mayUse(id)).map(({ id, route }) => wire(id, route))
+/** Those that the caller may use. */
+export async function visibleModels({ caller }: Exchange, engine: Engine): Promise<ListedModel[]> {
+  return (await engine.listModels()).filter(({ id }) => caller.mayUse(id))
+}
+
+async function visible(exchange: Exchange, engine: Engine) {
+  return (await visibleModels(exchange, engine)).map(({ id, route }) => wire(id, route))
 }
 
 function wire(id: string, route: Route) {

@@ -1,5 +1,5 @@
+import type { ProviderSettings } from '../config/settings.js'
 import { compileGlob, type Glob } from '../glob.js'
-import type { ProviderOptions } from '../options.js'
 import type { Provider, Rest } from '../providers/provider.js'
 import { type Circuit, isPassable, newCircuit } from './circuit.js'
 import { createPlaces, type Places } from './places.js'
@@ -10,6 +10,8 @@ export interface Route {
   /** Provider type, as it is named in records and metrics. */
   readonly type: string
   readonly local: boolean
+  /** Whose prices these are in the table, where the type does not say it. */
+  readonly pricedAs?: string
   readonly provider: Provider
   readonly baseUrl: string
   readonly models: readonly string[]
@@ -36,13 +38,14 @@ export interface Candidate {
 }
 
 export function routeOf(
-  options: ProviderOptions,
-  facts: { local: boolean; baseUrl: string; provider: Provider },
+  options: ProviderSettings,
+  facts: { local: boolean; baseUrl: string; provider: Provider; pricedAs?: string },
 ): Route {
   return {
     name: options.name ?? options.type,
     type: options.type,
     local: options.local ?? facts.local,
+    ...(facts.pricedAs === undefined ? {} : { pricedAs: facts.pricedAs }),
     provider: facts.provider,
     baseUrl: facts.baseUrl,
     models: options.models ?? [],

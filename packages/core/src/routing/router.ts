@@ -102,7 +102,7 @@ type Table = {
 function planFor(table: Table, model: string, provider: string | undefined): Plan {
   if (provider !== undefined && !table.routes.some((route) => route.name === provider)) {
     throw new HooshError('invalid_request', {
-      message: `No provider is named "${provider}". Leave out x-hoosh-provider, or name one of: ${table.routes.map((r) => r.name).join(', ')}.`,
+      message: `No provider is named "${provider.slice(0, 100)}". Leave out x-hoosh-provider, or name one of: ${table.routes.map((r) => r.name).join(', ')}.`,
       details: { param: 'x-hoosh-provider' },
     })
   }

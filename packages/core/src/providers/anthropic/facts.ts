@@ -10,6 +10,8 @@ export interface ClaudeFacts {
   readonly xhigh: boolean
   /** It takes `temperature`, `top_p` and `top_k`. */
   readonly sampling: boolean
+  /** Of `temperature` and `top_p` it takes either, not both. */
+  readonly oneSampling: boolean
   /** A tool can be forced. */
   readonly forcing: boolean
   /** System messages may stand between the others. */
@@ -22,6 +24,7 @@ const NEWEST: ClaudeFacts = {
   effort: true,
   xhigh: true,
   sampling: false,
+  oneSampling: true,
   forcing: true,
   inlineSystem: true,
 }
@@ -33,11 +36,12 @@ const GENERATION_4_6: ClaudeFacts = {
   inlineSystem: false,
 }
 const GENERATION_4_5: ClaudeFacts = { ...GENERATION_4_6, thinking: 'budget', effort: false }
-const GENERATION_4: ClaudeFacts = { ...GENERATION_4_5, structured: false }
+const GENERATION_4: ClaudeFacts = { ...GENERATION_4_5, structured: false, oneSampling: false }
 const GENERATION_3: ClaudeFacts = { ...GENERATION_4, thinking: 'none' }
 
 /**
- * The first that matches; a model that none does is newer than this table. By Anthropic's guides on structured outputs,
+ * The first that matches; a later number is taken for newer than this table, and a name of no such kind, as other makers'
+ * servers of this dialect have them, for what every one of them can. By Anthropic's guides on structured outputs,
  * effort, adaptive thinking, forcing tools and system messages in a conversation, November 2026.
  */
 const GENERATIONS: readonly (readonly [RegExp, ClaudeFacts])[] = [
@@ -50,8 +54,9 @@ const GENERATIONS: readonly (readonly [RegExp, ClaudeFacts])[] = [
   [/-4-6/, GENERATION_4_6],
   [/-4-7|sonnet-5(?:-\d{8}|$)/, { ...NEWEST, inlineSystem: false }],
   [/(?:fable|mythos)-5-1|mythos-preview/, { ...NEWEST, forcing: false }],
+  [/(?:opus|sonnet|haiku|fable|mythos)-(?:4-[89]|[5-9]|\d\d)/, NEWEST],
 ]
 
 export function claudeFacts(model: string): ClaudeFacts {
-  return GENERATIONS.find(([pattern]) => pattern.test(model))?.[1] ?? NEWEST
+  return GENERATIONS.find(([pattern]) => pattern.test(model))?.[1] ?? GENERATION_4
 }

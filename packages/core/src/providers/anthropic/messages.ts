@@ -31,6 +31,7 @@ export function conversation(ask: Ask, inlineSystem: boolean): { system: Block[]
   }
   for (const [index, message] of messages.entries()) {
     const param = `messages.${index}`
+    if (message.name != null && message.role !== 'tool') ask.adapted(`${param}.name`)
     if (message.role === 'system' || message.role === 'developer') {
       const content = blocksOf(ask, message.content, `${param}.content`)
       if (!inlineSystem || turns.length === 0) system.push(...content)
@@ -45,7 +46,18 @@ export function conversation(ask: Ask, inlineSystem: boolean): { system: Block[]
     }
   }
   system.push(...waiting)
+  // There has to be a turn: with nothing but instructions they are what the user says.
+  if (turns.length === 0) add('user', system.splice(0))
+  trimEnd(turns[turns.length - 1])
   return { system, turns }
+}
+
+/** An answer that is to be continued must not end in white space. */
+function trimEnd(turn: Turn | undefined): void {
+  const last = turn?.content[turn.content.length - 1]
+  if (turn?.role !== 'assistant' || last?.type !== 'text') return
+  const text = String(last.text).trimEnd()
+  turn.content.splice(-1, 1, ...(text === '' ? [] : [{ ...last, text }]))
 }
 
 function userBlocks(ask: Ask, message: Message, param: string): Block[] {
@@ -60,6 +72,7 @@ function userBlocks(ask: Ask, message: Message, param: string): Block[] {
 
 /** Reasoning that carries no signature is not sent: it would be refused. */
 function assistantBlocks(ask: Ask, message: Message, param: string): Block[] {
+  if (message.audio != null) ask.cannot(`${param}.audio`, 'it does not listen')
   const texts = blocksOf(ask, message.content, `${param}.content`)
   if (texts.length === 0 && typeof message.refusal === 'string') texts.push({ type: 'text', text: message.refusal })
   const list = Array.isArray(message.tool_calls) ? (message.tool_calls as Message[]) : []

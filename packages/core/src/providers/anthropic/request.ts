@@ -99,9 +99,10 @@ function sampling(ask: Ask, facts: ClaudeFacts, isThinking: boolean): Json {
   for (const field of ['temperature', 'top_p'] as const) {
     const value = numberOf(ask.params[field])
     // 1 is what both are anyway.
-    if (value === undefined || (value === 1 && !(facts.sampling && !isThinking))) continue
+    if (value === undefined || (value === 1 && (field === 'top_p' || isThinking || !facts.sampling))) continue
     if (!facts.sampling) ask.cannot(field, 'this model chooses for itself')
     else if (isThinking && field === 'temperature') ask.cannot(field, 'it is fixed while it thinks')
+    else if (facts.oneSampling && 'temperature' in given) ask.cannot(field, 'this model takes it or `temperature`')
     else {
       given[field] = Math.min(1, value)
       if (value > 1) ask.adapted(field)

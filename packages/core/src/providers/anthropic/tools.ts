@@ -27,7 +27,7 @@ const ANSWER_TOOL = 'json_answer'
 export function toolsOf(ask: Ask, facts: ClaudeFacts, isThinking: boolean): ToolsAsked {
   const { params } = ask
   const list = asksFor(params, 'tools') ? (params.tools as Json[]) : []
-  const all = list.flatMap((tool, index) => toolOf(ask, tool, index))
+  const all = list.flatMap((tool, index) => toolOf(ask, facts, tool, index))
   if (asksFor(params, 'web_search_options')) all.push(webSearch(ask))
   const { tools, mode } = chosen(ask, all)
   const canForce = facts.forcing && !isThinking
@@ -47,7 +47,7 @@ export function toolsOf(ask: Ask, facts: ClaudeFacts, isThinking: boolean): Tool
   }
 }
 
-function toolOf(ask: Ask, tool: Json, index: number): Block[] {
+function toolOf(ask: Ask, facts: ClaudeFacts, tool: Json, index: number): Block[] {
   const { type, function: given, ...more } = tool
   if (type === 'custom' && 'custom' in tool) {
     ask.cannot(`tools.${index}`, 'its tools take JSON')
@@ -56,13 +56,15 @@ function toolOf(ask: Ask, tool: Json, index: number): Block[] {
   if (given === undefined) return [tool]
   const { name, description, parameters, strict } = given as Json
   if (typeof name !== 'string') throw unreadable(`tools.${index}.function.name`, 'is missing')
+  const isStrict = strict === true && facts.structured
+  if (strict === true && !isStrict) ask.adapted(`tools.${index}.function.strict`)
   const schema = typeof parameters === 'object' && parameters !== null ? parameters : { type: 'object', properties: {} }
   return [
     {
       name,
       ...(description == null ? {} : { description }),
       input_schema: schema,
-      ...(strict === true ? { strict } : {}),
+      ...(isStrict ? { strict } : {}),
       ...more,
     },
   ]

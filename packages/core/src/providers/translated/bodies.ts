@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { HooshError } from '../../errors.js'
 import { failureAfterSending } from '../failures.js'
 import { createInflow, type Inflow } from '../inflow.js'
@@ -97,7 +98,7 @@ export async function translatedAnswer(
   context: Pick<BodyContext, 'routeName' | 'keep'>,
 ): Promise<Buffer | UpstreamFailure> {
   try {
-    const json = parsed(answer.toString('utf8'))
+    const json = isUtf8(answer) ? parsed(answer.toString('utf8')) : undefined
     if (json === undefined) throw garbage(context)
     const translated = reply(json)
     await context.keep?.(messagesOf(translated))

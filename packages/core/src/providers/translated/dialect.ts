@@ -28,6 +28,8 @@ export interface Dialect {
   translate(ask: Ask): Translation
   /** A refusal as it is meant where the status does not say so: a bad key that is answered 400. */
   refusal?(answer: RefusedAnswer): RefusedAnswer
+  /** How models are fetched and forgotten, where the server keeps them itself; the answer of `pull` is lines of JSON. */
+  readonly library?: Readonly<Record<'pull' | 'remove', (model: string) => { path: string; body: string }>>
   readonly models: {
     /** Behind the version, with its query. */
     readonly path: string

@@ -1,5 +1,4 @@
-import { HooshError } from '../../errors.js'
-import type { ProviderOptions } from '../../options.js'
+import type { ProviderSettings } from '../../config/settings.js'
 import type { Clock } from '../../time.js'
 import { endpointOf } from '../base-url.js'
 import type { ProviderFacts } from '../catalog.js'
@@ -8,15 +7,23 @@ import { failureOfStatus } from '../failures.js'
 import { commonHeaders } from '../headers.js'
 import { createKeys } from '../keys.js'
 import { modelIds } from '../model-list.js'
-import type { Provider, UpstreamAnswer, UpstreamFailure, UpstreamReply, UpstreamRequest } from '../provider.js'
+import type {
+  ModelLibrary,
+  Provider,
+  UpstreamAnswer,
+  UpstreamFailure,
+  UpstreamReply,
+  UpstreamRequest,
+} from '../provider.js'
 import { createTransport, type HttpRequest, LIST_DEADLINES, type Transport } from '../transport.js'
+import { askOf, notAsked } from './ask.js'
 import { type BodyContext, eventBody, translatedAnswer } from './bodies.js'
-import type { Ask, Dialect, Translation } from './dialect.js'
+import type { Dialect, Translation } from './dialect.js'
 import { keep, recalled } from './keepsakes.js'
 
 export interface TranslatedOptions {
   /** `$NAME` is already expanded. */
-  readonly config: ProviderOptions
+  readonly config: ProviderSettings
   readonly facts: ProviderFacts
   readonly dialect: Dialect
   readonly connection: Connection
@@ -81,6 +88,7 @@ export function translatedProvider({ config, facts, dialect, connection, clock }
       if (!reply.ok) throw reply.error
       return modelIds(reply.bytes, routeName, (list) => dialect.models.ids(list))
     },
+    ...(dialect.library === undefined ? {} : { library: libraryOf(provider, dialect.library) }),
     redact: clean,
     close: () => transport.close(),
   }
@@ -101,6 +109,29 @@ async function stream(provider: Translated, request: UpstreamRequest): Promise<U
   const reply = await provider.transport.stream({ ...asked.ask, streamType: STREAM_TYPES[asked.context.framing] })
   if (!reply.ok) return reply
   return { ok: true, body: eventBody(reply.body, asked.translation.stream(), asked.context), ...asked.dropped() }
+}
+
+/** Between two lines of a pull, ms: a large file is checked in silence. */
+const PULL_SILENCE_MS = 600_000
+
+function libraryOf(provider: Translated, library: NonNullable<Dialect['library']>): ModelLibrary {
+  const { transport, pathOf, plainHeaders, streamHeaders } = provider
+  const asked = (one: { path: string; body: string }) => ({ path: pathOf(one.path), body: one.body })
+  return {
+    pull(model, signal) {
+      const ask = {
+        ...asked(library.pull(model)),
+        headers: [...streamHeaders],
+        signal,
+        streamType: STREAM_TYPES.ndjson,
+      }
+      return transport.stream({ method: 'POST', ...ask, firstByteMs: PULL_SILENCE_MS, idleMs: PULL_SILENCE_MS })
+    },
+    remove(model, signal) {
+      const ask = { ...asked(library.remove(model)), headers: [...plainHeaders], signal }
+      return transport.send({ method: 'DELETE', ...ask, firstByteMs: PULL_SILENCE_MS, idleMs: PULL_SILENCE_MS })
+    },
+  }
 }
 
 /** A request that is ready to go up, and how its answer is read. */
@@ -143,46 +174,4 @@ async function translated(
     context,
     dropped: () => (dropped.size === 0 ? {} : { dropped: [...dropped] }),
   }
-}
-
-function askOf(provider: Translated, request: UpstreamRequest, isStream: boolean, dropped: Set<string>): Ask {
-  const { routeName, clock } = provider
-  const { kind, model, params, requestId } = request
-  return {
-    kind,
-    stream: isStream,
-    model,
-    params,
-    requestId,
-    created: Math.floor(clock() / 1_000),
-    cannot(param, why) {
-      if (request.dropUnsupported === true) return void dropped.add(param)
-      throw unsupported(routeName, param, why, 'Leave it out, or send `drop_unsupported: true` to have it left out.')
-    },
-    adapted: (param) => void dropped.add(param),
-    impossible: (param, why) => unsupported(routeName, param, why, 'Use another model.'),
-    refused: (status, body) => failureOfStatus({ status, body, retryAfterMs: undefined }, provider).error,
-  }
-}
-
-function unsupported(routeName: string, param: string, why: string | undefined, help: string): HooshError {
-  const because = why === undefined ? '' : `: ${why}`
-  return new HooshError('unsupported_parameter', {
-    message: `The provider "${routeName}" cannot do what \`${param}\` asks${because}. ${help}`,
-    details: { param },
-  })
-}
-
-/** Nothing was sent. Another provider may be able to do what this one cannot. */
-function notAsked(thrown: unknown, { params }: UpstreamRequest): UpstreamFailure {
-  const error =
-    thrown instanceof HooshError
-      ? thrown
-      : new HooshError('invalid_request', {
-          message: 'The request has a shape that cannot be translated for this provider.',
-          details: { param: 'messages' in params ? 'messages' : 'input' },
-          cause: thrown,
-        })
-  const retryable = error.code === 'unsupported_parameter'
-  return { ok: false, error, retryable, mayBill: false, blameless: true, unsent: true }
 }
