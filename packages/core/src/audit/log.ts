@@ -5,10 +5,10 @@ import { predecessors, sharedWriterName, writerName } from './boot.js'
 import { checkRecord, ownRecord, type Writable } from './canonical.js'
 import { writerKey } from './chain.js'
 import { createClockwork } from './clockwork.js'
-import { createCoverCheck } from './covered.js'
+import { type CoverCheck, createCoverCheck } from './covered.js'
 import { checkpointLines, type ExportFilter, exportOf } from './export.js'
 import { type AuditPage, type AuditReport, type AuditStatus, pageOf, reportOf, statusOf } from './page.js'
-import { type FailedAuth, failedAuths, type RecordFields, type RefusalFields, refusals } from './refusals.js'
+import { type FailedAuth, type RecordFields, type RefusalFields, shapersOf } from './refusals.js'
 import { createRetention, type Retention, type RetentionOptions } from './retention.js'
 import { createSigning, type Signing, type SigningOptions } from './signing.js'
 import type { AuditFilter, AuditRecord, AuditStore } from './store.js'
@@ -61,6 +61,8 @@ export interface AuditLog {
   staged(record: AuditRecord): void
   /** Records a refused call: one each, ten a minute of a caller, the rest counted. Never throws. */
   refused(fields: RefusalFields): void
+  /** Records that a known caller asked for what is not for him, in the same way. Never throws. */
+  forbidden(fields: RefusalFields): void
   /** Counts a request without a known caller; one entry a minute says how many. Never throws. */
   authFailed(details?: FailedAuth): void
   /** Writes `audit.boot`, links what dead processes left, begins to verify. Rejects where the store does not answer. */
@@ -116,10 +118,9 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const parts: Parts = { ...options, writer, maxQueue, appender, verifier, signing, closed: false }
   const retention = retentionOf(parts)
   const emit = (fields: RecordFields) => keep(parts, fields)
-  const [refused, failed] = [refusals({ clock, emit }), failedAuths({ clock, emit })]
+  const shapers = shapersOf({ clock, emit })
   const clockwork = createClockwork(parts, () => {
-    refused.sweep()
-    failed.sweep()
+    shapers.sweep()
     appender.tick()
     retention?.tick()
   })
@@ -129,8 +130,9 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     own: (fields) => own(parts, fields),
     stage: (record) => stage(parts, record),
     staged: (record) => appender.note(record),
-    refused: (fields) => refused.note(fields.subject ?? '', fields),
-    authFailed: (details = {}) => failed.note('', details),
+    refused: (fields) => shapers.refused.note(fields.subject ?? '', fields),
+    forbidden: (fields) => shapers.forbidden.note(fields.subject ?? '', fields),
+    authFailed: (details = {}) => shapers.failed.note('', details),
     start: async () => {
       const boot = await bootRecord(parts)
       await signing?.start()
@@ -139,8 +141,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       clockwork.start()
     },
     close: async ({ timeoutMs = 5_000 } = {}) => {
-      refused.flush()
-      failed.flush()
+      shapers.flush()
       await Promise.all([seal(parts, timeoutMs), clockwork.stop()])
     },
     flush: () => appender.flush(),
@@ -150,14 +151,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       return pageOf(store, filter)
     },
     status: () => statusOf(verifier),
-    verify: async () => {
-      const all = verifier.follow().then(() => cover.follow())
-      const isDone = await within(
-        VERIFY_MS,
-        all.then(() => true),
-      )
-      return reportOf(verifier, cover, isDone ?? false)
-    },
+    verify: () => verify(verifier, cover),
     export: async (filter) => {
       await within(VERIFY_MS, appender.flush())
       return exportOf(store, filter)
@@ -166,6 +160,15 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     scrub: () => verifier.scrub(),
     archive: async () => retention?.run(),
   }
+}
+
+async function verify(verifier: Verifier, cover: CoverCheck): Promise<AuditReport> {
+  const all = async () => {
+    await verifier.follow()
+    await cover.follow()
+    return true
+  }
+  return reportOf(verifier, cover, (await within(VERIFY_MS, all())) ?? false)
 }
 
 function nameOf({ chain, key, signingKey, node, ids }: AuditLogOptions): string {
