@@ -23,7 +23,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/mounts/table.ts', 'test/support/once.ts'],
+    globalSetup: ['test/support/services.ts', 'test/mounts/table.ts', 'test/support/once.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 10_000 } },

@@ -154,6 +154,23 @@ describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
   })
 })
 
+describe('what cannot be read', () => {
+  const image = [{ type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } }]
+
+  it('goes out, and has a level if the host says so', async () => {
+    const { to } = await homeAndAway({})
+    expect(whoAnswered(await chat(to, 'm', say(image)))).toBe('away')
+    const { to: careful } = await homeAndAway({ builtIn: { image: { level: 'confidential' } } })
+    expect(whoAnswered(await chat(careful, 'm', say(image)))).toBe('home')
+    expect((await entries(careful, 'inference.request'))[0]?.metadata).toMatchObject({ dlp_patterns: ['image'] })
+  })
+
+  it('cannot be redacted, so it is refused', async () => {
+    const { to } = await homeAndAway({ builtIn: { image: { action: 'redact' } } })
+    expect(whoAnswered(await chat(to, 'm', say(image)))).toBe('content_blocked')
+  })
+})
+
 describe('what an answer holds', () => {
   const token = `ghp_${'a1B2'.repeat(9)}`
 
@@ -181,6 +198,15 @@ describe('embeddings', () => {
     const { to, away } = await homeAndAway({ actions: { internal: 'redact' } })
     await to.post('/v1/embeddings', { model: 'm', input: ['nothing', `mail of ${MAIL}`] })
     expect(away.requests[0]?.body).toMatchObject({ input: ['nothing', 'mail of [redacted email]'] })
+  })
+
+  it('of token ids, which hide a text, stay at home unless the host says otherwise', async () => {
+    const ask = { model: 'm', input: [[9906, 1917]] }
+    const { to } = await homeAndAway({})
+    expect(whoAnswered(await to.post('/v1/embeddings', ask))).toBe('home')
+    expect(whoAnswered(await to.post('/v1/embeddings', { ...ask, model: 'far' }))).toBe('no_local_route')
+    const { to: free } = await homeAndAway({ builtIn: { token_ids: { action: 'allow' } } })
+    expect(whoAnswered(await free.post('/v1/embeddings', ask))).toBe('away')
   })
 })
 

@@ -7,6 +7,7 @@ export const documents: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   ...['core', 'express', 'koa', 'next', 'sql', 'redis', 'cli'].map((name) => `packages/${name}/README.md`),
   ...['docs', 'bench', 'examples'].flatMap((folder) => filesBelow(folder, '.md')),
 ].filter((path) => existsSync(join(root, path)))

@@ -1,16 +1,15 @@
-// A gateway on SQLite in a process of its own, from the built packages: node gateway-child.mjs FILE [OPTIONS as JSON]
+// A gateway in a process of its own, from the built packages: node gateway-child.mjs PLACE [OPTIONS as JSON]
 import { createServer } from 'node:http'
 import { createGateway } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
-import { sqlStorage } from '@hoosh/sql'
-import Database from 'libsql'
+import { storageAt } from './storage.mjs'
 
 const gateway = createGateway({
   providers: [{ type: 'demo' }],
   pools: { 'user:*': { tokens: 1_000_000 } },
   budget: { leaseMs: 1_000, renewMs: 300, sweepMs: 200 },
   audit: { key: 'a key of this test alone' },
-  storage: sqlStorage(new Database(process.argv[2])),
+  storage: storageAt(process.argv[2]),
   migrate: true,
   logger: false,
   ...JSON.parse(process.argv[3] ?? '{}'),

@@ -1,12 +1,12 @@
-// Brings a database up to date in a process of its own, as soon as FILE.go is there: node migrate-child.mjs FILE
+// Brings a database up to date in a process of its own, as soon as FILE.go is there: node migrate-child.mjs PLACE [FILE]
 import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { sqlStorage } from '@hoosh/sql'
-import Database from 'libsql'
+import { storageAt } from './storage.mjs'
 
-const storage = sqlStorage(new Database(process.argv[2]))
+const [place, file = place] = process.argv.slice(2)
+const storage = storageAt(place)
 console.log('ready')
-while (!existsSync(`${process.argv[2]}.go`)) await pause(1)
+while (!existsSync(`${file}.go`)) await pause(1)
 await storage.open({ migrate: true })
 await storage.budgets.reserve({
   id: `r${process.pid}`,
@@ -21,3 +21,4 @@ await storage.budgets.reserve({
   onExpire: 'charge',
 })
 await storage.close()
+process.exit(0)

@@ -48,6 +48,16 @@ describe('GET /v1/models', () => {
     expect(await ids(to)).toEqual(['fine', 'named'])
   })
 
+  it('a provider that falls silent counts with what it said last, and is not asked with each list', async () => {
+    const provider = await upstream({ models: ['one'] })
+    const to = await door({ providers: [{ type: 'openai', baseUrl: provider.url }] })
+    expect(await ids(to)).toEqual(['one'])
+    await provider.close()
+    to.clock.advance(60_000)
+    expect(await ids(to)).toEqual(['one'])
+    expect(await ids(to)).toEqual(['one'])
+  })
+
   it('asks a provider again after a minute, not before', async () => {
     const models = ['one']
     const provider = await upstream({ models })
@@ -106,10 +116,33 @@ describe('GET /v1/models/catalog', () => {
     })
     const { object, data } = await list(to, '/v1/models/catalog')
     expect(object).toBe('list')
-    expect(data).toContainEqual({ id: 'gpt-4o', object: 'model', created: 0, owned_by: 'openai', provider: 'eu' })
+    expect(data).toContainEqual(
+      expect.objectContaining({ id: 'gpt-4o', object: 'model', created: 0, owned_by: 'openai', provider: 'eu' }),
+    )
     expect(data).toContainEqual(expect.objectContaining({ id: 'gpt-4o-mini', provider: 'openai' }))
     expect(data.every(({ id }) => id.startsWith('gpt-4o'))).toBe(true)
     for (const { id, provider: route } of data) expect([id, await routeFor(to, id)]).toEqual([id, route])
+  })
+
+  it('tells what is known of each, and what it costs there', async () => {
+    const to = await door({
+      providers: [
+        { type: 'openai', baseUrl: await deadUrl(), models: ['gpt-4o', 'gpt-4'] },
+        { type: 'vllm', baseUrl: await deadUrl(), models: ['llama3'] },
+      ],
+      prices: { 'gpt-4o': { input: '2.50', output: '10', cached: '1.25' } },
+    })
+    const rows = new Map((await list(to, '/v1/models/catalog')).data.map((row) => [row.id, row]))
+    expect(rows.get('gpt-4o')).toMatchObject({
+      context_window: 128_000,
+      max_output_tokens: 16_384,
+      tier: 'standard',
+      modalities: ['text', 'vision'],
+      capabilities: { tools: true, vision: true, json_schema: true, embeddings: false, reasoning: false },
+      pricing: { input_usd: '2.5', cached_input_usd: '1.25', output_usd: '10', source: 'override gpt-4o' },
+    })
+    expect(rows.get('gpt-4')).toMatchObject({ capabilities: { json_schema: false } })
+    expect(rows.get('llama3')).toMatchObject({ pricing: { input_usd: '0', source: 'local' } })
   })
 
   it('asks no provider, and keeps to what the caller may use', async () => {

@@ -1,4 +1,4 @@
-import { auditCases, budgetStoreCases } from '@hoosh/core/conformance'
+import { auditCases, budgetStoreCases, rateStoreCases } from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, it, onTestFinished } from 'vitest'
 import { sqliteFile } from '../support/sqlite.js'
@@ -21,5 +21,13 @@ describe('the audit log on SQLite', () => {
     const sqlite = sqliteFile()
     onTestFinished(() => sqlite.remove())
     await run({ open: async () => (await sqlite.open()).audit })
+  })
+})
+
+describe('limits on SQLite', () => {
+  it.each(rateStoreCases)('$name', async ({ run }) => {
+    const sqlite = sqliteFile()
+    onTestFinished(() => sqlite.remove())
+    await run({ open: async () => (await sqlite.open()).rates })
   })
 })

@@ -19,6 +19,9 @@ async function reaches(): Promise<boolean> {
   }
 }
 
+/** What is not about silence is not to fail because a busy machine paused. */
+export const PATIENT_MS = 20_000
+
 let made = 0
 
 /** A name that no other test has, of this run or another. */
@@ -47,7 +50,7 @@ export function postgresSchema(options: SqlStorageOptions = {}) {
     pool,
     /** Another handle, as another process would have it. */
     async open(more: SqlStorageOptions = {}): Promise<SqlStorage> {
-      const storage = sqlStorage(pool(), { schema, ...options, ...more })
+      const storage = sqlStorage(pool(), { schema, silenceMs: PATIENT_MS, ...options, ...more })
       storages.push(storage)
       await storage.open!({ migrate: true })
       return storage

@@ -1,4 +1,4 @@
-import { inspectTexts } from '../../../packages/core/dist/dlp/inspect.js'
+import { inspectContent } from '../../../packages/core/dist/dlp/inspect.js'
 import { createPolicy } from '../../../packages/core/dist/dlp/policy.js'
 import { plainRequest } from '../payload.js'
 import type { Case } from './case.js'
@@ -15,7 +15,7 @@ export const dlp: readonly Case[] = [
 
 function inspecting(text: string): () => unknown {
   const policy = createPolicy({})
-  return () => inspectTexts(policy, [{ text, isJson: false }])
+  return () => inspectContent(policy, { texts: [{ text, isJson: false }], unreadable: new Set() })
 }
 
 function prose(): string {

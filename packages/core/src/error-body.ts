@@ -35,11 +35,12 @@ export function errorBody({ code, type, message, details }: HooshError): ErrorBo
 
 /** The whole answer to a request that failed. `Retry-After` is in seconds, rounded up. */
 export function errorReply(error: HooshError, requestId: string): GatewayReply {
-  const { retryAfterMs, retryable, allow } = error.details
+  const { retryAfterMs, retryable, allow, headers: more } = error.details
   const headers: Record<string, string> = {
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
     'x-request-id': requestId,
+    ...more,
   }
   if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.max(0, Math.ceil(retryAfterMs / 1000)))
   // The clients of OpenAI retry 429 and 5xx unless told otherwise.

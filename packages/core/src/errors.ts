@@ -17,6 +17,8 @@ export interface ErrorDetails {
   upstream?: { status: number; type?: string; code?: string | null; param?: string | null }
   /** What was found in the content, by name; for records, not for the client. */
   dlp?: { readonly level: string; readonly patterns: readonly string[] }
+  /** Headers of the answer that tell more: `x-ratelimit-*`. */
+  headers?: Readonly<Record<string, string>>
   /** Methods that the path knows, for `Allow`. */
   allow?: string
 }

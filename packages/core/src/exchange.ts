@@ -17,6 +17,8 @@ export interface GatewayRequest {
   identify(): Promise<Identity | null>
   /** Chosen by the mount's context, so that the host's own entries carry the same one. */
   requestId?: string
+  /** The client's address; absent where it is not known, or a proxy's. */
+  readonly address?: string | undefined
   /** The mount has a path of its own, so that `GET /` and `/metrics` shadow no page of the host. */
   mounted?: boolean
 }

@@ -33,6 +33,8 @@ export interface HooshOptions {
   prices?: Readonly<Record<string, PriceSpec>>
   /** Stores; what is missing is kept in memory. */
   storage?: Partial<Storage>
+  /** Limits of models, and of failed authentication (docs/limits.md). */
+  limits?: LimitOptions
   /** Keys and browser tokens that hoosh issues (docs/keys.md). */
   keys?: KeyOptions
   /** Where the gateway lives below the mount: `/ai` serves `/ai/v1/...`. */
@@ -97,10 +99,24 @@ export type Identify<Request> = (
 export interface Limits {
   requestsPerMinute?: number
   tokensPerMinute?: number
-  /** Calls at the same time, in this process. */
+  /** Calls at the same time, in all processes that share `storage.rates`. */
   concurrent?: number
   /** Of a pool: its share of a route's places while calls wait for one, beside the other pools', 1. */
   weight?: number
+}
+
+/** Limits that belong to no identity and no pool. */
+export interface LimitOptions {
+  /** By pattern of the model that is asked for, or first tried; each pattern that matches counts. */
+  models?: Readonly<Record<string, ModelLimits>>
+  /** Failed authentications of one address that are answered 401; what is more in a minute is 429. 120 by default. */
+  failedAuthPerMinute?: number
+}
+
+/** Limits of a model: of all callers together, or of each user. */
+export interface ModelLimits extends Omit<Limits, 'weight'> {
+  /** `everybody` by default. */
+  per?: 'everybody' | 'user'
 }
 
 /** Who is served first where calls wait for a route. */
@@ -293,6 +309,8 @@ export interface ProviderOptions {
   priority?: number
   /** Calls a minute this route takes; 0 refuses all. */
   rpm?: number
+  /** Tokens a minute this route takes; one call may pass it. */
+  tpm?: number
   /** Calls at the same time that this route takes; more of them wait their turn (docs/routing.md). */
   concurrency?: number
   /** Asks the next candidate beside this one after so many milliseconds without a first byte; the loser is paid for. */

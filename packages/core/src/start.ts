@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createAuditLog } from './audit/log.js'
+import { type AuditLog, type AuditLogOptions, createAuditLog } from './audit/log.js'
 import { memoryAudit } from './audit/memory-store.js'
 import { memoryRates } from './budget/memory-rates.js'
 import { memoryBudgets } from './budget/memory-store.js'
@@ -16,10 +16,11 @@ import { HooshError } from './errors.js'
 import { tokenSigner } from './identity/browser-token.js'
 import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
-import { concurrency } from './inference/concurrency.js'
 import type { Engine } from './inference/engine.js'
 import { reportExpired } from './inference/expired.js'
 import { keyedCalls } from './inference/keyed/keyed-calls.js'
+import { callLimits } from './inference/limits.js'
+import { modelLimits } from './inference/model-limits.js'
 import { runningCalls } from './inference/running.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
@@ -33,6 +34,7 @@ import { createProber } from './routing/prober.js'
 import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
+import { createWarmth } from './routing/warmth.js'
 import { revealed } from './secret.js'
 import { sayHello } from './startup-line.js'
 import type { Storage } from './storage/storage.js'
@@ -66,17 +68,8 @@ export async function start(
   const router = createRouter(routes, settings.routing)
   const metrics = metricsOn({ registry: settings.metrics.registry, models: routes.flatMap(({ models }) => models) })
   metrics.providersConfigured(routes.length)
-  const audit =
-    settings.audit === false
-      ? null
-      : createAuditLog({
-          ...withKey(settings.audit),
-          store: storage.audit,
-          node: settings.audit.node ?? node,
-          clock,
-          ids,
-          logger,
-        })
+  const audit = auditOf(settings, { store: storage.audit, node, clock, ids, logger })
+  const events = eventBus({ onEvent: settings.onEvent, logger })
   const engine: Engine = {
     settings,
     router,
@@ -86,10 +79,17 @@ export async function start(
     dlp,
     audit,
     metrics,
-    events: eventBus({ onEvent: settings.onEvent, logger }),
+    events,
     logger,
     running: runningCalls({ leaseMs: settings.budget.leaseMs, clock }),
-    concurrency: concurrency(),
+    limits: callLimits({
+      rates: storage.rates,
+      clock,
+      leaseMs: settings.budget.leaseMs,
+      logger,
+      refused: (key) => events.emit({ type: 'rate.limited', key }),
+    }),
+    modelLimits: modelLimits(settings.limits.models),
     retries: settleRetries(logger),
     keyed: keyedCalls({
       cache: storage.cache,
@@ -101,6 +101,7 @@ export async function start(
       logger,
     }),
     retryBudget: retryBudget(),
+    warmth: /robin|latency/.test(settings.routing.strategy ?? '') ? createWarmth(clock) : null,
     chance: chanceFrom(options.random),
     random: options.random ?? randomBytes,
     tokens: isSome(tokenSecrets) ? tokenSigner(tokenSecrets) : null,
@@ -118,6 +119,15 @@ export async function start(
   return { engine, close: (timeoutMs) => close(engine, routes, stop, timeoutMs) }
 }
 
+/** The host's own name for the node wins. */
+function auditOf(
+  { audit }: Settings,
+  parts: Pick<AuditLogOptions, 'store' | 'node' | 'clock' | 'ids' | 'logger'>,
+): AuditLog | null {
+  if (audit === false) return null
+  return createAuditLog({ ...parts, ...withKey(audit), node: audit.node ?? parts.node })
+}
+
 async function openStorage(settings: Settings): Promise<Storage> {
   const { clock } = settings
   const given = settings.storage ?? {}
@@ -131,7 +141,11 @@ async function openStorage(settings: Settings): Promise<Storage> {
     describe: given.describe ?? (given.budgets === undefined ? 'memory' : "the host's own"),
   }
   await given.open?.({ migrate: settings.migrate })
-  return { ...storage, ...(given.close === undefined ? {} : { close: given.close }) }
+  return {
+    ...storage,
+    ...(given.sweep === undefined ? {} : { sweep: given.sweep }),
+    ...(given.close === undefined ? {} : { close: given.close }),
+  }
 }
 
 function isSome(secrets: readonly string[] = []): secrets is readonly [string, ...string[]] {
@@ -184,9 +198,11 @@ function windUp(engine: Engine): () => void {
   const timers = [
     every(renewMs, () => engine.running.renew(async (running) => engine.storage.budgets.renew(running, leaseMs))),
     every(renewMs, () => engine.keyed.renew()),
+    every(renewMs, () => engine.limits.renew()),
     every(sweepMs, async () => {
       await sweep(engine)
       await engine.pools.refresh()
+      await engine.storage.sweep?.(engine.clock())
     }),
     every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),
   ]

@@ -46,6 +46,7 @@ export function hoosh(
     const { body, rawBody }: Parsed = ctx.request
     const request = fromNode(ctx.req, ctx.res, {
       identify: () => identify(ctx),
+      from: ctx,
       body: rawBody ?? body,
       mounted: ctx.mountPath !== undefined && ctx.url !== ctx.originalUrl, // koa-mount leaves its path set
     })

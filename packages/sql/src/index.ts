@@ -11,6 +11,10 @@ import { ledgerSaver } from './ledger/save.js'
 import { termsCodec } from './ledger/terms.js'
 import { openSchema } from './migrate.js'
 import { moments } from './moment.js'
+import { rateStatements } from './rates/statements.js'
+import { sqlRates } from './rates/store.js'
+import { type RateStep, rateWork } from './rates/work.js'
+import { checkRetention, type Retention, sweeper } from './retention.js'
 import { tablesOf } from './tables.js'
 import { sqlUsage } from './usage.js'
 import { usageTables } from './usage-tables.js'
@@ -20,6 +24,7 @@ export type { HostDatabase } from './connection.js'
 export type { Durability } from './dialect.js'
 export { type MigrationSqlOptions, migrationSql } from './migrate.js'
 export type { PostgresClient, PostgresPool } from './postgres-pool.js'
+export type { Retention } from './retention.js'
 export type { NodeSqlDatabase, NodeSqlStatement, SqlDatabase, SqlStatement } from './sqlite-database.js'
 
 /** How the tables are kept. */
@@ -36,16 +41,19 @@ export interface SqlStorageOptions {
   ids?: () => string
   /** On Postgres, how long it may say nothing before whoever waits for it is refused, 200 ms by default, 50 to 60,000. */
   silenceMs?: number
+  /** How long single records are kept; for good by default. */
+  retention?: Retention
 }
 
-/** What is kept in SQL. Rate windows are not: they stay in the process's memory. */
-export interface SqlStorage extends Pick<Storage, 'budgets' | 'audit' | 'usage' | 'open' | 'close' | 'describe'> {
+/** What is kept in SQL. */
+export interface SqlStorage
+  extends Pick<Storage, 'budgets' | 'audit' | 'usage' | 'rates' | 'open' | 'sweep' | 'close' | 'describe'> {
   /** Brings the tables up to date, under a lock: any number of processes may call it at once. */
   migrate(): Promise<void>
 }
 
 /**
- * Budgets, audit log and usage in the host's own database: PostgreSQL (a `pg` Pool), SQLite (better-sqlite3, libsql,
+ * Budgets, audit log, usage and limits in the host's own database: PostgreSQL (a `pg` Pool), SQLite (better-sqlite3, libsql,
  * node:sqlite), or an instance of Kysely on either. Any number of processes may share it.
  *
  * @example
@@ -53,18 +61,20 @@ export interface SqlStorage extends Pick<Storage, 'budgets' | 'audit' | 'usage' 
  * @throws HooshError `invalid_options` for a prefix or schema that no table can have, or a `silenceMs` out of range
  */
 export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = {}): SqlStorage {
-  const { prefix = 'hoosh_', schema, durability = 'normal', ids = randomUUID } = options
+  const { prefix = 'hoosh_', schema, durability = 'normal', ids = randomUUID, retention = {} } = options
+  checkRetention(retention)
   const silenceMs = checkedSilence(options.silenceMs)
   const connection = connect(database, silenceMs)
   const { dialect } = connection
   const tables = tablesOf(prefix, schema)
   if (schema !== undefined && dialect.name === 'sqlite') throw noSchemas()
   const codec = termsCodec()
+  const lockWaitMs = Math.round(silenceMs * LOCK_SHARE)
   const loader = ledgerLoader(dialect, tables, codec)
   const clock = options.clock ?? (dialect.name === 'sqlite' ? Date.now : undefined)
   const run = workOn({
     connection,
-    moment: moments(dialect, tables, { clock, lockWaitMs: Math.round(silenceMs * LOCK_SHARE) }),
+    moment: moments(dialect, tables, { clock, lockWaitMs }),
     ids,
     codec,
     loader,
@@ -76,8 +86,12 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     run,
     // It may move a pool to another window, whose account the steps beside it would not have read.
     alone: ({ do: what }) => what === 'define',
-    isGeneral: connection.isGeneral,
-    isAway: connection.isAway,
+    ...connection,
+  })
+  const rates = batches<RateStep>({
+    run: rateWork({ connection, dialect, sql: rateStatements(dialect, tables, lockWaitMs) }),
+    alone: () => false,
+    ...connection,
   })
   const open = async ({ migrate }: { migrate: boolean }) => {
     await connection.setUp(durability)
@@ -87,11 +101,13 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     budgets: sqlBudgets({ connection, tables, batches: queue, loader, codec }),
     audit: sqlAudit(connection, tables, queue),
     usage: sqlUsage(connection, tables, queue),
+    rates: sqlRates(rates),
     describe: dialect.name,
     open,
+    sweep: sweeper(connection, tables, retention),
     migrate: () => open({ migrate: true }),
     async close() {
-      await queue.close()
+      await Promise.all([queue.close(), rates.close()])
       connection.close()
     },
   }

@@ -30,10 +30,8 @@ const IDLE_LIMIT_MS = 5_000
 export function moments(dialect: Dialect, { holds }: Pick<Tables, 'holds'>, { clock, lockWaitMs }: MomentOptions) {
   const now = clock === undefined ? dialect.now : 'cast(? as bigint)'
   const late = `exists (select 1 from ${holds} where state = 'held' and lease_until <= ${now})`
-  const limits = dialect.locksRows
-    ? `, ${limited({ lock: lockWaitMs, idle_in_transaction_session: IDLE_LIMIT_MS })}`
-    : ''
-  const ask = statement<Record<string, unknown>>(dialect, `select ${now} as at, ${late} as late${limits}`)
+  const bounds = dialect.locksRows ? `, ${limits(lockWaitMs)}` : ''
+  const ask = statement<Record<string, unknown>>(dialect, `select ${now} as at, ${late} as late${bounds}`)
   return async (runner: Runner, asksForLate: boolean): Promise<Moment> => {
     const at = clock?.()
     if (at !== undefined && !asksForLate && !dialect.locksRows) return { at, late: false }
@@ -42,8 +40,10 @@ export function moments(dialect: Dialect, { holds }: Pick<Tables, 'holds'>, { cl
   }
 }
 
-function limited(timeouts: Readonly<Record<string, number>>): string {
+/** What a transaction on Postgres is bound to, as a list of columns: for this transaction alone. */
+export function limits(lockWaitMs: number): string {
+  const timeouts = { lock_timeout: lockWaitMs, idle_in_transaction_session_timeout: IDLE_LIMIT_MS }
   return Object.entries(timeouts)
-    .map(([name, ms]) => `set_config('${name}_timeout', '${ms}', true)`)
+    .map(([name, ms]) => `set_config('${name}', '${ms}', true)`)
     .join(', ')
 }

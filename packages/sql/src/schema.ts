@@ -128,15 +128,17 @@ function dropped({ accounts }: Tables): string[] {
 
 /**
  * What happened in sliding windows: an event for each step of a window in which something did, and for each window what its
- * events add up to. Nothing of it counts any more once `over_at` has come.
+ * events add up to. Nothing of it counts any more once `over_at` has come. What runs at the same time has a place each,
+ * in rooms that are locked by a row of `rates` as well.
  */
-function rates({ types: { text } }: Dialect, { rates, events }: Tables): string[] {
+function rates({ types: { text } }: Dialect, { rates, events, places }: Tables): string[] {
   return [
     `create table ${rates} (key ${text} not null primary key, sum bigint not null, over_at bigint not null)`,
     `create index ${indexOn(rates, 'over')} on ${rates} (over_at)`,
     `create table ${events} (
       key ${text} not null, slot bigint not null, at bigint not null, cost bigint not null, primary key (key, slot)
     )`,
+    `create table ${places} (key ${text} not null, id ${text} not null, until bigint not null, primary key (key, id))`,
   ]
 }
 

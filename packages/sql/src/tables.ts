@@ -14,6 +14,7 @@ const NAMES = [
   'totals',
   'rates',
   'events',
+  'places',
 ] as const
 
 /** Our tables as statements name them. Prefix and schema are checked, so they need no quotes. */

@@ -25,6 +25,7 @@ const joined = async (pieces: AsyncIterable<string>) => {
 const exported = async (store: AuditStore) => joined(await exportOf(store, {}))
 const filesIn = (path: string) =>
   readdirSync(path)
+    .filter((name) => name.endsWith('.ndjson'))
     .sort()
     .map((name) => readFileSync(join(path, name), 'utf8'))
 

@@ -48,6 +48,7 @@ const everything: Required<HooshOptions> = {
     node: 'n',
     maxEntries: 5,
   },
+  limits: { models: { 'o3*': { requestsPerMinute: 1, per: 'user' } }, failedAuthPerMinute: 5 },
   keys: { selfService: true, perUser: 5, longestMs: 86_400_000, tokenSecrets: ['$A', '$B'] },
   dlp: {
     actions: { public: 'allow', internal: 'redact', confidential: 'pseudonymise', restricted: 'block' },

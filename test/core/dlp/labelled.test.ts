@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { inspectTexts } from '../../../packages/core/src/dlp/inspect.js'
+import { inspectContent } from '../../../packages/core/src/dlp/inspect.js'
 import { createPolicy, type Inspection } from '../../../packages/core/src/dlp/policy.js'
 import { hasFixtures, recorded } from '../../support/fixtures.js'
 import { randomFrom } from '../../support/random.js'
@@ -12,7 +12,7 @@ const policy = createPolicy({
 const CHECKED = ['credit_card', 'iban']
 
 async function found(text: string): Promise<Inspection> {
-  return inspectTexts(policy, [{ text, isJson: false }])
+  return inspectContent(policy, { texts: [{ text, isJson: false }], unreadable: new Set() })
 }
 
 /** How often each pattern is found in a text: what it was redacted to. */

@@ -1,16 +1,19 @@
 import type { DlpOptions, HooshError } from '@hoosh/core'
 import { createGateway } from '@hoosh/core'
 import { describe, expect, it } from 'vitest'
-import { inspectTexts } from '../../../packages/core/src/dlp/inspect.js'
+import { inspectContent } from '../../../packages/core/src/dlp/inspect.js'
 import { boundedPattern } from '../../../packages/core/src/dlp/linear.js'
 import { createPolicy, type Inspection } from '../../../packages/core/src/dlp/policy.js'
-import { textsOf } from '../../../packages/core/src/dlp/texts.js'
+import { contentOf } from '../../../packages/core/src/dlp/texts.js'
 
 const redactAll: DlpOptions['actions'] = { internal: 'redact', confidential: 'redact', restricted: 'redact' }
 
 function redacted(text: string, options: DlpOptions = {}): string {
   const policy = createPolicy({ actions: redactAll, ...options })
-  return (inspectTexts(policy, [{ text, isJson: false }]) as Inspection).texts?.[0] ?? text
+  return (
+    (inspectContent(policy, { texts: [{ text, isJson: false }], unreadable: new Set() }) as Inspection).texts?.[0] ??
+    text
+  )
 }
 
 const fault = (options: DlpOptions): string => {
@@ -77,7 +80,10 @@ describe('built-in patterns', () => {
     expect(redacted(text, { builtIn: { email: false } })).toBe('ada@example.org, [redacted credit_card]')
     const levels = { email: { level: 'restricted' }, credit_card: { action: 'allow' } } as const
     const policy = createPolicy({ builtIn: levels })
-    expect(inspectTexts(policy, [{ text, isJson: false }])).toMatchObject({ level: 'restricted', blocking: ['email'] })
+    expect(inspectContent(policy, { texts: [{ text, isJson: false }], unreadable: new Set() })).toMatchObject({
+      level: 'restricted',
+      blocking: ['email'],
+    })
   })
 
   it.each([
@@ -136,7 +142,7 @@ describe('what is looked through', () => {
       tools: [{ type: 'function', function: { name: 'f', parameters: { properties: { a: { enum: ['five'] } } } } }],
       response_format: { type: 'json_schema', json_schema: { schema: { description: 'six' } } },
     }
-    expect(textsOf(params).map(({ text }) => text)).toEqual([
+    expect(contentOf(params).texts.map(({ text }) => text)).toEqual([
       'u-1',
       'f',
       'five',
@@ -155,10 +161,8 @@ describe('what is looked through', () => {
     const text = `${filler}${filler}${filler}${filler}4111 1111 1111 1111 ${filler}`
     let others = 0
     const ticking = setInterval(() => others++, 0)
-    const inspecting = inspectTexts(policy, [
-      { text, isJson: false },
-      { text, isJson: false },
-    ])
+    const long = { text, isJson: false }
+    const inspecting = inspectContent(policy, { texts: [long, long], unreadable: new Set() })
     expect(inspecting).toBeInstanceOf(Promise)
     const { texts } = await inspecting
     clearInterval(ticking)

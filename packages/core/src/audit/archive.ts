@@ -1,4 +1,5 @@
-import { mkdir, open, rename } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditSegment } from './retention.js'
 
@@ -10,15 +11,24 @@ export function fileArchive(directory: string): (segment: AuditSegment) => Promi
   return async (segment) => {
     await mkdir(directory, { recursive: true })
     const path = join(directory, `${segment.name}.ndjson`)
-    // Two processes may archive the same segment at once.
-    const unfinished = `${path}.${process.pid}.part`
-    const file = await open(unfinished, 'w', 0o640)
+    // Two gateways, even of one process, may archive the same segment at once: each writes a file of its own.
+    const unfinished = `${path}.${randomUUID()}.part`
     try {
-      for await (const piece of segment.text()) await file.write(piece)
-      await file.sync()
-    } finally {
-      await file.close()
+      await write(unfinished, segment)
+      await rename(unfinished, path)
+    } catch (error) {
+      await rm(unfinished, { force: true })
+      throw error
     }
-    await rename(unfinished, path)
+  }
+}
+
+async function write(path: string, segment: AuditSegment): Promise<void> {
+  const file = await open(path, 'wx', 0o640)
+  try {
+    for await (const piece of segment.text()) await file.write(piece)
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }

@@ -111,6 +111,7 @@ const provider = fields({
   models: list(text).optional(),
   priority: whole(0, 1_000_000).optional(),
   rpm: count.optional(),
+  tpm: count.optional(),
   concurrency: whole(1, 1_000_000).optional(),
   hedge: fields({ afterMs: ms }).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
@@ -250,6 +251,17 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
   pools: unless((value) => typeof value === 'function', by(poolSpec)),
   budget: budget.optional(),
   audit: unless((value) => value === false, audit),
+  limits: fields({
+    models: by(
+      fields({
+        requestsPerMinute: count.optional(),
+        tokensPerMinute: count.optional(),
+        concurrent: count.optional(),
+        per: oneOf('everybody', 'user').optional(),
+      }),
+    ).optional(),
+    failedAuthPerMinute: whole(1, 1_000_000).optional(),
+  }).optional(),
   keys: fields({
     selfService: flag.optional(),
     perUser: whole(1, 100_000).optional(),

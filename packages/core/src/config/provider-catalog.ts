@@ -13,6 +13,8 @@ export interface Quirks {
    * ends the work.
    */
   readonly runsOn?: 'plain' | 'always'
+  /** Has endpoints beside OpenAI's: `GET /training/{job}` and `POST /catalog/sync`. */
+  readonly trains?: true
 }
 
 /** What is known of a provider type before anybody configures it. */
@@ -107,7 +109,7 @@ export const PROVIDER_CATALOG = {
   vllm: { baseUrl: 'http://localhost:8000', local: true, reasoningField: 'reasoning' },
   tensorrt: { baseUrl: 'http://localhost:8000', local: true, looseChoices: true },
   onnx: { baseUrl: 'http://localhost:8000', local: true, looseChoices: true },
-  synapse: { baseUrl: 'http://localhost:5000', local: true, looseChoices: true },
+  synapse: { baseUrl: 'http://localhost:5000', local: true, looseChoices: true, trains: true },
   // The package knows its addresses.
   'ai-sdk': { baseUrl: '', noStreamOptions: true },
   demo: { baseUrl: '', local: true },

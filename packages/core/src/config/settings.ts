@@ -7,6 +7,7 @@ import type {
   Deadlines,
   HooshOptions,
   KeyOptions,
+  LimitOptions,
   MetricsOptions,
   ProviderOptions,
   TlsOptions,
@@ -51,6 +52,7 @@ export interface Settings {
   readonly prices: NonNullable<HooshOptions['prices']>
   readonly storage: HooshOptions['storage']
   readonly deadlines: Required<Omit<Deadlines, 'totalMs'>> & Pick<Deadlines, 'totalMs'>
+  readonly limits: LimitOptions & { failedAuthPerMinute: number }
   readonly metrics: { readonly registry: MetricsOptions['registry']; readonly token?: Secret }
   readonly keys: Omit<KeyOptions, 'tokenSecrets'> & { readonly tokenSecrets?: readonly Secret[] }
   readonly hooks: HooshOptions['hooks']
@@ -96,6 +98,7 @@ export async function settingsFrom(
       queueMs: 30_000,
       ...given(options.deadlines),
     },
+    limits: { failedAuthPerMinute: 120, ...given(options.limits) },
     metrics: { registry, ...secret('token', token, 'metrics.token', environment) },
     keys: keySettings(options.keys, environment),
     hooks: options.hooks,

@@ -6,7 +6,7 @@ import { createPass, type Pass } from './pass.js'
 import type { Inspection, Policy, Ruling } from './policy.js'
 import { createPseudonyms, type Pseudonyms } from './pseudonyms.js'
 import { type Reading, readingOf, replaced, valueAt } from './reading.js'
-import type { RequestText } from './texts.js'
+import type { RequestContent, Unreadable } from './texts.js'
 
 /** A finding in one text, by positions in the text as it is read. */
 interface Found extends Ruling {
@@ -25,26 +25,28 @@ const WINDOW = 64 * 1024
  *
  * @param ask the host's classifier, told the texts as they are read
  */
-export function inspectTexts(
+export function inspectContent(
   policy: Policy,
-  texts: readonly RequestText[],
+  content: RequestContent,
   ask?: (texts: readonly string[]) => Promise<DlpVerdict>,
 ): Awaitable<Inspection> {
+  const { texts, unreadable } = content
   let length = 0
   for (const { text } of texts) length += text.length
-  if (ask !== undefined || length > TURN) return inspectLong(policy, texts, ask)
+  if (ask !== undefined || length > TURN) return inspectLong(policy, content, ask)
   const readings = texts.map(readingOf)
-  return conclusion(
-    policy,
-    readings,
-    readings.map(({ text }) => findIn(policy, text)),
-    {},
-  )
+  const found = readings.map(({ text }) => findIn(policy, text))
+  return conclusion(policy, { readings, unreadable }, found, {})
+}
+
+interface Read {
+  readonly readings: readonly Reading[]
+  readonly unreadable: ReadonlySet<Unreadable>
 }
 
 async function inspectLong(
   policy: Policy,
-  texts: readonly RequestText[],
+  { texts, unreadable }: RequestContent,
   ask: ((texts: readonly string[]) => Promise<DlpVerdict>) | undefined,
 ): Promise<Inspection> {
   const readings = texts.map(readingOf)
@@ -63,7 +65,7 @@ async function inspectLong(
     finder.pass.end()
     found.push(finder.found)
   }
-  return conclusion(policy, readings, found, verdict ?? {})
+  return conclusion(policy, { readings, unreadable }, found, verdict ?? {})
 }
 
 const NONE: Found[] = []
@@ -103,12 +105,12 @@ function finderOf(policy: Policy): { pass: Pass; found: Found[] } {
 
 function conclusion(
   policy: Policy,
-  readings: readonly Reading[],
+  { readings, unreadable }: Read,
   scanned: readonly Found[][],
   verdict: DlpVerdict,
 ): Inspection {
   const found = verdict.findings === undefined ? scanned : joined(policy, readings, scanned, verdict.findings)
-  const all = found.flat()
+  const all = [...found.flat(), ...[...unreadable].map((kind) => unread(policy, kind)).filter(isOfNote)]
   // What is said of the content as a whole counts like a finding, under the name of who says it.
   const whole = [{ name: 'default_level', ...policy.rule('default_level', policy.defaultLevel) }]
   if (verdict.level !== undefined) whole.push({ name: 'classifier', ...policy.rule('classifier', verdict.level) })
@@ -124,6 +126,16 @@ function conclusion(
     keeping: namesOf('localOnly'),
     ...(changing.every((list) => list.length === 0) ? UNCHANGED : changed(readings, changing)),
   }
+}
+
+/** What cannot be read cannot be redacted either. Token ids are a text that was made unreadable: they stay at home. */
+function unread(policy: Policy, name: Unreadable): Ruling & { readonly name: string } {
+  const { level, action } = policy.rule(name, name === 'token_ids' ? 'confidential' : 'public')
+  return { name, level, action: action === 'redact' || action === 'pseudonymise' ? 'block' : action }
+}
+
+function isOfNote({ level, action }: Ruling): boolean {
+  return level !== 'public' || action !== 'allow'
 }
 
 const UNCHANGED = { texts: null, restore: new Map<string, string>() }

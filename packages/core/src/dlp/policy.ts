@@ -8,6 +8,7 @@ import type { Rule } from './rule.js'
 import { keyRules } from './rules/keys.js'
 import { peopleRules } from './rules/people.js'
 import { createScanner, type Scanner } from './scanner.js'
+import { UNREADABLE } from './texts.js'
 
 /** What was found in a request, and what follows. Names, never values, but for `restore`. */
 export interface Inspection {
@@ -47,7 +48,7 @@ export interface Ruling {
 }
 
 const BUILT_IN = [...peopleRules, ...keyRules]
-const BUILT_IN_NAMES = [...new Set(BUILT_IN.map(({ name }) => name))]
+const BUILT_IN_NAMES: readonly string[] = [...new Set(BUILT_IN.map(({ name }) => name)), ...UNREADABLE]
 
 /**
  * Reads the host's orders.

@@ -13,36 +13,62 @@ const STEERING = new Set(['role', 'type', 'id', 'tool_call_id'])
 const OWN = new Set(['model', 'pool', 'fallbacks'])
 
 /** Images, sounds and files, which hold no text that could be read here. */
-const DATA_URL = /^data:[^,]{0,200};base64,/
+const DATA_URL = /^data:([^,]{0,200});base64,/
 const BASE64 = /^[A-Za-z0-9+/\r\n]{256}/
+
+/** What a request may hold that cannot be read here. */
+export const UNREADABLE = ['image', 'audio', 'file', 'token_ids'] as const
+export type Unreadable = (typeof UNREADABLE)[number]
+
+/** All that a request holds: its texts, and the kinds of what is none. */
+export interface RequestContent {
+  readonly texts: readonly RequestText[]
+  readonly unreadable: ReadonlySet<Unreadable>
+}
 
 /**
  * Every text of a request: messages with their parts, tool calls and results, the texts of tools' schemas, inputs, and
  * whatever else would go to a provider. Those outside of `messages` come first, so that a conversation that grows keeps
  * the order of what it had.
  */
-export function textsOf(params: Params): RequestText[] {
+export function contentOf(params: Params): RequestContent {
   const texts: RequestText[] = []
-  rewritten(params, (text) => {
-    texts.push(text)
-    return text.text
+  const unreadable = new Set<Unreadable>()
+  rewritten(params, {
+    text(text) {
+      texts.push(text)
+      return text.text
+    },
+    data: (kind) => void unreadable.add(kind),
   })
-  return texts
+  // Embeddings of numbers are those of a text that somebody has already turned into tokens.
+  const { input } = params
+  if (Array.isArray(input) && input.some((item) => typeof item === 'number' || Array.isArray(item))) {
+    unreadable.add('token_ids')
+  }
+  return { texts, unreadable }
 }
 
-/** The request with other texts, given in the order of `textsOf`; what does not change is shared with the original. */
+/** The request with other texts, given in the order of `contentOf`; what does not change is shared with the original. */
 export function withTexts(params: Params, texts: readonly string[]): Params {
   let next = 0
-  return rewritten(params, () => texts[next++]!)
+  return rewritten(params, { text: () => texts[next++]!, data() {} })
 }
 
-function rewritten(params: Params, write: (text: RequestText) => string): Params {
+/** Told of everything on the way. */
+interface Visitor {
+  /** Returns what stands there instead. */
+  text(text: RequestText): string
+  data(kind: Unreadable): void
+}
+
+function rewritten(params: Params, visit: Visitor): Params {
   const fields = Object.keys(params).filter((field) => !OWN.has(field))
   const ordered = [...fields.filter((field) => field !== 'messages'), ...fields.filter((field) => field === 'messages')]
   let copy: Record<string, unknown> | null = null
   for (const field of ordered) {
     const value = params[field]
-    const changed = rewrite(value, field, write)
+    const changed = rewrite(value, field, visit)
     if (changed !== value) {
       copy ??= { ...params }
       copy[field] = changed
@@ -51,17 +77,20 @@ function rewritten(params: Params, write: (text: RequestText) => string): Params
   return copy ?? params
 }
 
-function rewrite(value: unknown, field: string, write: (text: RequestText) => string): unknown {
+function rewrite(value: unknown, field: string, visit: Visitor): unknown {
   if (typeof value === 'string') {
-    if (value === '' || STEERING.has(field) || isData(value, field)) return value
-    return write({ text: value, isJson: field === 'arguments' })
+    if (value === '' || STEERING.has(field)) return value
+    const data = dataIn(value, field)
+    if (data === null) return visit.text({ text: value, isJson: field === 'arguments' })
+    visit.data(data)
+    return value
   }
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return rewriteList(value, field, write)
+  if (Array.isArray(value)) return rewriteList(value, field, visit)
   let copy: Record<string, unknown> | null = null
   for (const key of Object.keys(value)) {
     const inner = (value as Record<string, unknown>)[key]
-    const changed = rewrite(inner, key, write)
+    const changed = rewrite(inner, key, visit)
     if (changed === inner) continue
     copy ??= { ...value }
     copy[key] = changed
@@ -69,10 +98,10 @@ function rewrite(value: unknown, field: string, write: (text: RequestText) => st
   return copy ?? value
 }
 
-function rewriteList(list: readonly unknown[], field: string, write: (text: RequestText) => string): unknown {
+function rewriteList(list: readonly unknown[], field: string, visit: Visitor): unknown {
   let copy: unknown[] | null = null
   for (let index = 0; index < list.length; index += 1) {
-    const changed = rewrite(list[index], field, write)
+    const changed = rewrite(list[index], field, visit)
     if (changed === list[index]) continue
     copy ??= [...list]
     copy[index] = changed
@@ -80,6 +109,10 @@ function rewriteList(list: readonly unknown[], field: string, write: (text: Requ
   return copy ?? list
 }
 
-function isData(text: string, field: string): boolean {
-  return DATA_URL.test(text) || ((field === 'data' || field === 'file_data') && BASE64.test(text))
+/** What kind of data a string is; null for a text. */
+function dataIn(text: string, field: string): Unreadable | null {
+  const type = DATA_URL.exec(text)?.[1]
+  if (type !== undefined) return type.startsWith('image/') ? 'image' : type.startsWith('audio/') ? 'audio' : 'file'
+  if (!BASE64.test(text)) return null
+  return field === 'data' ? 'audio' : field === 'file_data' ? 'file' : null
 }

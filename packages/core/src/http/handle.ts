@@ -2,6 +2,7 @@ import { errorReply } from '../error-body.js'
 import { asHooshError, HooshError } from '../errors.js'
 import type { GatewayReply, GatewayRequest } from '../exchange.js'
 import { type Caller, NOBODY, normalise } from '../identity/caller.js'
+import { networkOf } from '../identity/ip-ranges.js'
 import type { Engine } from '../inference/engine.js'
 import type { Exchange, RouteDefinition } from '../routes/route.js'
 import { corsHeaders, preflight } from './cors.js'
@@ -87,10 +88,15 @@ async function admitted(
   const { access } = route
   if (access === 'anyone') return null
   if (access === 'scraper' && engine.mayScrape(request.header('authorization'))) return null
-  const caller = await callerOf(request)
+  let caller: Caller | null
+  try {
+    caller = await callerOf(request)
+  } catch (thrown) {
+    if (thrown instanceof HooshError && thrown.status === 401) await noteFailedAuth(engine, request, requestId)
+    throw thrown
+  }
   if (caller === null) {
-    engine.metrics.refused('unauthenticated')
-    await engine.audit?.authFailed({ requestId, path: shortened(request.path) })
+    await noteFailedAuth(engine, request, requestId)
     throw new HooshError('unauthenticated', {
       message: 'Nobody is signed in. Send the credentials that this app expects.',
     })
@@ -102,6 +108,23 @@ async function admitted(
     throw new HooshError('forbidden', { message: refusal })
   }
   return caller
+}
+
+/**
+ * Counts a request that nobody answers for. Whoever tries too often is told when to come back, and nothing of what they
+ * tried; a right credential passes all the same, since many may share an address.
+ *
+ * @throws HooshError `rate_limit_exceeded`
+ */
+async function noteFailedAuth(engine: Engine, request: GatewayRequest, requestId: string): Promise<void> {
+  engine.metrics.refused('unauthenticated')
+  await engine.audit?.authFailed({ requestId, path: shortened(request.path) })
+  const { address } = request
+  if (address === undefined) return
+  const limit = engine.settings.limits.failedAuthPerMinute
+  await engine.limits.take([
+    { key: `failed authentication of ${networkOf(address)}`, limit, windowMs: 60_000, cost: 1 },
+  ])
 }
 
 /** Why somebody who is known may not call a route; null where they may. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type CancelSignal, cancel } from '../cancel.js'
 import type { BodySource, GatewayRequest } from '../exchange.js'
 import { type Answer, ask } from '../identity/ask.js'
+import { addressIn } from '../identity/request-facts.js'
 import type { Identity } from '../options.js'
 import { bodyGone, bodyInMemory, bodyTooLarge, clientClosed, parsedBody } from './body.js'
 
@@ -11,6 +12,8 @@ export interface NodeRequestFacts {
   identify(): Answer
   /** What the framework's parser has left, if one ran; its stream decides whether one did. */
   body?: unknown
+  /** The framework's own request, if that is another one: it may know whose address a proxy hides. */
+  from?: unknown
   /** The mount has a path of its own, which is gone from `req.url`. */
   mounted?: boolean
 }
@@ -62,6 +65,9 @@ const LAZY: ThisType<NodeRequest> = {
   get body() {
     this.madeBody ??= bodyOf(this.req, this.facts.body)
     return this.madeBody
+  },
+  get address() {
+    return addressIn(this.facts.from ?? this.req)
   },
   get signal() {
     this.madeSignal ??= signalOf(this.res)

@@ -10,7 +10,7 @@ export function isRange(text: string): boolean {
  * it is; an address that is none lies nowhere.
  */
 export function inRanges(address: string | undefined, ranges: readonly string[]): boolean {
-  const plain = (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+  const plain = plainOf(address ?? '')
   const family = isIP(plain)
   if (family === 0) return false
   return ranges.some((text) => {
@@ -20,6 +20,25 @@ export function inRanges(address: string | undefined, ranges: readonly string[])
     list.addSubnet(range.network, range.bits, nameOf(family))
     return list.check(plain, nameOf(family))
   })
+}
+
+/** Whom an address belongs to, as far as it tells: of IPv6 the /64, since one host has as many of those addresses as it likes. */
+export function networkOf(address: string): string {
+  const plain = plainOf(address)
+  if (isIP(plain) !== 6) return plain
+  const [head = '', tail] = plain.split('::')
+  const [left, right] = [head, tail ?? ''].map((half) => (half === '' ? [] : half.split(':')))
+  const groups = tail === undefined ? left! : [...left!, ...Array<string>(8 - left!.length - right!.length).fill('0')]
+  return `${groups
+    .concat(right!)
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`
+}
+
+/** Without the zone, and IPv4 as itself. */
+function plainOf(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
 }
 
 function parsed(text: string): { network: string; bits: number; family: number } | null {

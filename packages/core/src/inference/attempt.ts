@@ -5,22 +5,20 @@ import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/pr
 import { beginTrial, keepsRefusing, recordNeither, recordSuccess } from '../routing/circuit.js'
 import { type Candidate, isAskable, isReady, observeLatency } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
-import { takeRates } from './admit.js'
 import { type Call, type CallHold, reasonOf } from './call.js'
 import type { Engine } from './engine.js'
 import { hedged } from './hedge.js'
 import { holdForAttempt } from './hold.js'
 import { leavePlace, nextFree, takePlace } from './queue.js'
 import { type Again, againAfter, nextAgain } from './retry.js'
+import { isRateLimited, takeRoute } from './route-limits.js'
 import { billable, type Discarded, isFailure, noteFailure, requestFor, type Try } from './try.js'
-
-const MINUTE_MS = 60_000
 
 /** What a call does with its candidates. */
 interface Steps<Received> {
   readonly candidates: readonly Candidate[]
   readonly asks: readonly PoolAsk[]
-  /** Makes a candidate's request; null where it cannot be used (no price on a pool with money). */
+  /** Makes a candidate's request; null where it cannot be used (no price on a pool with money, a promise it cannot keep). */
   prepare(candidate: Candidate): Try | null
   /**
    * Sends the request and takes the answer to where failing over is not possible any more: all of a plain answer, the
@@ -79,6 +77,7 @@ export async function attempt<Received>(
     const { route } = tried.candidate
     if (!isFailure(result)) {
       observeLatency(route, engine.clock() - sentAt)
+      if (engine.warmth !== null && call.bytes !== null) engine.warmth.note(route, call.caller.user, call.bytes)
       if (recordSuccess(route.circuit)) engine.events.emit({ type: 'route.health', route: route.name, healthy: true })
       return { tried, received: result as Received }
     }
@@ -162,7 +161,7 @@ function mayTry(
   if (!(evenLimited ? isAskable : isReady)(route, engine.clock())) return false
   // Where a route takes nothing from anybody, moving on to it only doubles the load.
   if (held.attempts > 0 && keepsRefusing(route.circuit) && !engine.retryBudget.spend()) return false
-  if (route.rpm !== undefined) return mayTryThisMinute(engine, call, held, tried, failures, route.rpm)
+  if (isRateLimited(route)) return mayTryThisMinute(engine, call, held, tried, failures)
   return isHeldFor(held, tried) || holdForAttempt(engine, call, held, tried)
 }
 
@@ -172,17 +171,11 @@ async function mayTryThisMinute(
   held: CallHold,
   tried: Try,
   failures: HooshError[],
-  limit: number,
 ): Promise<boolean> {
-  try {
-    const key = `route ${tried.candidate.route.name}`
-    await takeRates(engine, [{ key, limit, windowMs: MINUTE_MS, cost: 1 }])
-  } catch (error) {
-    if (!(error instanceof HooshError) || error.code !== 'rate_limit_exceeded') throw error
-    failures.push(error)
-    return false
-  }
-  return isHeldFor(held, tried) || holdForAttempt(engine, call, held, tried)
+  const refusal = await takeRoute(engine, call, held, tried.candidate)
+  if (refusal === null) return isHeldFor(held, tried) || holdForAttempt(engine, call, held, tried)
+  failures.push(refusal)
+  return false
 }
 
 /** The first candidate is what the hold was made for. */

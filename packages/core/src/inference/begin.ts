@@ -13,6 +13,7 @@ import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
 import { type Inspected, inspect, tellFound } from './inspect.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
+import { keepsPromises } from './promises.js'
 import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
@@ -50,7 +51,7 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     if (before !== undefined) await before
     return await reserveFor(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
-    if (admitted !== undefined) engine.concurrency.leave(admitted.places)
+    if (admitted !== undefined && admitted.entered !== null) await engine.limits.leave(admitted.entered, 0)
     const error = asHooshError(thrown)
     await noteRefusal(engine, call, error)
     throw error
@@ -178,9 +179,11 @@ export async function noteRefusal(engine: Engine, call: Call, error: HooshError)
   })
 }
 
-/** A candidate's request; null where a pool with money meets a model without a price. */
+/** A candidate's request; null where a pool with money meets a model without a price, or a promise cannot be kept. */
 export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try | null {
   const { call, held, admitted } = begun
+  const first = admitted.candidates[0]!
+  if (candidate !== first && !keepsPromises(call, held, first, candidate)) return null
   const range = candidate === held.candidate ? begun.range : rangeFor(engine, call, candidate)
   const quote = quoteFor(engine, admitted.asks, candidate)
   if (quote === null) return null
@@ -225,7 +228,6 @@ export async function finish(engine: Engine, begun: Begun, ending: Ending): Prom
     return await settle(engine, begun.call, begun.held, begun.admitted, told)
   } finally {
     engine.running.remove(begun.running)
-    engine.concurrency.leave(begun.admitted.places)
     if (begun.held.places !== undefined) leavePlace(begun.held)
   }
 }

@@ -13,10 +13,12 @@ import type { ListedModel } from '../routing/model-list.js'
 import type { RetryBudget } from '../routing/retry-budget.js'
 import type { Route } from '../routing/route.js'
 import type { Router } from '../routing/router.js'
+import type { Warmth } from '../routing/warmth.js'
 import type { Storage } from '../storage/storage.js'
 import type { Awaitable, Clock } from '../time.js'
-import type { Concurrency } from './concurrency.js'
 import type { KeyedCalls } from './keyed/keyed-calls.js'
+import type { CallLimits } from './limits.js'
+import type { ModelLimit } from './model-limits.js'
 import type { RunningCalls } from './running.js'
 import type { SettleRetries } from './settle-retries.js'
 
@@ -35,10 +37,13 @@ export interface Engine {
   readonly events: EventBus
   readonly logger: Logger
   readonly running: RunningCalls
-  readonly concurrency: Concurrency
+  readonly limits: CallLimits
+  readonly modelLimits: readonly ModelLimit[]
   readonly retries: SettleRetries
   readonly keyed: KeyedCalls
   readonly retryBudget: RetryBudget
+  /** Null where the strategy keeps to one route anyway. */
+  readonly warmth: Warmth | null
   readonly clock: Clock
   readonly ids: () => string
   /** For secrets. */

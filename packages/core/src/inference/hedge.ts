@@ -10,6 +10,7 @@ import type { Call, CallHold } from './call.js'
 import type { Engine } from './engine.js'
 import { holdForAttempt, promptAmount } from './hold.js'
 import { leavePlace, takePlace } from './queue.js'
+import { isRateLimited } from './route-limits.js'
 import { billable, type Discarded, isFailure, noteFailure, requestFor, type Try } from './try.js'
 
 /** What came of an attempt, and of the second one that may have joined it. */
@@ -102,7 +103,7 @@ async function join<Received>(
 ): Promise<Try | null> {
   if (held.cut.aborted || held.attempts >= engine.settings.maxAttempts) return null
   const tried = isReady(next.route, engine.clock()) ? prepare(next) : null
-  if (tried === null || next.route.rpm !== undefined || !engine.retryBudget.spend()) return null
+  if (tried === null || isRateLimited(next.route) || !engine.retryBudget.spend()) return null
   held.places = undefined
   if (takePlace(next, held) && (await holdBeside({ engine, call, held }, primary, tried))) {
     beginTrial(next.route.circuit, engine.clock())

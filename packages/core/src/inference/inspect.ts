@@ -1,8 +1,8 @@
 import { type AnswerFilter, answerFilter } from '../dlp/answers.js'
 import { askClassifier } from '../dlp/classifier.js'
-import { inspectTexts } from '../dlp/inspect.js'
+import { inspectContent } from '../dlp/inspect.js'
 import type { Inspection, Policy } from '../dlp/policy.js'
-import { textsOf, withTexts } from '../dlp/texts.js'
+import { contentOf, withTexts } from '../dlp/texts.js'
 import { HooshError } from '../errors.js'
 import type { DlpLevel } from '../options.js'
 import type { Awaitable } from '../time.js'
@@ -37,7 +37,7 @@ export function inspect(engine: Engine, policy: Policy, call: Call, admitted: Ad
   const { classify } = policy
   const ask =
     classify === undefined ? undefined : (texts: readonly string[]) => askClassifier(classify, texts, infoOf(call))
-  const inspecting = inspectTexts(policy, textsOf(call.params), ask)
+  const inspecting = inspectContent(policy, contentOf(call.params), ask)
   return inspecting instanceof Promise
     ? inspecting.then((inspection) => applied(engine, policy, call, admitted, inspection))
     : applied(engine, policy, call, admitted, inspecting)

@@ -83,7 +83,7 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   const filter = begun.inspected?.filter ?? null
   const { found, bytes } = filter === null ? answer : shown(filter, answer)
   const settled = await finish(engine, begun, { outcome: 'ok', candidate, charge })
-  const headers = callHeaders(call, held, tried)
+  const headers = callHeaders(begun, tried)
   headers['content-type'] = 'application/json'
   headersOfBill(headers, settled)
   if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))

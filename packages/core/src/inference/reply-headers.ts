@@ -1,5 +1,5 @@
 import { usdText } from '../amount.js'
-import type { Call, CallHold } from './call.js'
+import type { Begun } from './begin.js'
 import type { Settled } from './settle.js'
 import type { Try } from './try.js'
 import { microUsd } from './usage-text.js'
@@ -8,13 +8,17 @@ import { microUsd } from './usage-text.js'
 const NOT_IN_HEADERS = /[^\x20-\x7e]/g
 
 /** Headers of every answer to a paid call. */
-export function callHeaders(call: Call, { position }: CallHold, { candidate, dropped }: Try): Record<string, string> {
+export function callHeaders(
+  { call, held: { position }, admitted: { entered } }: Begun,
+  { candidate, dropped }: Try,
+): Record<string, string> {
   const headers: Record<string, string> = {
     'x-request-id': call.requestId,
     'cache-control': 'no-store',
     'x-hoosh-cache': 'MISS',
     'x-hoosh-route': candidate.route.name,
   }
+  if (entered !== null) Object.assign(headers, entered.headers)
   if (dropped !== undefined) headers['x-hoosh-dropped'] = dropped.join(', ').replace(NOT_IN_HEADERS, '?')
   if (position > 0) headers['x-hoosh-queue-position'] = String(position)
   return headers

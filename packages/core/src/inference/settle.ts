@@ -15,6 +15,7 @@ import type { Engine } from './engine.js'
 import { reportFound } from './expired.js'
 import { tellHook } from './hooks.js'
 import { tellOfPools } from './pool-events.js'
+import { mendRoutes } from './route-limits.js'
 
 /** How a call ended. */
 export interface Ending {
@@ -33,8 +34,6 @@ export interface Settled {
   /** What the tightest pool has left by unit; null where the store did not say in time. */
   readonly left: { tokens?: number; nanoUsd?: number } | null
 }
-
-const MINUTE_MS = 60_000
 
 /**
  * Step 8, the one way a call ends: the ledger, usage, the outcome's audit record, metrics, events, hooks. Never throws;
@@ -69,9 +68,8 @@ export async function settle(
     engine.metrics.settleRetried()
     engine.retries.add(held.id, async () => void (await book()))
   }
-  for (const key of admitted.tokenWindows) {
-    if (charge.amount.tokens > 0) await engine.storage.rates.add(key, charge.amount.tokens, MINUTE_MS, engine.clock())
-  }
+  if (admitted.entered !== null) await engine.limits.leave(admitted.entered, charge.amount.tokens)
+  if (held.windows !== undefined) await mendRoutes(engine, held.windows, ending.candidate, charge.amount.tokens)
   tell(engine, call, held, ending)
   if (engine.settings.hooks !== undefined) await tellHooks(engine, call, ending)
   return { charge, left }

@@ -38,7 +38,7 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
       ask,
       discard,
     })
-    const headers = callHeaders(call, begun.held, tried)
+    const headers = callHeaders(begun, tried)
     headers['content-type'] = 'text/event-stream; charset=utf-8'
     headers['cache-control'] = 'no-cache, no-transform'
     headers['x-accel-buffering'] = 'no'

@@ -2,7 +2,7 @@ import type { ModelTier } from './models.js'
 
 /**
  * One model: id, maker, context window, largest output (null: not published), tier, modalities (text, vision, audio,
- * embedding) and flags: chat, streaming, tool use, vision, embeddings, system prompt, reasoning (see `ModelFacts`).
+ * embedding) and flags: chat, streaming, tool use, vision, embeddings, system prompt, reasoning, no JSON schema (see `ModelFacts`).
  */
 export type ModelRow = readonly [
   id: string,
@@ -22,7 +22,7 @@ export const MODEL_ROWS: readonly ModelRow[] = [
   ['gpt-4.1-mini', 'openai', 1_047_576, 32_768, 'economy', 'TV', 'CSTVP'],
   ['gpt-4.1-nano', 'openai', 1_047_576, 32_768, 'economy', 'TV', 'CSTVP'],
   ['o1', 'openai', 200_000, 100_000, 'reasoning', 'TV', 'CSTVPR'],
-  ['o1-mini', 'openai', 128_000, 65_536, 'reasoning', 'T', 'CSTPR'],
+  ['o1-mini', 'openai', 128_000, 65_536, 'reasoning', 'T', 'CSTPRN'],
   ['o1-pro', 'openai', 200_000, 100_000, 'reasoning', 'TV', 'CSTVPR'],
   ['o3', 'openai', 200_000, 100_000, 'reasoning', 'TV', 'CSTVPR'],
   ['o3-mini', 'openai', 200_000, 100_000, 'reasoning', 'T', 'CSTPR'],
@@ -30,14 +30,14 @@ export const MODEL_ROWS: readonly ModelRow[] = [
   ['text-embedding-3-large', 'openai', 8_191, null, 'standard', 'E', 'E'],
   ['text-embedding-3-small', 'openai', 8_191, null, 'economy', 'E', 'E'],
   ['text-embedding-ada-002', 'openai', 8_191, null, 'economy', 'E', 'E'],
-  ['gpt-3.5-turbo', 'openai', 16_385, 4_096, 'economy', 'T', 'CSTP'],
-  ['gpt-4', 'openai', 8_192, 8_192, 'premium', 'T', 'CSTP'],
-  ['gpt-4-32k', 'openai', 32_768, 8_192, 'premium', 'T', 'CSTP'],
-  ['gpt-4-turbo', 'openai', 128_000, 4_096, 'premium', 'TV', 'CSTVP'],
-  ['gpt-4-1106', 'openai', 128_000, 4_096, 'premium', 'T', 'CSTP'],
-  ['gpt-4-0125', 'openai', 128_000, 4_096, 'premium', 'T', 'CSTP'],
+  ['gpt-3.5-turbo', 'openai', 16_385, 4_096, 'economy', 'T', 'CSTPN'],
+  ['gpt-4', 'openai', 8_192, 8_192, 'premium', 'T', 'CSTPN'],
+  ['gpt-4-32k', 'openai', 32_768, 8_192, 'premium', 'T', 'CSTPN'],
+  ['gpt-4-turbo', 'openai', 128_000, 4_096, 'premium', 'TV', 'CSTVPN'],
+  ['gpt-4-1106', 'openai', 128_000, 4_096, 'premium', 'T', 'CSTPN'],
+  ['gpt-4-0125', 'openai', 128_000, 4_096, 'premium', 'T', 'CSTPN'],
   ['gpt-4.5', 'openai', 128_000, 16_384, 'premium', 'TV', 'CSTVP'],
-  ['chatgpt-4o', 'openai', 128_000, 16_384, 'standard', 'TV', 'CSVP'],
+  ['chatgpt-4o', 'openai', 128_000, 16_384, 'standard', 'TV', 'CSVPN'],
   ['gpt-5', 'openai', 400_000, 128_000, 'standard', 'TV', 'CSTVPR'],
   ['gpt-5-mini', 'openai', 400_000, 128_000, 'economy', 'TV', 'CSTVPR'],
   ['gpt-5-nano', 'openai', 400_000, 128_000, 'economy', 'TV', 'CSTVPR'],
@@ -60,9 +60,9 @@ export const MODEL_ROWS: readonly ModelRow[] = [
   ['claude-sonnet-5', 'anthropic', 1_000_000, 128_000, 'standard', 'TV', 'CSTVPR'],
   ['claude-fable-5', 'anthropic', 1_000_000, 128_000, 'premium', 'TV', 'CSTVPR'],
   ['claude-3-opus', 'anthropic', 200_000, 4_096, 'premium', 'TV', 'CSTVP'],
-  ['deepseek-chat', 'deepseek', 128_000, 8_192, 'economy', 'T', 'CSTP'],
-  ['deepseek-reasoner', 'deepseek', 128_000, 65_536, 'reasoning', 'T', 'CSTPR'],
-  ['deepseek-coder', 'deepseek', 64_000, 8_192, 'economy', 'T', 'CSTP'],
+  ['deepseek-chat', 'deepseek', 128_000, 8_192, 'economy', 'T', 'CSTPN'],
+  ['deepseek-reasoner', 'deepseek', 128_000, 65_536, 'reasoning', 'T', 'CSTPRN'],
+  ['deepseek-coder', 'deepseek', 64_000, 8_192, 'economy', 'T', 'CSTPN'],
   ['grok-3', 'grok', 131_072, 16_384, 'premium', 'T', 'CSTP'],
   ['grok-3-mini', 'grok', 131_072, 16_384, 'standard', 'T', 'CSTPR'],
   ['grok-3-fast', 'grok', 131_072, 16_384, 'standard', 'T', 'CSTP'],

@@ -18,6 +18,8 @@ export interface ModelFacts {
     readonly streaming: boolean
     readonly toolUse: boolean
     readonly vision: boolean
+    /** `response_format` with a JSON schema, its own or made of a forced tool. */
+    readonly jsonSchema: boolean
     readonly embeddings: boolean
   }
   readonly systemPrompt: boolean
@@ -65,6 +67,7 @@ function factsOf([id, maker, contextWindow, maxOutput, tier, modalities, flags]:
       streaming: flags.includes('S'),
       toolUse: flags.includes('T'),
       vision: flags.includes('V'),
+      jsonSchema: !flags.includes('N'),
       embeddings: flags.includes('E'),
     },
     systemPrompt: flags.includes('P'),

@@ -7,7 +7,7 @@ import { commonHeaders } from './headers.js'
 import { createKeys } from './keys.js'
 import { type Mending, mendingFor } from './mending.js'
 import { modelIds } from './model-list.js'
-import type { Provider, UpstreamAnswer, UpstreamFailure, UpstreamReply } from './provider.js'
+import type { Provider, TrainingServer, UpstreamAnswer, UpstreamFailure, UpstreamReply } from './provider.js'
 import { createTransport, type HttpRequest, LIST_DEADLINES } from './transport.js'
 
 export interface OpenAiCompatibleOptions {
@@ -17,6 +17,9 @@ export interface OpenAiCompatibleOptions {
   readonly connection: Connection
   readonly clock: Clock
 }
+
+/** Of a catalogue that is brought up to date, which takes its time. */
+const SYNC_DEADLINES = { firstByteMs: 120_000, idleMs: 60_000 } as const
 
 /**
  * A provider that speaks OpenAI's dialect: requests go up as the bytes they are, answers come back as the bytes they
@@ -46,6 +49,16 @@ export function openaiCompatible({ config, facts, connection, clock }: OpenAiCom
   const list = ['accept', 'application/json', ...common]
   const paths = { chat: endpoint.pathOf('/chat/completions'), embeddings: endpoint.pathOf('/embeddings') }
   const mending = mendingFor(facts.quirks)
+  const training: TrainingServer = {
+    status(job, signal) {
+      const path = endpoint.pathOf(`/training/${encodeURIComponent(job)}`)
+      return transport.send({ method: 'GET', path, headers: list, body: null, signal, ...LIST_DEADLINES })
+    },
+    syncCatalog(signal) {
+      const path = endpoint.pathOf('/catalog/sync')
+      return transport.send({ method: 'POST', path, headers: plain, body: '{}', signal, ...SYNC_DEADLINES })
+    },
+  }
   const modelsPath = endpoint.pathOf('/models')
   return {
     rest: keys.rest,
@@ -73,6 +86,7 @@ export function openaiCompatible({ config, facts, connection, clock }: OpenAiCom
       return modelIds(reply.bytes, routeName)
     },
     redact: keys.redact,
+    ...(facts.quirks.trains === true && { training }),
     close: () => transport.close(),
   }
 }

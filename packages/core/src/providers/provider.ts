@@ -19,6 +19,8 @@ export interface Provider {
   models(signal: AbortSignal): Promise<string[]>
   /** Of a server that keeps its models itself. */
   readonly library?: ModelLibrary
+  /** Of a server that trains models. */
+  readonly training?: TrainingServer
   /** Closes its connections. */
   close(): Promise<void>
 }
@@ -29,6 +31,14 @@ export interface ModelLibrary {
   pull(model: string, signal: CancelSignal): Promise<UpstreamReply | UpstreamFailure>
   /** Forgets a model. */
   remove(model: string, signal: CancelSignal): Promise<UpstreamAnswer | UpstreamFailure>
+}
+
+/** What an operator asks a server that trains models; answers are its own JSON. Neither throws. */
+export interface TrainingServer {
+  /** How far a job is. */
+  status(job: string, signal: CancelSignal): Promise<UpstreamAnswer | UpstreamFailure>
+  /** Has it bring its catalogue of models up to date. */
+  syncCatalog(signal: CancelSignal): Promise<UpstreamAnswer | UpstreamFailure>
 }
 
 /** A route that is left alone though it works. */

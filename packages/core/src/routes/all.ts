@@ -10,6 +10,7 @@ import { deletePool, putPool } from './pools.js'
 import { queueStatus } from './queue.js'
 import type { RouteDefinition } from './route.js'
 import { tokensCheck, tokensPools, tokensReport, tokensReserve } from './tokens.js'
+import { catalogSync, trainingStatus } from './training.js'
 
 /** Every endpoint there is. Access, money and secrets are tested over this list, so that none can be forgotten. */
 export const ROUTES: readonly RouteDefinition[] = [
@@ -45,6 +46,8 @@ export const ROUTES: readonly RouteDefinition[] = [
   healthReady,
   healthProviders,
   queueStatus,
+  trainingStatus,
+  catalogSync,
   metrics,
   rootMetrics,
   root,

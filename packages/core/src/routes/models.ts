@@ -1,6 +1,8 @@
+import { usdText } from '../amount.js'
+import type { Quote } from '../cost/prices.js'
 import { HooshError } from '../errors.js'
 import type { Engine } from '../inference/engine.js'
-import { MODELS } from '../providers/models.js'
+import { MODELS, type ModelFacts } from '../providers/models.js'
 import type { ListedModel } from '../routing/model-list.js'
 import { type Route, takers } from '../routing/route.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
@@ -30,7 +32,7 @@ export const model: RouteDefinition = {
   },
 }
 
-/** Well-known models that some configured route would take, whether or not its provider was asked. */
+/** Well-known models that some configured route would take, with facts and price, whether or not its provider was asked. */
 export const modelsCatalog: RouteDefinition = {
   method: 'GET',
   path: '/v1/models/catalog',
@@ -38,12 +40,42 @@ export const modelsCatalog: RouteDefinition = {
   isForPages: true,
   handle(exchange, engine) {
     const routes = engine.router.routes.filter(({ enabled }) => enabled)
-    const data = MODELS.flatMap(({ id }) => {
+    const data = MODELS.flatMap((facts) => {
+      const { id } = facts
       const [route] = takers(routes, id)
-      return route === undefined || !exchange.caller.mayUse(id) ? [] : [wire(id, route)]
+      return route === undefined || !exchange.caller.mayUse(id)
+        ? []
+        : [{ ...wire(id, route), ...known(facts, engine.prices.quote(route, id)) }]
     })
     return json({ object: 'list', data }, exchange)
   },
+}
+
+/** What is known of a model, and what it costs there: USD per million tokens, null where no price is known. */
+function known(facts: ModelFacts, quote: Quote | null) {
+  const { contextWindow, maxOutput, tier, modalities, capabilities, reasoning } = facts
+  return {
+    context_window: contextWindow,
+    max_output_tokens: maxOutput,
+    tier,
+    modalities,
+    capabilities: {
+      tools: capabilities.toolUse,
+      vision: capabilities.vision,
+      json_schema: capabilities.chat && capabilities.jsonSchema,
+      embeddings: capabilities.embeddings,
+      reasoning,
+    },
+    pricing:
+      quote === null
+        ? null
+        : {
+            input_usd: usdText(quote.input),
+            cached_input_usd: usdText(quote.cachedInput),
+            output_usd: usdText(quote.output),
+            source: quote.source,
+          },
+  }
 }
 
 /** Those that the caller may use. */

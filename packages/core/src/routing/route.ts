@@ -19,6 +19,7 @@ export interface Route {
   /** Lower is tried first. */
   readonly priority: number
   readonly rpm?: number
+  readonly tpm?: number
   /** Absent where it takes any number of calls at the same time. */
   readonly places?: Places
   /** Silence in ms after which the next candidate is asked beside it; absent for never. */
@@ -52,6 +53,7 @@ export function routeOf(
     patterns: (options.models ?? ['*']).map(compileGlob),
     priority: options.priority ?? 10,
     ...(options.rpm === undefined ? {} : { rpm: options.rpm }),
+    ...(options.tpm === undefined ? {} : { tpm: options.tpm }),
     ...(options.hedge === undefined ? {} : { hedgeMs: options.hedge.afterMs }),
     ...(options.concurrency === undefined ? {} : { places: createPlaces(options.concurrency) }),
     ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),

@@ -16,6 +16,12 @@ export interface Storage {
   cache: CacheStore
   /** Called once before the first use; with `migrate` the schema is brought up to date, else checked. */
   open?(options: { migrate: boolean }): Awaitable<void>
+  /**
+   * Forgets what is old, called by every process every `budget.sweepMs`: bounded, and harmless at any time, many at once.
+   *
+   * @param now the gateway's clock
+   */
+  sweep?(now: number): Awaitable<void>
   /** Called once at the end; what it was given (a pool, a database) is the host's to close. */
   close?(): Awaitable<void>
   /** One line for the startup message: `memory`, `sqlite`. */

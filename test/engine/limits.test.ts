@@ -1,0 +1,285 @@
+import { bearerTokens, firstOf, HooshError, type HooshOptions, type Identity } from '@hoosh/core'
+import { memoryRates, type RateStore } from '@hoosh/core/storage'
+import { gate, type ScriptedProvider } from '@hoosh/core/testing'
+import { describe, expect, it } from 'vitest'
+import { chat, type Door, door, errorOf, type Reply, type Sending, upstream } from '../support/door.js'
+import { until } from '../support/money.js'
+import { people } from '../support/mounts.js'
+
+const MINUTE_MS = 60_000
+
+/** A gateway before a provider, and callers with limits of their own. */
+async function opened(
+  options: HooshOptions = {},
+  { identities = [], provider }: { identities?: (Identity & { token: string })[]; provider?: ScriptedProvider } = {},
+) {
+  const behind = provider ?? (await upstream())
+  const to = await door(
+    { providers: [{ type: 'vllm', baseUrl: behind.url }], pools: { '*': {} }, ...options },
+    { identify: firstOf(bearerTokens(identities), bearerTokens(Object.values(people))) },
+  )
+  return { to, provider: behind }
+}
+
+const lea = (limits: Identity['limits']) => ({ token: 'lea', user: 'lea', pool: 'user:lea', ...(limits && { limits }) })
+const asLea: Sending = { as: 'nobody', headers: { authorization: 'Bearer lea' } }
+
+const rateHeaders = ({ headers }: Reply) =>
+  Object.fromEntries([...headers].filter(([name]) => name.startsWith('x-ratelimit-')))
+
+/** All answers, and when so many of them are there. */
+function answers(calls: Promise<Reply>[]) {
+  let count = 0
+  for (const call of calls) void call.then(() => (count += 1))
+  return { all: Promise.all(calls), answered: (many: number) => until(() => count >= many) }
+}
+
+const statuses = (replies: Reply[]) => ({
+  granted: replies.filter(({ status }) => status === 200).length,
+  refused: replies.filter(({ status }) => status === 429).length,
+})
+
+describe('the headers of a limit', () => {
+  it('say what is left and when all of it is back, on plain answers, streams and refusals', async () => {
+    const { to } = await opened({ pools: { '*': { limits: { requestsPerMinute: 2 } } } })
+    const first = await chat(to, 'm')
+    expect(rateHeaders(first)).toEqual({
+      'x-ratelimit-limit-requests': '2',
+      'x-ratelimit-remaining-requests': '1',
+      'x-ratelimit-reset-requests': '1m0s',
+    })
+    to.clock.advance(15_250)
+    const second = await chat(to, 'm', { stream: true })
+    expect(rateHeaders(second)).toMatchObject({ 'x-ratelimit-remaining-requests': '0' })
+    to.clock.advance(1_000)
+    const third = await chat(to, 'm')
+    expect([third.status, errorOf(third).code]).toEqual([429, 'rate_limit_exceeded'])
+    // The first is over in 43.75 s, so one second later than 43 there is room.
+    expect(third.headers.get('retry-after')).toBe('44')
+    expect(rateHeaders(third)).toEqual({
+      'x-ratelimit-limit-requests': '2',
+      'x-ratelimit-remaining-requests': '0',
+      'x-ratelimit-reset-requests': '59s',
+    })
+    to.clock.advance(43_749)
+    expect((await chat(to, 'm')).status).toBe(429)
+    to.clock.advance(1)
+    expect((await chat(to, 'm')).status).toBe(200)
+  })
+
+  it('are of the tightest window of each kind', async () => {
+    const { to } = await opened(
+      { pools: { '*': { limits: { requestsPerMinute: 3, tokensPerMinute: 100_000 } } } },
+      { identities: [lea({ requestsPerMinute: 100, tokensPerMinute: 50_000 })] },
+    )
+    const headers = rateHeaders(await chat(to, 'm', { max_tokens: 16 }, asLea))
+    expect(headers).toMatchObject({ 'x-ratelimit-limit-requests': '3', 'x-ratelimit-limit-tokens': '50000' })
+    expect(Number(headers['x-ratelimit-remaining-tokens'])).toBeLessThan(50_000)
+  })
+
+  it('are not there where there is no limit, and of a route nobody is told', async () => {
+    const provider = await upstream()
+    const { to } = await opened(
+      { providers: [{ type: 'vllm', baseUrl: provider.url, rpm: 1, tpm: 1_000 }] },
+      { provider },
+    )
+    expect(rateHeaders(await chat(to, 'm'))).toEqual({})
+    const refused = await chat(to, 'm')
+    expect([refused.status, rateHeaders(refused)]).toEqual([429, {}])
+  })
+})
+
+describe('tokens a minute', () => {
+  const LIMIT = 3_000
+
+  it('count at once with what a call may use, then with what it has used', async () => {
+    const rates = memoryRates()
+    const { to, provider } = await opened({ storage: { rates } }, { identities: [lea({ tokensPerMinute: LIMIT })] })
+    provider.hold()
+    // Each may use 1,024 and its prompt: three of them use up the window, the third passing it.
+    const { answered, all } = answers(Array.from({ length: 20 }, () => chat(to, 'm', {}, asLea)))
+    await answered(17)
+    provider.release()
+    const replies = await all
+    expect(statuses(replies)).toEqual({ granted: 3, refused: 17 })
+    const ask = { key: 'user lea tokens', limit: LIMIT, windowMs: MINUTE_MS, cost: 0 }
+    const { windows } = await rates.take([ask], to.clock.now())
+    expect(windows[0]!.remaining).toBe(LIMIT - provider.bill.totalTokens)
+    expect((await chat(to, 'm', {}, asLea)).status).toBe(200)
+  })
+
+  it('one call may be larger than the limit, the next one waits', async () => {
+    const { to } = await opened({}, { identities: [lea({ tokensPerMinute: 10 })] })
+    expect((await chat(to, 'm', {}, asLea)).status).toBe(200)
+    const next = await chat(to, 'm', {}, asLea)
+    expect([next.status, next.headers.get('retry-after')]).toEqual([429, '60'])
+    to.clock.advance(MINUTE_MS)
+    expect((await chat(to, 'm', {}, asLea)).status).toBe(200)
+  })
+
+  it('are given back by a call that was refused afterwards, or failed at no cost', async () => {
+    const { to, provider } = await opened(
+      { pools: { 'user:lea': { tokens: 10 }, 'user:rich': {} } },
+      {
+        identities: [
+          lea({ tokensPerMinute: LIMIT }),
+          { ...lea({ tokensPerMinute: LIMIT }), token: 'rich', pool: 'user:rich' },
+        ],
+      },
+    )
+    expect(errorOf(await chat(to, 'm', {}, asLea)).code).toBe('budget_exceeded')
+    const rich: Sending = { as: 'nobody', headers: { authorization: 'Bearer rich' } }
+    provider.script({ status: 400, body: { error: { message: 'no' } } })
+    expect((await chat(to, 'm', {}, rich)).status).toBe(400)
+    const left = rateHeaders(await chat(to, 'm', { max_tokens: 1 }, rich))['x-ratelimit-remaining-tokens']
+    expect(Number(left)).toBeGreaterThan(LIMIT - 50)
+  })
+})
+
+describe('whom a limit counts for', () => {
+  it('each model by its pattern, of everybody or of each user, also under another name', async () => {
+    const { to } = await opened({
+      limits: { models: { 'big*': { requestsPerMinute: 2, per: 'user' }, rare: { requestsPerMinute: 1 } } },
+      routing: { aliases: { best: 'big-1' } },
+    })
+    const status = async (model: string, as: Sending['as'] = 'alice') => (await chat(to, model, {}, { as })).status
+    expect([await status('big-1'), await status('best'), await status('big-2')]).toEqual([200, 200, 429])
+    expect([await status('big-1', 'bob'), await status('small')]).toEqual([200, 200])
+    expect([await status('rare'), await status('rare', 'bob')]).toEqual([200, 429])
+  })
+
+  it('each route by its own: calls go on to the next one', async () => {
+    const [first, second] = [await upstream(), await upstream()]
+    const { to } = await opened(
+      {
+        providers: [
+          { type: 'vllm', name: 'first', baseUrl: first.url, tpm: 100, priority: 1 },
+          { type: 'vllm', name: 'second', baseUrl: second.url, priority: 2 },
+        ],
+      },
+      { provider: first },
+    )
+    const routes = []
+    for (let times = 0; times < 2; times += 1)
+      routes.push((await chat(to, 'm', { max_tokens: 200 })).headers.get('x-hoosh-route'))
+    // The first call counts 200 and more while it runs, and what it has used when it is done: 23.
+    expect(routes).toEqual(['first', 'first'])
+    first.hold()
+    const running = chat(to, 'm', { max_tokens: 200 })
+    await first.received(3)
+    expect((await chat(to, 'm', { max_tokens: 200 })).headers.get('x-hoosh-route')).toBe('second')
+    first.release()
+    expect((await running).headers.get('x-hoosh-route')).toBe('first')
+  })
+})
+
+describe('across processes', () => {
+  const shared = async (limits: Identity['limits'], rates: RateStore) => {
+    const provider = await upstream()
+    const options = { storage: { rates }, budget: { leaseMs: 60_000 } }
+    const doors = [
+      await opened(options, { identities: [lea(limits)], provider }),
+      await opened(options, { identities: [lea(limits)], provider }),
+    ]
+    return { doors: doors.map(({ to }) => to), provider }
+  }
+  const both = (doors: Door[], calls: number) =>
+    Array.from({ length: calls }, (_, index) => chat(doors[index % 2]!, 'm', {}, asLea))
+
+  it('as many requests pass as the limit says', async () => {
+    const { doors } = await shared({ requestsPerMinute: 7 }, memoryRates())
+    expect(statuses(await Promise.all(both(doors, 40)))).toEqual({ granted: 7, refused: 33 })
+  })
+
+  it('as many calls run at the same time, and a process that dies gives its places back', async () => {
+    const { doors, provider } = await shared({ concurrent: 3 }, memoryRates())
+    provider.hold()
+    const { answered, all: running } = answers(both(doors, 20))
+    await answered(17)
+    expect(errorOf(await chat(doors[1]!, 'm', {}, asLea)).code).toBe('concurrency_exceeded')
+    // As the clock of its process would, had it died with its calls running.
+    for (const { clock } of doors) clock.advance(MINUTE_MS)
+    const anew = Promise.all(both(doors, 3))
+    await provider.received(6)
+    provider.release()
+    expect(statuses(await running)).toEqual({ granted: 3, refused: 17 })
+    expect(statuses(await anew)).toEqual({ granted: 3, refused: 0 })
+    expect(statuses(await Promise.all(both(doors, 2)))).toEqual({ granted: 2, refused: 0 })
+  })
+})
+
+describe('a rate store that is away', () => {
+  it('refuses new calls with 503, and no call that runs fails for it', async () => {
+    let isAway = false
+    const rates = memoryRates()
+    const step =
+      <Args extends unknown[], Result>(does: (...args: Args) => Result) =>
+      (...args: Args): Result => {
+        if (isAway) throw new HooshError('store_unavailable')
+        return does(...args)
+      }
+    const storage = {
+      rates: {
+        take: step(rates.take),
+        add: step(rates.add),
+        giveBack: step(rates.giveBack),
+        enter: step(rates.enter),
+        stay: step(rates.stay),
+        leave: step(rates.leave),
+      },
+    }
+    const { to, provider } = await opened({ storage }, { identities: [lea({ tokensPerMinute: 9_999, concurrent: 5 })] })
+    const middle = gate()
+    provider.script({ holdHead: middle })
+    const running = chat(to, 'm', {}, asLea)
+    await middle.reached
+    isAway = true
+    expect((await chat(to, 'm', {}, asLea)).status).toBe(503)
+    middle.open()
+    expect((await running).status).toBe(200)
+    isAway = false
+    expect((await chat(to, 'm', {}, asLea)).status).toBe(200)
+  })
+})
+
+describe('failed authentication', () => {
+  const nobody: Sending = { as: 'nobody', headers: { authorization: 'Bearer wrong' } }
+  const attempts = async (to: Door, times: number, sending = nobody) => {
+    const replies = []
+    for (let done = 0; done < times; done += 1) replies.push(await to.get('/v1/models', sending))
+    return replies.map(({ status }) => status)
+  }
+
+  it('is 429 beyond so many a minute of one address; who has a right credential passes all the same', async () => {
+    const { to } = await opened({ limits: { failedAuthPerMinute: 3 } })
+    expect(await attempts(to, 5)).toEqual([401, 401, 401, 429, 429])
+    const reply = await to.get('/v1/models', nobody)
+    expect([errorOf(reply).code, reply.headers.get('retry-after')]).toEqual(['rate_limit_exceeded', '60'])
+    expect((await to.get('/v1/models')).status).toBe(200)
+    to.clock.advance(MINUTE_MS)
+    expect(await attempts(to, 1)).toEqual([401])
+  })
+
+  it('does not count for a proxy, whose address is everybody', async () => {
+    const { to } = await opened({ limits: { failedAuthPerMinute: 1 } })
+    const proxied = { as: 'nobody', headers: { 'x-forwarded-for': '203.0.113.7' } } as const
+    expect(await attempts(to, 3, proxied)).toEqual([401, 401, 401])
+  })
+
+  it('is counted and told of as well where `identify` itself says 401', async () => {
+    const to = await door(
+      { pools: { '*': {} }, limits: { failedAuthPerMinute: 2 } },
+      {
+        identify: (request) => {
+          if ((request as { headers: Record<string, string> }).headers.authorization === 'Bearer wrong')
+            throw new HooshError('unauthenticated', { message: 'Your session is over.' })
+          return { user: 'root', roles: ['admin'] }
+        },
+      },
+    )
+    expect(await attempts(to, 3)).toEqual([401, 401, 429])
+    const { entries } = (await to.get('/v1/audit')).body as { entries: { event: string }[] }
+    expect(entries.map(({ event }) => event)).toContain('auth.failed')
+    expect((await to.get('/v1/metrics')).text).toContain('hoosh_refusals_total{code="unauthenticated"} 3')
+  })
+})

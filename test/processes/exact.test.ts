@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { child, killed } from '../support/children.js'
+import { DATABASES, type TestDatabase } from '../support/databases.js'
+
+const script = new URL('ledger-child.mjs', import.meta.url)
+
+const isLong = process.env.HOOSH_LONG === '1'
+const SEEDS = Array.from({ length: isLong ? 20 : 2 }, (_, index) => index + 1)
+const RESERVATIONS = isLong ? 10_000 : 2_000
+const PROCESSES = 4
+const TOKENS = 7
+
+/** What every account has and what its holds and entries add up to, all of one moment. */
+const BOOKS = `select a.pool, a.used_tokens as used, a.held_tokens as held,
+    (select coalesce(sum(held_tokens), 0) from $.hoosh_holds where pool = a.pool and state = 'held') as open,
+    (select coalesce(sum(charged_tokens), 0) from $.hoosh_holds where pool = a.pool and state <> 'held') as entries
+  from $.hoosh_accounts as a`
+
+interface Told {
+  granted: number
+  budget_exceeded: number
+  settled: number
+  ms: number
+}
+
+async function balance(database: TestDatabase, cap: number): Promise<number> {
+  const rows = await database.read<Record<string, unknown>>(BOOKS)
+  for (const row of rows) {
+    const [used, held] = [Number(row.used), Number(row.held)]
+    expect([held, used], String(row.pool)).toEqual([Number(row.open), Number(row.entries)])
+    expect(used + held).toBeLessThanOrEqual(cap)
+  }
+  return rows.length
+}
+
+async function race(database: TestDatabase, seed: number, pools: readonly string[]): Promise<string> {
+  const capacity = (RESERVATIONS / 2) * TOKENS
+  const share = RESERVATIONS / PROCESSES
+  const started = await Promise.all(
+    Array.from({ length: PROCESSES }, (_, index) => {
+      const orders = { seed: seed * 100 + index, from: index * share, count: share, tokens: TOKENS, pools, capacity }
+      return child(script, [database.place, database.file, JSON.stringify(orders)])
+    }),
+  )
+  onTestFinished(async () => void (await Promise.all(started.map((one) => killed(one.process)))))
+  let running = PROCESSES
+  const exits = started.map(async (one) => {
+    await once(one.process, 'exit')
+    running -= 1
+  })
+  const began = performance.now()
+  writeFileSync(`${database.file}.go`, '')
+  let samples = 0
+  while (running > 0) {
+    samples += (await balance(database, capacity)) > 0 ? 1 : 0
+    // SQLite answers at once, and the end of a process is heard of in another turn.
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  await Promise.all(exits)
+  await balance(database, capacity)
+  const told = started.map((one) => JSON.parse(one.output().split('\n')[1]!) as Told)
+  const sum = (of: keyof Told) => told.reduce((all, one) => all + (one[of] ?? 0), 0)
+  // No other word reached a caller.
+  for (const { granted: _g, settled: _s, budget_exceeded: _b, ms: _m, ...others } of told) expect(others).toEqual({})
+  expect([sum('granted'), sum('budget_exceeded')]).toEqual([RESERVATIONS / 2, RESERVATIONS / 2])
+  const rows = await database.read<Record<string, unknown>>(BOOKS)
+  for (const { used, held } of rows) expect(Number(used) + Number(held)).toBe(capacity)
+  expect(rows).toHaveLength(pools.length)
+  return `seed ${seed}: ${samples} samples, ${Math.round(performance.now() - began)} ms`
+}
+
+describe.each(DATABASES)('four processes on $name', ({ missing, make }) => {
+  it.skipIf(missing !== null).each([
+    ['one pool', ['user:ann']],
+    ['three pools, named in any order', ['user:ann', 'team:red', 'tenant:acme']],
+  ])(
+    'are granted exactly what fits, and the books are right at every moment: %s',
+    { timeout: 3_600_000 },
+    async (name, pools) => {
+      for (const seed of SEEDS) {
+        const database = make()
+        onTestFinished(() => database.remove())
+        await database.open()
+        const told = await race(database, seed, pools)
+        if (isLong) console.log(`${name}, ${RESERVATIONS} reservations, ${told}`)
+      }
+    },
+  )
+})

@@ -1,0 +1,115 @@
+import { once } from 'node:events'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { migrationSql, sqlStorage } from '@hoosh/sql'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { child, killed } from '../support/children.js'
+import { DATABASES } from '../support/databases.js'
+import { hasPostgres, postgresSchema } from '../support/postgres.js'
+import { sqliteFile } from '../support/sqlite.js'
+
+const VERSIONS = [1, 2, 3]
+
+/** As `npx vitest run test/sql/migrations.test.ts -u` writes them. */
+const folder = (database: string) => new URL(`../../packages/sql/migrations/${database}/`, import.meta.url)
+const fileOf = (version: number) => `${String(version).padStart(4, '0')}.sql`
+const textOf = (statements: readonly string[]) => `${statements.join(';\n\n')};\n`
+
+describe.each(['postgres', 'sqlite'] as const)('the migrations for %s as files', (database) => {
+  it.each(VERSIONS)('say what the storage itself does: version %d', async (version) => {
+    const text = textOf(migrationSql({ database, from: version - 1, to: version }))
+    await expect(text).toMatchFileSnapshot(fileURLToPath(new URL(fileOf(version), folder(database))))
+  })
+
+  it('are one for each version', () => {
+    expect(readdirSync(folder(database)).sort()).toEqual(VERSIONS.map(fileOf))
+    expect(migrationSql({ database }).at(-1)).toContain(`values (1, ${VERSIONS.at(-1)})`)
+  })
+})
+
+describe.each(DATABASES)('many processes on $name', ({ missing, make }) => {
+  it.skipIf(missing !== null)('migrate at once: one does, the others find it done', async () => {
+    const database = make()
+    onTestFinished(() => database.remove())
+    const script = new URL('../processes/migrate-child.mjs', import.meta.url)
+    const children = await Promise.all(Array.from({ length: 4 }, () => child(script, [database.place, database.file])))
+    onTestFinished(async () => void (await Promise.all(children.map((one) => killed(one.process)))))
+    const exits = children.map((one) => once(one.process, 'exit'))
+    writeFileSync(`${database.file}.go`, '')
+    expect(await Promise.all(exits)).toEqual(children.map(() => [0, null]))
+    await database.open()
+    const rows = await database.read<{ version: unknown }>('select version from $.hoosh_schema')
+    expect(rows.map(({ version }) => Number(version))).toEqual([VERSIONS.at(-1)])
+    const [account] = await database.read<{ held: unknown }>('select held_tokens as held from $.hoosh_accounts')
+    expect(Number(account!.held)).toBe(4)
+  })
+})
+
+const record = (id: string, timestamp: number) =>
+  ({ id, timestamp, event: 'host.event', level: 'info', message: 'm', subject: 'ann' }) as const
+
+describe('from the version before', () => {
+  it('on SQLite, with staged records in it', async () => {
+    const sqlite = sqliteFile()
+    onTestFinished(() => sqlite.remove())
+    const { default: Database } = await import('libsql')
+    const database = new Database(sqlite.file)
+    onTestFinished(() => void database.close())
+    for (const text of migrationSql({ to: 1 })) database.exec(text)
+    const insert = database.prepare('insert into hoosh_staged (writer, text) values (?, ?)')
+    for (const id of ['a', 'b']) insert.run(['n/1', JSON.stringify(record(id, 5))])
+    const old = sqlStorage(database)
+    await expect(old.open!({ migrate: false })).rejects.toMatchObject({
+      message: expect.stringMatching(/version 1, this package at 3/),
+    })
+    const { audit } = await sqlite.open()
+    expect(await audit.staged({ writer: 'n/1', limit: 5 })).toEqual([record('a', 5), record('b', 5)])
+    expect((await audit.query({ subject: 'ann', limit: 5 })).total).toBe(2)
+  })
+
+  it.skipIf(!hasPostgres)('on PostgreSQL, by the statements of the files and by the storage', async () => {
+    const postgres = postgresSchema()
+    onTestFinished(() => postgres.remove())
+    const { schema } = postgres
+    await postgres.read(`create schema ${schema}`)
+    for (const text of migrationSql({ database: 'postgres', schema, to: 1 })) await postgres.read(text)
+    const storage = sqlStorage(postgres.pool(), { schema })
+    await expect(storage.open!({ migrate: false })).rejects.toMatchObject({
+      code: 'not_ready',
+      message: expect.stringMatching(/version 1, this package at 3.*`migrate: true`.*migrationSql/),
+    })
+    for (const text of migrationSql({ database: 'postgres', schema, from: 1 })) await postgres.read(text)
+    await storage.open!({ migrate: false })
+    await storage.audit.stage('n/1', [record('a', 5)])
+    expect((await storage.audit.query({ subject: 'ann', limit: 5 })).total).toBe(1)
+  })
+})
+
+describe.skipIf(!hasPostgres)('a schema on PostgreSQL that does not fit', () => {
+  it('an empty one is not touched without `migrate`, and a newer one is served by nobody older', async () => {
+    const postgres = postgresSchema()
+    onTestFinished(() => postgres.remove())
+    const { schema } = postgres
+    const storage = sqlStorage(postgres.pool(), { schema })
+    await expect(storage.open!({ migrate: false })).rejects.toMatchObject({
+      code: 'not_ready',
+      message: expect.stringMatching(/no tables of hoosh/),
+    })
+    expect(await postgres.read(`select 1 from pg_namespace where nspname = '${schema}'`)).toEqual([])
+    await storage.migrate()
+    await postgres.read('update $.hoosh_schema set version = 99')
+    for (const migrate of [true, false]) {
+      await expect(storage.open!({ migrate })).rejects.toMatchObject({
+        code: 'not_ready',
+        message: expect.stringMatching(/version 99.*Update @hoosh\/sql/),
+      })
+    }
+  })
+
+  it('a name that no schema can have is refused at once, and SQLite has none', () => {
+    const pool = postgresSchema().pool()
+    expect(() => sqlStorage(pool, { schema: 'a"; drop schema b; --' })).toThrow(/schema/)
+    expect(() => sqlStorage({ prepare: () => ({}) as never }, { schema: 'own' })).toThrow(/prefix/)
+    expect(() => sqlStorage(pool, { silenceMs: 1 })).toThrow(/silenceMs/)
+  })
+})

@@ -1,0 +1,166 @@
+import { faultProxy, gate } from '@hoosh/core/testing'
+import { sqlStorage } from '@hoosh/sql'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { takenApart, words } from '../support/answers.js'
+import { ask, billed, type StoreKind, type Till, till, until } from '../support/money.js'
+import { hasPostgres, postgresPool, postgresSchema } from '../support/postgres.js'
+import { hasPostgresPrograms, postgresServer } from '../support/postgres-server.js'
+
+/** PostgreSQL behind a port, as a host has it whose pool has the default of 200 ms. */
+function behind(port: number, schema?: string): StoreKind {
+  return {
+    name: 'PostgreSQL',
+    async open() {
+      // Without a limit of its own, a pool waits for ever for a connection that nobody answers.
+      const pool = postgresPool({ port, connectionTimeoutMillis: 1_000 })
+      const storage = sqlStorage(pool, { ...(schema !== undefined && { schema }) })
+      return {
+        storage,
+        records: () => [],
+        remove: async () => void pool.end().catch(() => {}),
+      }
+    },
+  }
+}
+
+const TOKENS = 60
+
+/** A stream that stops in the middle until it is let go on. */
+async function openStream(counter: Till) {
+  const middle = gate()
+  counter.provider.script({ tokens: TOKENS, holdAfter: { events: 6, gate: middle } })
+  const reply = await counter.call(ask({ stream: true, max_tokens: 100 }))
+  expect(reply.status).toBe(200)
+  return {
+    async goOn() {
+      middle.open()
+      return takenApart(reply, await reply.text())
+    },
+  }
+}
+
+async function start(kind: StoreKind): Promise<Till> {
+  // Heartbeats that fail must not end what has its lease.
+  const counter = await till(kind, {
+    pools: { 'user:*': { tokens: 100_000 } },
+    budget: { renewMs: 100, leaseMs: 60_000 },
+  })
+  onTestFinished(() => counter.close())
+  await counter.gateway.ready()
+  // The first call of a process makes connections and rows.
+  await (await counter.call(ask())).text()
+  await counter.settled()
+  return counter
+}
+
+/** New calls are refused, not unidentified, and nobody upstream hears of them. */
+async function refuses(counter: Till): Promise<number> {
+  const before = counter.provider.bill.attempts
+  const asked = performance.now()
+  const reply = await counter.call(ask())
+  const ms = performance.now() - asked
+  expect([reply.status, await reply.json()]).toMatchObject([503, { error: { code: 'store_unavailable' } }])
+  expect(counter.provider.bill.attempts).toBe(before)
+  return ms
+}
+
+/** All is paid, and nothing is held any more. */
+async function balances(counter: Till): Promise<void> {
+  await until(async () => {
+    const { held, used } = await counter.pool().catch(() => ({ held: { tokens: 1 }, used: { tokens: 0 } }))
+    return held.tokens === 0 && used.tokens === billed(counter.provider.bill).tokens
+  }, 1_500)
+  const { used, held } = await counter.pool()
+  expect({ used, held: held.tokens }).toEqual({ used: billed(counter.provider.bill), held: 0 })
+}
+
+describe.skipIf(!hasPostgres)('a PostgreSQL that says nothing any more', () => {
+  it('refuses new calls within 250 ms, lets streams end, and takes their charge once it is back', {
+    retry: 3,
+    timeout: 60_000,
+  }, async () => {
+    const schema = postgresSchema()
+    const proxy = await faultProxy('http://127.0.0.1:5432')
+    onTestFinished(async () => {
+      await proxy.close()
+      await schema.remove()
+    })
+    const counter = await start(behind(proxy.port, schema.schema))
+    const stream = await openStream(counter)
+    proxy.set({ halfOpen: true })
+    for (let call = 0; call < 5; call += 1) expect(await refuses(counter)).toBeLessThan(250)
+    const { isDone, said } = await stream.goOn()
+    expect([isDone, words(said)]).toEqual([true, TOKENS])
+    proxy.set({})
+    await balances(counter)
+    expect((await counter.call(ask())).status).toBe(200)
+    await balances(counter)
+  })
+
+  it('of a commit whose answer was lost: one hold, one charge', async () => {
+    const schema = postgresSchema()
+    const proxy = await faultProxy('http://127.0.0.1:5432')
+    onTestFinished(async () => {
+      await proxy.close()
+      await schema.remove()
+    })
+    const pool = postgresPool({ port: proxy.port, max: 1 })
+    onTestFinished(() => pool.end())
+    const { budgets, migrate } = sqlStorage(pool, { schema: schema.schema, silenceMs: 1_000 })
+    await migrate()
+    const terms = { capacity: { tokens: 100 }, window: null, timeZone: 'UTC', unpriced: 'refuse' } as const
+    const amount = { tokens: 40, nanoUsd: 0 }
+    const request = {
+      id: 'r',
+      owner: 'ann',
+      phase: 'sent',
+      pools: [{ name: 'user:ann', terms }],
+      ask: { fixed: amount, each: { tokens: 0, nanoUsd: 0 }, floor: 0, wish: 0, atMost: 0 },
+      leaseMs: 60_000,
+      now: 0,
+      onExpire: 'charge',
+    } as const
+    // The line breaks somewhere in the conversation, a little later each time, the last word of the commit included.
+    for (let bytes = 100; bytes < 1_600; bytes += 100) {
+      proxy.set({ cutAfterBytes: bytes })
+      await Promise.resolve(budgets.reserve(request)).catch(() => {})
+      await Promise.resolve(budgets.settle('r', amount)).catch(() => {})
+      proxy.resetAll()
+    }
+    proxy.set({})
+    if ((await budgets.find({ id: 'r' })) === null) await budgets.reserve(request)
+    await budgets.settle('r', amount)
+    const [state] = await budgets.read(request.pools, 0)
+    expect([state!.used.tokens, state!.held.tokens]).toEqual([40, 0])
+    expect(await budgets.entries('user:ann', { limit: 10 })).toHaveLength(1)
+  })
+})
+
+describe.skipIf(!hasPostgresPrograms)('a PostgreSQL that is stopped in mid-stream', () => {
+  it.each([
+    ['and started at once', 'fast', 0],
+    ['and started at once, as after a crash', 'immediate', 0],
+    ...(process.env.HOOSH_LONG === '1'
+      ? ([
+          ['for five seconds', 'immediate', 5_000],
+          ['for a minute', 'fast', 58_000],
+        ] as const)
+      : []),
+  ] as const)('%s', { timeout: 180_000 }, async (_name, mode, pauseMs) => {
+    const server = await postgresServer()
+    onTestFinished(() => server.remove())
+    const counter = await start(behind(server.port))
+    const streams = [await openStream(counter), await openStream(counter)]
+    await server.stop(mode)
+    await refuses(counter)
+    const first = await streams[0]!.goOn()
+    expect([first.isDone, words(first.said)]).toEqual([true, TOKENS])
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    await server.start()
+    const second = await streams[1]!.goOn()
+    expect([second.isDone, words(second.said)]).toEqual([true, TOKENS])
+    await balances(counter)
+    await until(async () => (await counter.call(ask())).status === 200)
+    await balances(counter)
+  })
+})
