@@ -124,6 +124,7 @@ describe('GET /v1/health/providers', () => {
         base_url: provider.url,
         enabled: true,
         status: 'healthy',
+        healthy: true,
         consecutive_failures: 0,
         latency_ms: null,
       },
@@ -133,6 +134,7 @@ describe('GET /v1/health/providers', () => {
         base_url: provider.url,
         enabled: true,
         status: 'healthy',
+        healthy: true,
         consecutive_failures: 0,
         latency_ms: null,
       },
@@ -142,6 +144,7 @@ describe('GET /v1/health/providers', () => {
         base_url: '',
         enabled: false,
         status: 'disabled',
+        healthy: false,
         consecutive_failures: 0,
         latency_ms: null,
       },
@@ -164,5 +167,29 @@ describe('GET /v1/health/providers', () => {
     const { url } = await upstream()
     const to = await door({ providers: [{ type: 'openai', baseUrl: `${url}?api-key=hidden-in-query` }] })
     expect(JSON.stringify(await rows(to))).not.toContain('hidden-in-query')
+  })
+})
+
+describe('GET /v1/health/heartbeat', () => {
+  it('tells which nodes answer, which falter and which are left alone', async () => {
+    const { to, provider, fail } = await two()
+    const beats = async () => (await to.get('/v1/health/heartbeat', admin)).body as Record<string, unknown>
+    expect(await beats()).toEqual({
+      total_nodes: 2,
+      online: 2,
+      suspect: 0,
+      offline: 0,
+      total_gpus: 0,
+      total_vram_mb: 0,
+      available_vram_mb: 0,
+      nodes: [
+        { id: `openai:${provider.url}`, name: 'one', status: 'online' },
+        { id: `vllm:${provider.url}`, name: 'vllm', status: 'online' },
+      ],
+    })
+    await fail('a')
+    provider.script({ status: 503 })
+    await chat(to, 'b')
+    expect(await beats()).toMatchObject({ online: 0, suspect: 1, offline: 1 })
   })
 })

@@ -1,4 +1,4 @@
-import { createGateway } from '@hoosh/core'
+import { browserTokens, createGateway, firstOf, virtualKeys } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
 import { scriptedProvider } from '@hoosh/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -6,26 +6,57 @@ import { ROUTES } from '../../packages/core/src/routes/all.js'
 import { identify, people, type Served, serve } from '../support/mounts.js'
 
 const CANARY = 'sk-canary-0123456789abcdef'
+const ORIGIN = 'https://app.example.org'
+let now = 1_795_000_000_000
 const gateway = createGateway({
   providers: [{ type: 'demo' }],
   pools: { 'user:*': { tokens: 100_000 } },
   rootRoutes: true,
   logger: false,
+  keys: { tokenSecrets: ['s'.repeat(32)] },
+  limits: { failedAuthPerMinute: 1_000_000 },
+  clock: () => now,
 })
 let served: Served
+let ended: ReturnType<typeof endedCredentials>
 beforeAll(async () => {
-  served = await serve(toNodeHandler(gateway, { identify }))
+  served = await serve(toNodeHandler(gateway, { identify: firstOf(virtualKeys(), browserTokens(), identify) }))
+  ended = endedCredentials()
 })
 afterAll(async () => {
   await served.close()
   await gateway.close()
 })
 
+/** Credentials that were good once, or are good elsewhere. */
+async function endedCredentials() {
+  const made = async (ask: object) => {
+    const reply = await send('POST', '/v1/keys', people.admin.token, ask)
+    return (await reply.json()) as { id: string; key: string }
+  }
+  const [expired, revoked] = [await made({ expires_at: new Date(now + 1_000).toISOString() }), await made({})]
+  await send('DELETE', `/v1/keys/${revoked.id}`, people.admin.token)
+  const old = await gateway.as(people.admin).browserToken({ origin: ORIGIN, ttlMs: 1_000 })
+  const elsewhere = createGateway({ keys: { tokenSecrets: ['e'.repeat(32)] }, logger: false })
+  const foreign = await elsewhere.as(people.admin).browserToken({ origin: ORIGIN })
+  await elsewhere.close()
+  const page = await gateway.as(people.admin).browserToken({ origin: 'https://other.example.org' })
+  now += 1_000
+  return {
+    'expired key': expired.key,
+    'revoked key': revoked.key,
+    'foreign key': `hoosh_${'0'.repeat(32)}_${'A'.repeat(43)}`,
+    'expired token': old.token,
+    'foreign token': foreign.token,
+    'token of another origin': page.token,
+  }
+}
+
 const routes = ROUTES.map((route) => ({ ...route, url: route.path.replace(/[:*]\w+/, 'x') }))
 const send = (method: string, url: string, token?: string, body?: object) =>
   fetch(`${served.url}${url}`, {
     method,
-    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    headers: { 'content-type': 'application/json', origin: ORIGIN, ...(token && { authorization: `Bearer ${token}` }) },
     ...(method === 'POST' || method === 'PUT' ? { body: JSON.stringify(body ?? {}) } : {}),
   })
 
@@ -36,6 +67,24 @@ describe('access, for every route there is', () => {
       const reply = await send(method, url)
       expect(reply.status).toBe(401)
       expect(await reply.json()).toMatchObject({ error: { type: 'authentication_error', code: 'unauthenticated' } })
+    },
+  )
+
+  it.each(routes.filter(({ access }) => access !== 'anyone'))(
+    'an expired, a revoked and a foreign key and token get 401 on $method $path',
+    async ({ method, url }) => {
+      for (const [name, token] of Object.entries(await ended)) {
+        const reply = await send(method, url, token)
+        expect([name, reply.status]).toEqual([name, 401])
+      }
+    },
+  )
+
+  it.each(routes.filter(({ access, isForPages }) => access !== 'anyone' && isForPages !== true))(
+    'a browser token gets 403 on $method $path, whatever its user may do',
+    async ({ method, url }) => {
+      const { token } = await gateway.as(people.admin).browserToken({ origin: ORIGIN })
+      expect((await send(method, url, token)).status).toBe(403)
     },
   )
 

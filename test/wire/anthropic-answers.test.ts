@@ -1,7 +1,9 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { CacheStore } from '@hoosh/core/storage'
 import { memoryCache } from '@hoosh/core/storage'
 import OpenAI from 'openai'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { takenApart } from '../support/answers.js'
 import { door, errorOf } from '../support/door.js'
 import { people } from '../support/mounts.js'
@@ -258,6 +260,36 @@ it('a translated stream ends inside the protocol where the pool is empty', async
   })
   expect(said.length).toBeLessThan(400 * 50)
   expect((await settledPool(to)).used).toBeLessThanOrEqual(400)
+})
+
+it('a caller who hangs up in mid-stream ends the request to Anthropic, and pays for what he got', async () => {
+  let close: () => void = () => undefined
+  const closed = new Promise<void>((resolve) => {
+    close = resolve
+  })
+  const server = createServer((req, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' })
+    res.write(streamOf({ ...message, usage, content: [text('one two three')] }).split('event: message_delta')[0]!)
+    req.socket.once('close', close)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => new Promise((resolve) => server.close(() => resolve())))
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const to = await door({ providers: [{ type: 'anthropic', baseUrl, apiKey: 'k', local: true }] })
+  const gone = new AbortController()
+  const reply = await fetch(`${to.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${people.alice.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(hello({ stream: true })),
+    signal: gone.signal,
+  })
+  const { value } = await reply.body!.getReader().read()
+  expect(Buffer.from(value!).toString()).toContain('one two three')
+  gone.abort()
+  await closed
+  const { used } = await settledPool(to)
+  expect(used).toBeGreaterThan(PROMPT_BOUND)
+  expect(used).toBeLessThanOrEqual(PROMPT_BOUND + 'one two three'.length)
 })
 
 it('an account without credit is not the fault of the caller', async () => {

@@ -236,6 +236,51 @@ describe('what goes up', () => {
   })
 })
 
+describe('a conversation that changes its provider', () => {
+  it('comes with ids that are taken', async () => {
+    const id = 'functions.look:0'
+    const { up } = await ask({
+      messages: [
+        user('Hello'),
+        { role: 'assistant', tool_calls: [{ id, type: 'function', function: { name: 'look', arguments: '{}' } }] },
+        { role: 'tool', tool_call_id: id, content: 'x' },
+      ],
+    })
+    expect(JSON.stringify(up.body.messages).match(/functions_look_0/g)).toHaveLength(2)
+  })
+
+  it("goes on without what another provider's answers carry, and with everything else", async () => {
+    const main = await upstream()
+    const to = await door({ providers: [{ type: 'openai', baseUrl: main.url }] })
+    const call = { id: 'c', type: 'function', function: { name: 'look', arguments: '{}' } }
+    const messages = [
+      { ...user('Hello'), extra_content: { anthropic: 'my own' } },
+      {
+        role: 'assistant',
+        content: 'Hi.',
+        tool_calls: [
+          { ...call, extra_content: { google: { thought_signature: 's' } } },
+          { ...call, extra_content: { mine: 1 } },
+        ],
+        extra_content: { anthropic: { content: [] }, mine: 2 },
+      },
+    ]
+    await to.post('/v1/chat/completions', { model: 'gpt-4o', messages })
+    expect(main.requests[0]!.body).toMatchObject({
+      messages: [
+        messages[0],
+        {
+          role: 'assistant',
+          content: 'Hi.',
+          tool_calls: [call, { ...call, extra_content: { mine: 1 } }],
+          extra_content: { mine: 2 },
+        },
+      ],
+    })
+    expect(JSON.stringify(main.requests[0]!.body)).not.toContain('thought_signature')
+  })
+})
+
 const UNSUPPORTED: [param: string, params: Record<string, unknown>][] = [
   ['n', { n: 2 }],
   ['seed', { seed: 7 }],

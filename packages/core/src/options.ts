@@ -372,7 +372,10 @@ export interface MetricsOptions {
   token?: string
 }
 
-/** What hooks are told of a call. `params` is the caller's own object: read it, do not change it. */
+/**
+ * What hooks are told of a call. `params` is the caller's own object, or with `dlp` as it goes out: read it, do not
+ * change it.
+ */
 export interface CallInfo {
   readonly requestId: string
   readonly identity: Identity

@@ -158,6 +158,11 @@ const ELSEWHERE = [
   ['openrouter', 'anthropic/claude-sonnet-4', 3, 15],
   ['openrouter', 'anthropic/claude-3.5-haiku', 0.8, 4],
   ['openrouter', 'google/gemini-2.0-flash-001', 0.1, 0.4],
+  ['google', 'gemini-2.0-flash', 0.1, 0.4],
+  ['google', 'gemini-2.5-flash', 0.3, 2.5],
+  ['google', 'gemini-3-pro-preview', 2, 12],
+  // Every token as one of an image.
+  ['google', 'gemini-2.5-flash-image', 0.3, 30],
 ] as const
 
 describe('the table', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { answerFilter } from '../../../packages/core/src/dlp/answers.js'
+import { inspectContent } from '../../../packages/core/src/dlp/inspect.js'
 import { createPolicy } from '../../../packages/core/src/dlp/policy.js'
 import { AROUND, positives } from './labelled.js'
 
@@ -128,4 +129,32 @@ describe('the arguments of a tool call', () => {
     })
     for (let at = 0; at <= json.length; at += 1) expect(streamed(splitAt(json, at), 'arguments').text).toBe(clean)
   })
+})
+
+describe('fields that no client puts together', () => {
+  it('are filtered each by itself, and what goes back to a provider as it came is left alone', () => {
+    const filter = answerFilter(policy, restore)!
+    const signed = { anthropic: { signature: `AKIA${'IOSFODNN7EXAMPLE'}${'x'.repeat(300)}` } }
+    const image = [{ image_url: { url: `data:image/png;base64,${'A'.repeat(500)}` } }]
+    const delta = {
+      extra_content: signed,
+      images: image,
+      annotations: [{ title: 'mail [EMAIL-1] or bob@example.org' }],
+    }
+    expect(filter.piece(0, { delta, finish_reason: 'stop' })).toEqual({
+      before: null,
+      now: {
+        delta: { ...delta, annotations: [{ title: 'mail ada@example.org or [redacted email]' }] },
+        finish_reason: 'stop',
+      },
+    })
+  })
+})
+
+it('no stand-in is made that a text holds already, however many values there are', async () => {
+  const mails = Array.from({ length: 20_000 }, (_, index) => `u${index}@example.org`).join(' ')
+  const pseudonymised = createPolicy({ actions: { internal: 'pseudonymise' } })
+  const content = { texts: [{ text: `[EMAIL-1] ${mails}`, isJson: false }], unreadable: new Set<never>() }
+  const { texts } = await inspectContent(pseudonymised, content)
+  expect(texts?.join().slice(0, 31)).toBe('[EMAIL-1] [EMAIL-2] [EMAIL-3] [')
 })

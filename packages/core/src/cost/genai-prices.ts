@@ -84,7 +84,8 @@ function ratesAbove(prices: ModelPrice, start: number): Rates {
   const rate = (key: string) => rateAbove(prices[key], start)
   const input = rate('input_mtok') ?? 0
   // Embeddings have no output, hence no price for it.
-  const output = rate('output_mtok') ?? 0
+  // Of a model that draws every token is charged as one of an image: usage does not tell them apart.
+  const output = Math.max(rate('output_mtok') ?? 0, rate('output_image_mtok') ?? 0)
   return {
     input,
     cachedInput: rate('cache_read_mtok') ?? input,

@@ -5,6 +5,7 @@ import { higher } from './levels.js'
 import { createPass, type Pass } from './pass.js'
 import type { Policy } from './policy.js'
 import { STAND_IN } from './pseudonyms.js'
+import { dataIn } from './texts.js'
 
 /** One answer on its way to the caller: stand-ins become values again, and what may not be told is redacted. */
 export interface AnswerFilter {
@@ -49,7 +50,9 @@ export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string
     },
     piece(index, choice) {
       const channels = channelsOf(index)
-      const delta = rewrite(choice.delta, [], '', (text, path) => through(channels, path, make).push(text))
+      const delta = rewrite(choice.delta, [], '', (text, path, field) => {
+        return COMES_IN_PIECES.has(field) ? through(channels, path, make).push(text) : make(false).all(text)
+      })
       const now = quiet(delta === choice.delta ? choice : { ...choice, delta })
       return { before: choice.finish_reason == null ? null : emptied(channels), now }
     },
@@ -156,14 +159,30 @@ function placed(value: unknown, [step, ...rest]: Path, text: string): unknown {
   return list.map((item, index) => (index === at ? placed(item, rest, text) : item))
 }
 
-/** Fields of an answer that are no text of the model's. */
-const STEERING = new Set(['role', 'type', 'id', 'name', 'object', 'finish_reason'])
+/** Fields of an answer that are no text of the model's, and what goes back to a provider as it came. */
+const STEERING = new Set(['role', 'type', 'id', 'name', 'object', 'finish_reason', 'extra_content'])
+/** Fields of deltas that clients put together; the others are whole each time, and nothing of them is held back. */
+const COMES_IN_PIECES = new Set([
+  'content',
+  'refusal',
+  'reasoning',
+  'reasoning_content',
+  'thinking',
+  'text',
+  'transcript',
+  'arguments',
+  'input',
+])
 
-function rewrite(value: unknown, path: Path, field: string, write: (text: string, path: Path) => string): unknown {
-  if (typeof value === 'string') return value === '' || STEERING.has(field) ? value : write(value, path)
+type Write = (text: string, path: Path, field: string) => string
+
+function rewrite(value: unknown, path: Path, field: string, write: Write): unknown {
+  if (STEERING.has(field)) return value
+  if (typeof value === 'string')
+    return value === '' || dataIn(value, field) !== null ? value : write(value, path, field)
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) {
-    const list = value.map((item, at) => rewrite(item, [...path, indexOf(item, at)], '', write))
+    const list = value.map((item, at) => rewrite(item, [...path, indexOf(item, at)], field, write))
     return list.some((item, at) => item !== value[at]) ? list : value
   }
   let copy: Record<string, unknown> | null = null

@@ -4,7 +4,7 @@ import type { Awaitable } from '../time.js'
 import { higher } from './levels.js'
 import { createPass, type Pass } from './pass.js'
 import type { Inspection, Policy, Ruling } from './policy.js'
-import { createPseudonyms, type Pseudonyms } from './pseudonyms.js'
+import { createPseudonyms, type Pseudonyms, STAND_IN } from './pseudonyms.js'
 import { type Reading, readingOf, replaced, valueAt } from './reading.js'
 import type { RequestContent, Unreadable } from './texts.js'
 
@@ -145,7 +145,9 @@ function sorted(names: readonly string[]): readonly string[] {
 }
 
 function changed(readings: readonly Reading[], changing: readonly Found[][]): Pick<Inspection, 'texts' | 'restore'> {
-  const pseudonyms = createPseudonyms((standIn) => readings.some(({ plain }) => plain.includes(standIn)))
+  const looksTaken = new RegExp(STAND_IN.pattern, 'g')
+  const taken = new Set(readings.flatMap(({ plain }) => plain.match(looksTaken) ?? []))
+  const pseudonyms = createPseudonyms((standIn) => taken.has(standIn))
   const texts = readings.map((reading, index) =>
     replaced(
       reading,

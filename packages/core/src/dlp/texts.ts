@@ -11,6 +11,8 @@ type Params = Readonly<Record<string, unknown>>
 const STEERING = new Set(['role', 'type', 'id', 'tool_call_id'])
 /** Fields of a request that say where it goes. */
 const OWN = new Set(['model', 'pool', 'fallbacks'])
+/** What a provider has given to be given back: changed, it would be refused. */
+const KEEPSAKES = 'extra_content'
 
 /** Images, sounds and files, which hold no text that could be read here. */
 const DATA_URL = /^data:([^,]{0,200});base64,/
@@ -85,7 +87,7 @@ function rewrite(value: unknown, field: string, visit: Visitor): unknown {
     visit.data(data)
     return value
   }
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || field === KEEPSAKES) return value
   if (Array.isArray(value)) return rewriteList(value, field, visit)
   let copy: Record<string, unknown> | null = null
   for (const key of Object.keys(value)) {
@@ -110,7 +112,7 @@ function rewriteList(list: readonly unknown[], field: string, visit: Visitor): u
 }
 
 /** What kind of data a string is; null for a text. */
-function dataIn(text: string, field: string): Unreadable | null {
+export function dataIn(text: string, field: string): Unreadable | null {
   const type = DATA_URL.exec(text)?.[1]
   if (type !== undefined) return type.startsWith('image/') ? 'image' : type.startsWith('audio/') ? 'audio' : 'file'
   if (!BASE64.test(text)) return null

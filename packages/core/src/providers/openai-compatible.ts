@@ -7,7 +7,15 @@ import { commonHeaders } from './headers.js'
 import { createKeys } from './keys.js'
 import { type Mending, mendingFor } from './mending.js'
 import { modelIds } from './model-list.js'
-import type { Provider, TrainingServer, UpstreamAnswer, UpstreamFailure, UpstreamReply } from './provider.js'
+import { withoutCarried } from './not-ours.js'
+import type {
+  Provider,
+  TrainingServer,
+  UpstreamAnswer,
+  UpstreamFailure,
+  UpstreamReply,
+  UpstreamRequest,
+} from './provider.js'
 import { createTransport, type HttpRequest, LIST_DEADLINES } from './transport.js'
 
 export interface OpenAiCompatibleOptions {
@@ -17,6 +25,8 @@ export interface OpenAiCompatibleOptions {
   readonly connection: Connection
   readonly clock: Clock
 }
+
+const GOOGLE = /\.googleapis\.com$/
 
 /** Of a catalogue that is brought up to date, which takes its time. */
 const SYNC_DEADLINES = { firstByteMs: 120_000, idleMs: 60_000 } as const
@@ -60,14 +70,20 @@ export function openaiCompatible({ config, facts, connection, clock }: OpenAiCom
     },
   }
   const modelsPath = endpoint.pathOf('/models')
+  // Google's own servers of this dialect want their signatures back.
+  const bodyOf = GOOGLE.test(endpoint.origin) ? ({ body }: UpstreamRequest) => body : withoutCarried
   return {
     rest: keys.rest,
-    send({ kind, body, signal, firstByteMs, idleMs }) {
+    send(request) {
+      const { kind, signal, firstByteMs, idleMs } = request
+      const body = bodyOf(request)
       const ask = { method: 'POST', path: paths[kind], headers: plain, body, signal, firstByteMs, idleMs } as const
       const sending = transport.send(ask)
       return mending === null ? sending : sending.then((reply) => mendedAnswer(reply, mending))
     },
-    stream({ kind, body, signal, firstByteMs, idleMs }) {
+    stream(request) {
+      const { kind, signal, firstByteMs, idleMs } = request
+      const body = bodyOf(request)
       const ask = { method: 'POST', path: paths[kind], headers: events, body, signal, firstByteMs, idleMs } as const
       const sending = transport.stream({ ...ask, streamType: 'text/event-stream' })
       return mending === null ? sending : sending.then((reply) => mendedReply(reply, mending))

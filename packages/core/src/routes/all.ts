@@ -1,7 +1,7 @@
 import { audit, auditCheckpoints, auditExport, auditVerify } from './audit.js'
 import { chatCompletions, embeddings } from './chat.js'
 import { costEstimate, costRecommend, costs, costsReset } from './costs.js'
-import { health, healthLive, healthProviders, healthReady, root } from './health.js'
+import { health, healthHeartbeat, healthLive, healthProviders, healthReady, root } from './health.js'
 import { keysCreate, keysGet, keysList, keysRevoke, keysRotate } from './keys.js'
 import { apiTags, modelsDelete, modelsPull } from './library.js'
 import { metrics, rootMetrics } from './metrics.js'
@@ -45,6 +45,7 @@ export const ROUTES: readonly RouteDefinition[] = [
   healthLive,
   healthReady,
   healthProviders,
+  healthHeartbeat,
   queueStatus,
   trainingStatus,
   catalogSync,

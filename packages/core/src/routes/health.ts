@@ -50,16 +50,48 @@ export const healthProviders: RouteDefinition = {
     const rows = engine.router.routes.map((route) => ({
       provider: route.type,
       name: route.name,
-      // Some providers take their key in the query.
-      base_url: route.baseUrl.split('?', 1)[0],
+      base_url: addressOf(route),
       enabled: route.enabled,
       status: statusOf(route, now),
+      healthy: statusOf(route, now) === 'healthy',
       consecutive_failures: failuresOf(route),
       latency_ms: route.latency.ms,
       ...(failuresOf(route) > 0 ? { last_error: 'The last calls of this provider failed.' } : {}),
     }))
     return json(rows, exchange)
   },
+}
+
+/** Nodes of models as calls and probes find them: failing is suspect, left alone is offline. No GPU is known to the core. */
+export const healthHeartbeat: RouteDefinition = {
+  method: 'GET',
+  path: '/v1/health/heartbeat',
+  access: 'admin',
+  handle(exchange, engine) {
+    const now = engine.clock()
+    const nodes = engine.router.routes
+      .filter(({ enabled }) => enabled)
+      .map((route) => ({ id: `${route.type}:${addressOf(route)}`, name: route.name, status: beatOf(route, now) }))
+    const count = (status: string) => nodes.filter((node) => node.status === status).length
+    return json(
+      {
+        total_nodes: nodes.length,
+        online: count('online'),
+        suspect: count('suspect'),
+        offline: count('offline'),
+        total_gpus: 0,
+        total_vram_mb: 0,
+        available_vram_mb: 0,
+        nodes,
+      },
+      exchange,
+    )
+  },
+}
+
+function beatOf(route: Route, now: number): 'online' | 'suspect' | 'offline' {
+  if (statusOf(route, now) === 'unhealthy') return 'offline'
+  return failuresOf(route) > 0 ? 'suspect' : 'online'
 }
 
 /** What the gateway is. */
@@ -83,6 +115,11 @@ async function isKnown(exchange: Exchange): Promise<boolean> {
 async function storageAnswers({ storage }: Engine): Promise<boolean> {
   const asked = async () => Boolean(await storage.budgets.overrides())
   return (await within(STORE_PATIENCE_MS, asked()).catch(() => null)) !== null
+}
+
+/** Some providers take their key in the query. */
+function addressOf({ baseUrl }: Route): string {
+  return baseUrl.split('?', 1)[0]!
 }
 
 /** A route that only waits for its rates works; one whose keys are refused does not. */

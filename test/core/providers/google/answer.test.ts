@@ -87,6 +87,7 @@ describe('an answer, plain and as one event', () => {
 
   it('to a prompt that is not answered says why', () => {
     const { plain, streamed, finish } = both({
+      candidates: [],
       promptFeedback: { blockReason: 'SAFETY' },
       usageMetadata: { promptTokenCount: 5 },
     })

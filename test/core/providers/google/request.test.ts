@@ -31,6 +31,12 @@ describe('messages', () => {
     })
   })
 
+  it('that are instructions alone are the question', () => {
+    expect(ask({ messages: [{ role: 'system', content: 'Tell a joke.' }] }).body).toEqual({
+      contents: [{ role: 'user', parts: [{ text: 'Tell a joke.' }] }],
+    })
+  })
+
   it('show pictures, recordings, videos and files, by URL and in place', () => {
     const content = [
       { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },

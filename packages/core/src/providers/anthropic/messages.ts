@@ -67,7 +67,9 @@ function userBlocks(ask: Ask, message: Message, param: string): Block[] {
     throw unreadable(`${param}.role`, 'must be `tool`: results of functions are not known here')
   const { tool_call_id: id, is_error: isError } = message
   if (typeof id !== 'string') throw unreadable(`${param}.tool_call_id`, 'is missing')
-  return [{ type: 'tool_result', tool_use_id: id, content: blocks, ...(isError === true ? { is_error: true } : {}) }]
+  return [
+    { type: 'tool_result', tool_use_id: idOf(id), content: blocks, ...(isError === true ? { is_error: true } : {}) },
+  ]
 }
 
 /** Reasoning that carries no signature is not sent: it would be refused. */
@@ -86,7 +88,12 @@ function toolUse(call: Message, param: string): Block {
   if (typeof call.id !== 'string' || typeof name !== 'string') throw unreadable(param, 'needs an id and a function')
   const input = argumentsOf(text, `${param}.function.arguments`)
   const { cache_control: cached } = call
-  return { type: 'tool_use', id: call.id, name, input, ...(cached == null ? {} : { cache_control: cached }) }
+  return { type: 'tool_use', id: idOf(call.id), name, input, ...(cached == null ? {} : { cache_control: cached }) }
+}
+
+/** Ids of other providers, of whom a conversation may come, have characters that are refused here (`functions.look:0`). */
+function idOf(id: string): string {
+  return id.replace(/[^\w-]/g, '_')
 }
 
 function argumentsOf(text: unknown, param: string): object {

@@ -20,9 +20,10 @@ export function completionOf(ask: Ask, json: unknown, answerTool: string | undef
   const id = typeof responseId === 'string' ? responseId : ask.requestId
   const nextId = callIds(id)
   const usage = wireUsage(usageMetadata)
-  const choices = Array.isArray(candidates)
-    ? (candidates as Json[]).map((candidate, place) => choiceOf(candidate, place, { nextId, answerTool }))
-    : [unanswered(promptFeedback)]
+  const choices =
+    Array.isArray(candidates) && candidates.length > 0
+      ? (candidates as Json[]).map((candidate, place) => choiceOf(candidate, place, { nextId, answerTool }))
+      : [unanswered(promptFeedback)]
   return {
     id,
     object: 'chat.completion',

@@ -60,7 +60,7 @@ export function contentRequest(ask: Ask): Asked {
   const facts = geminiFacts(model)
   const own = ownFields(ask)
   const { tools, config, format, answerTool } = toolsOf(ask, facts)
-  const { system, contents } = conversation(ask, facts)
+  const { system, contents } = withQuestion(conversation(ask, facts))
   const thinking = thinkingOf(ask, facts, own.thinking_config)
   const generation: Json = {
     ...sampling(ask, own),
@@ -79,6 +79,11 @@ export function contentRequest(ask: Ask): Asked {
     ...(Object.keys(generation).length === 0 ? {} : { generationConfig: generation }),
   }
   return { body, answerTool }
+}
+
+/** There has to be something to answer: instructions that stand alone are the question. */
+function withQuestion(all: ReturnType<typeof conversation>): ReturnType<typeof conversation> {
+  return all.contents.length > 0 ? all : { system: [], contents: [{ role: 'user', parts: all.system }] }
 }
 
 function ownFields(ask: Ask): Json {

@@ -15,13 +15,16 @@ type Json = Readonly<Record<string, unknown>>
 interface Choice {
   readonly index: number
   readonly carried: CarriedPart[]
-  /** What only the last events tell, gathered from all of them. */
-  told: Json
+  /** What single events tell beside their parts, gathered from all of them. */
+  readonly told: Record<string, unknown>
   text: string
   readonly calls: { readonly id: string; readonly extra_content?: unknown }[]
   images: number
   isFinished: boolean
 }
+
+/** What of a candidate the end of its choice is made of, beside the reason. */
+const TOLD = ['groundingMetadata', 'urlContextMetadata', 'citationMetadata', 'finishMessage'] as const
 
 interface Stream {
   readonly ask: Ask
@@ -60,7 +63,7 @@ function translate(stream: Stream, event: Json): string {
   const { candidates, promptFeedback, usageMetadata } = event
   const write = stream.write ?? begin(stream, event)
   if (usageMetadata !== undefined) stream.usage = usageMetadata
-  if (Array.isArray(candidates)) {
+  if (Array.isArray(candidates) && candidates.length > 0) {
     let out = ''
     for (const candidate of candidates as Json[]) out += choice(stream, write, candidate)
     return out
@@ -95,8 +98,8 @@ function choiceAt({ choices }: Stream, index: number): Choice {
 
 function choice(stream: Stream, write: ChunkWriter, candidate: Json): string {
   const held = choiceAt(stream, (candidate.index as number | undefined) ?? 0)
-  const { content, finishReason: reason, logprobsResult, ...told } = candidate
-  held.told = { ...held.told, ...told }
+  const { content, finishReason: reason, logprobsResult } = candidate
+  for (const key of TOLD) if (candidate[key] !== undefined) held.told[key] = candidate[key]
   let out = ''
   for (const part of ((content as Json | undefined)?.parts ?? []) as Part[]) out += said(stream, write, held, part)
   const logprobs = logprobsOf(logprobsResult)
