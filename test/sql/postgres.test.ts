@@ -1,4 +1,4 @@
-import { auditCases, budgetStoreCases, rateStoreCases } from '@hoosh/core/conformance'
+import { auditCases, budgetStoreCases, cacheStoreCases, keyStoreCases, rateStoreCases } from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { sqlStorage } from '@hoosh/sql'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
@@ -57,5 +57,25 @@ describe.skipIf(!hasPostgres)("the ledger on a host's own Kysely on PostgreSQL, 
       return storage.budgets
     }
     await run({ open, now: clock.now, advance: (ms) => void clock.advance(ms) })
+  })
+})
+
+describe.skipIf(!hasPostgres)('keys on PostgreSQL', () => {
+  it.each(keyStoreCases)('$name', async ({ run }) => {
+    const postgres = postgresSchema()
+    onTestFinished(() => postgres.remove())
+    await run({ open: async () => (await postgres.open()).keys })
+  })
+})
+
+describe.skipIf(!hasPostgres)('cached answers on PostgreSQL', () => {
+  it.each(cacheStoreCases)('$name', async ({ run }) => {
+    const clock = fakeClock(1_700_000_000_000)
+    const postgres = postgresSchema({ clock: clock.now })
+    onTestFinished(() => postgres.remove())
+    await run({
+      open: async () => (await postgres.open()).cache,
+      advance: (ms) => void clock.advance(ms),
+    })
   })
 })

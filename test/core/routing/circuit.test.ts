@@ -83,6 +83,16 @@ describe('a circuit', () => {
     expect(await healthOf(to)).toMatchObject({ status: 'healthy' })
   })
 
+  it('of calls that come at once as a last resort one is the trial', async () => {
+    const { to, provider } = await pair({ status: 503 })
+    await times(3, () => chat(to, 'alone'))
+    to.clock.advance(4_000)
+    const codes = await Promise.all(Array.from({ length: 10 }, () => routeFor(to, 'alone')))
+    expect(codes.filter((code) => code === 'provider_error')).toHaveLength(1)
+    expect(codes.filter((code) => code === 'providers_unavailable')).toHaveLength(9)
+    expect(provider.requests).toHaveLength(4)
+  })
+
   it('a route that others can stand in for is not tried before its 30 s', async () => {
     const { to, provider } = await pair({ status: 503 })
     await times(3, () => routeFor(to, 'm'))

@@ -30,18 +30,26 @@ export function eventScanner(): EventScanner {
       }
       if (isFirst && buffer.length >= 3) {
         isFirst = false
-        if (buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf) buffer = buffer.subarray(3)
+        buffer = withoutMark(buffer)
       }
       const events: Buffer[] = []
       const end = split(buffer, events)
+      if (end > 0) isFirst = false
       kept = end < buffer.length ? [end === 0 ? buffer : buffer.subarray(end)] : []
       keptBytes = buffer.length - end
       return events
     },
     rest() {
-      return keptBytes === 0 ? null : Buffer.concat(kept, keptBytes)
+      if (keptBytes === 0) return null
+      const left = Buffer.concat(kept, keptBytes)
+      return isFirst ? withoutMark(left) : left
     },
   }
+}
+
+/** Without a byte order mark, which only the very first bytes of a stream may be. */
+function withoutMark(buffer: Buffer): Buffer {
+  return buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf ? buffer.subarray(3) : buffer
 }
 
 /** Splits at blank lines (LF, CR LF or CR); returns where the incomplete rest begins. */
@@ -84,7 +92,8 @@ function splitAtLineFeeds(buffer: Buffer, events: Buffer[]): number {
 
 function mayEndAnEvent(before: Buffer, chunk: Buffer): boolean {
   const last = before[before.length - 1]
-  if ((last === LF || last === CR) && (chunk[0] === LF || chunk[0] === CR)) return true
+  // A CR that was the last byte has been waiting for this one.
+  if (last === CR || (last === LF && (chunk[0] === LF || chunk[0] === CR))) return true
   return chunk.indexOf('\n\n') >= 0 || chunk.indexOf(CR) >= 0
 }
 

@@ -31,7 +31,8 @@ export function isPassable(circuit: Circuit, now: number): boolean {
 
 /** When an open circuit may have its trial although it has not cooled down, because nothing else is left. */
 export function lastResortAt(circuit: Circuit): number {
-  return Math.min(circuit.openUntil, Math.max(circuit.failedAt, circuit.trialSince) + LAST_RESORT_MS)
+  const { openUntil, failedAt, trialSince } = circuit
+  return trialSince === 0 ? Math.min(openUntil, failedAt + LAST_RESORT_MS) : trialSince + LAST_RESORT_MS
 }
 
 /** Cuts the cool-down short, if it has lasted long enough for a last resort. Returns whether a trial may begin. */
