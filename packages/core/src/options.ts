@@ -185,6 +185,8 @@ export interface AuditOptions {
    * they stay for good.
    */
   retention?: { keepMs: number; segmentEntries?: number; archive(segment: AuditSegment): void | Promise<void> }
+  /** Prompts and answers are not recorded; there is nothing to turn on. */
+  payloads?: false
   /** Entries kept where the store is memory, 10_000. */
   maxEntries?: number
 }
