@@ -10,8 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const names = ['core', 'express', 'koa', 'next', 'sql', 'redis', 'cli']
 const folder = mkdtempSync(join(tmpdir(), 'hoosh-packages-'))
 
-/** What may be in a tarball: the build, its sources (for source maps), and what a reader expects. */
-const expected = /^(dist|src)\/.+\.(js|ts|map)$|^bin\/hoosh\.js$|^(package\.json|README\.md|LICENSE)$/
+/** What may be in a tarball: the build, its sources (for source maps), SQL for teams with a tool of their own, and what a reader expects. */
+const expected =
+  /^(dist|src)\/.+\.(js|ts|map)$|^bin\/hoosh\.js$|^migrations\/\w+\/\d{4}\.sql$|^(package\.json|README\.md|LICENSE)$/
 
 try {
   const tarballs = names.map(pack)

@@ -171,6 +171,15 @@ describe('a key that was answered', () => {
     expect(counter.provider.bill.attempts).toBe(2)
   })
 
+  it('opens no model to a credential of the same user that may not use it', async () => {
+    const counter = await opened()
+    await inProcess(counter).chat(question, { idempotencyKey: 'k' })
+    const narrow = counter.gateway.as({ user: 'alice', pool: 'user:alice', models: ['small'] })
+    const again = narrow.chat(question, { idempotencyKey: 'k' })
+    await expect(again).rejects.toMatchObject({ code: 'model_not_allowed' })
+    expect(counter.provider.bill.attempts).toBe(1)
+  })
+
   it('is the same over HTTP and in process, where it streams too', async () => {
     const counter = await opened()
     const first = await inProcess(counter).chat(question, { idempotencyKey: 'k' })

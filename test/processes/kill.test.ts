@@ -20,6 +20,7 @@ const until = async (holds: () => Promise<boolean>) => {
 describe.each(DATABASES)('on $name', ({ missing, make }) => {
   it.skipIf(missing !== null)(
     'kill -9 in mid-stream: nothing is held after the lease, and of three processes that sweep one charges, bills and tells',
+    { timeout: 120_000 },
     async () => {
       const database = make()
       onTestFinished(() => database.remove())
@@ -70,6 +71,7 @@ describe.each(DATABASES)('on $name', ({ missing, make }) => {
 
   it.skipIf(missing !== null)(
     'kill -9 in a call with an idempotency key: the process after it refuses the key rather than charge twice',
+    { timeout: 120_000 },
     async () => {
       const database = make()
       onTestFinished(() => database.remove())

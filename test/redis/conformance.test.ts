@@ -2,12 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { budgetStoreCases, cacheStoreCases, rateStoreCases } from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, it, onTestFinished } from 'vitest'
-import { CLIENT_KINDS, redisLedger, redisMissing } from '../support/redis.js'
+import { ALL_CLIENT_KINDS, redisLedger, redisMissing } from '../support/redis.js'
 
 const missing = await redisMissing()
 
 describe.skipIf(missing !== null)(`on Redis ${missing ?? ''}`, () => {
-  describe.each(CLIENT_KINDS)('the ledger, through %s', (kind) => {
+  describe.each(ALL_CLIENT_KINDS)('the ledger, through %s', (kind) => {
     it.each(budgetStoreCases)('$name', async ({ run }) => {
       const clock = fakeClock(1_700_000_000_000)
       const ledger = redisLedger({ clock: clock.now })
@@ -20,7 +20,7 @@ describe.skipIf(missing !== null)(`on Redis ${missing ?? ''}`, () => {
     })
   })
 
-  describe.each(CLIENT_KINDS)('rates, through %s', (kind) => {
+  describe.each(ALL_CLIENT_KINDS)('rates, through %s', (kind) => {
     it.each(rateStoreCases)('$name', async ({ run }) => {
       const ledger = redisLedger()
       onTestFinished(() => ledger.remove())
@@ -28,7 +28,7 @@ describe.skipIf(missing !== null)(`on Redis ${missing ?? ''}`, () => {
     })
   })
 
-  describe.each(CLIENT_KINDS)('the cache, through %s', (kind) => {
+  describe.each(ALL_CLIENT_KINDS)('the cache, through %s', (kind) => {
     it.each(cacheStoreCases)('$name', async ({ run }) => {
       const ledger = redisLedger()
       onTestFinished(() => ledger.remove())

@@ -12,7 +12,7 @@ const gateway = createGateway({
   providers: [{ type: 'demo' }],
   pools: { 'user:*': { tokens: 1_000_000 } },
   budget: { leaseMs: 1_000, renewMs: 300, sweepMs: 200 },
-  storage: redisStorage(client, { prefix, allowVolatile: true }),
+  storage: redisStorage(client, { prefix, allowVolatile: true, timeoutMs: 2_000 }),
   logger: false,
   ...JSON.parse(options),
 })

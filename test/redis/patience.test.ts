@@ -18,7 +18,7 @@ async function fate(promise: Promise<unknown>): Promise<string> {
 describe('how long a server may be silent', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate', 'clearTimeout', 'performance'] }))
   afterEach(() => void vi.useRealTimers())
-  const patient = () => patience(() => performance.now(), 200)
+  const patient = () => patience({ now: () => performance.now(), usualMs: 200, longest: 10 })
 
   it('it is away when it says nothing for the time given, and not much later', async () => {
     const answer = patient().answer(never(), 200)
@@ -28,7 +28,7 @@ describe('how long a server may be silent', () => {
     expect(await fate(answer)).toBe('store_unavailable')
   })
 
-  it('it is not away while it answers others, up to ten times as long', async () => {
+  it('it is not away while it answers others, up to the longest wait', async () => {
     const { answer } = patient()
     const slow = answer(never(), 200)
     for (let at = 0; at < 19; at += 1) {
@@ -67,5 +67,14 @@ describe('how long a server may be silent', () => {
     expect(clock.serverTime() - at).toBe(1_005)
     clock.noteTime(at - 5_000, at - 10)
     expect(clock.serverTime() - at).toBe(-4_990)
+  })
+
+  it('knows how long answers take, and forgets a long one with the short ones after it', () => {
+    const clock = patient()
+    const at = performance.now()
+    clock.noteTime(at, at - 1_000)
+    expect(clock.lagMs()).toBe(1_000)
+    for (let answers = 0; answers < 100; answers += 1) clock.noteTime(at, at - 1)
+    expect(clock.lagMs()).toBeLessThan(10)
   })
 })

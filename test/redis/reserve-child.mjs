@@ -8,7 +8,7 @@ import { createClient } from 'redis'
 
 const [url, prefix, kind, seed, count, cap, ...names] = process.argv.slice(2)
 const client = kind === 'ioredis' ? new Redis(url) : await createClient({ url }).connect()
-const { budgets } = redisStorage(client, { prefix, allowVolatile: true })
+const { budgets } = redisStorage(client, { prefix, allowVolatile: true, timeoutMs: 2_000 })
 
 let state = Number(seed)
 const random = () => {

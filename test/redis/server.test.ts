@@ -8,7 +8,7 @@ import { Cluster, Redis } from 'ioredis'
 import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { until } from '../support/money.js'
-import { type ClientKind, connected } from '../support/redis.js'
+import { CLIENT_KINDS, type ClientKind, connected } from '../support/redis.js'
 import { type OwnRedis, ownRedis, redisServerMissing } from '../support/redis-server.js'
 
 const missing = redisServerMissing()
@@ -105,7 +105,7 @@ describe.skipIf(missing !== null)(`a Redis of its own ${missing ?? ''}`, () => {
     expect(await again.budgets.settle('r0', { tokens: 7, nanoUsd: 0 })).toMatchObject({ repeated: true })
   })
 
-  it.each<ClientKind>(['ioredis', 'node-redis'])(
+  it.each(CLIENT_KINDS)(
     'a reserve that waited in the queue of %s until it was back holds nothing; a settle does',
     async (kind) => {
       const own = await server(...DURABLE)
@@ -155,7 +155,7 @@ describe.skipIf(missing !== null)(`a Redis of its own ${missing ?? ''}`, () => {
 
 describe.skipIf(missing !== null)(`in cluster mode ${missing ?? ''}`, () => {
   let own: OwnRedis
-  const clients: { ioredis?: RedisClient; 'node-redis'?: RedisClient } = {}
+  const clients: { [kind in (typeof CLIENT_KINDS)[number]]?: RedisClient } = {}
   const closers: (() => unknown)[] = []
   beforeAll(async () => {
     own = await ownRedis('cluster-enabled yes', 'cluster-announce-ip 127.0.0.1', ...DURABLE)
@@ -177,7 +177,7 @@ describe.skipIf(missing !== null)(`in cluster mode ${missing ?? ''}`, () => {
     await own.remove()
   })
 
-  describe.each<ClientKind>(['ioredis', 'node-redis'])('through %s', (kind) => {
+  describe.each(CLIENT_KINDS)('through %s', (kind) => {
     let ledgers = 0
     const open = (options: RedisStorageOptions = {}) => {
       const prefix = `${kind}-${ledgers++}`

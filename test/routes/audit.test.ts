@@ -101,6 +101,21 @@ describe('GET /v1/audit', () => {
     ])
   })
 
+  it('has who asked for what is for admins, ten times a minute and then counted', async () => {
+    const to = await door()
+    for (let times = 0; times < 15; times += 1) expect((await to.get('/v1/audit/export')).status).toBe(403)
+    to.clock.advance(60_000)
+    expect((await to.get('/v1/audit/verify')).status).toBe(403)
+    const { entries } = await page(to, '?event=auth.refused', admin)
+    expect(entries.length).toBe(11)
+    expect(entries[0]).toMatchObject({
+      level: 'warn',
+      subject: 'alice',
+      metadata: { method: 'GET', path: '/v1/audit/export' },
+    })
+    expect(entries.at(-1)!.metadata).toMatchObject({ count: 6, path: '/v1/audit/verify' })
+  })
+
   it('shows a user what is about him, an admin everything or one user', async () => {
     const to = await door()
     await chat(to, 'demo')

@@ -191,6 +191,11 @@ describe('whose keys they are', () => {
     expect(errorOf(await to.post('/v1/keys', { user: 'dan' }, admin)).param).toBe('pools')
   })
 
+  it.each(['user=a%00b', 'before=%00', 'before=x', 'limit=0', 'limit=1001'])('a list of ?%s is 400', async (query) => {
+    const to = await opened()
+    expect((await to.get(`/v1/keys?${query}`, admin)).status).toBe(400)
+  })
+
   it('a user makes none where the host does not say so, and never for others', async () => {
     const closed = await opened({ keys: {} })
     expect((await closed.post('/v1/keys', {})).status).toBe(403)

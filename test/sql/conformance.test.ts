@@ -1,4 +1,4 @@
-import { auditCases, budgetStoreCases, rateStoreCases } from '@hoosh/core/conformance'
+import { auditCases, budgetStoreCases, cacheStoreCases, keyStoreCases, rateStoreCases } from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, it, onTestFinished } from 'vitest'
 import { sqliteFile } from '../support/sqlite.js'
@@ -29,5 +29,25 @@ describe('limits on SQLite', () => {
     const sqlite = sqliteFile()
     onTestFinished(() => sqlite.remove())
     await run({ open: async () => (await sqlite.open()).rates })
+  })
+})
+
+describe('keys on SQLite', () => {
+  it.each(keyStoreCases)('$name', async ({ run }) => {
+    const sqlite = sqliteFile()
+    onTestFinished(() => sqlite.remove())
+    await run({ open: async () => (await sqlite.open()).keys })
+  })
+})
+
+describe('cached answers on SQLite', () => {
+  it.each(cacheStoreCases)('$name', async ({ run }) => {
+    const clock = fakeClock(1_700_000_000_000)
+    const sqlite = sqliteFile({ clock: clock.now })
+    onTestFinished(() => sqlite.remove())
+    await run({
+      open: async () => (await sqlite.open()).cache,
+      advance: (ms) => void clock.advance(ms),
+    })
   })
 })

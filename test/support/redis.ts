@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { type RedisClient, type RedisStorage, type RedisStorageOptions, redisStorage } from '@hoosh/redis'
 import { Redis } from 'ioredis'
+import { Redis as Redis6 } from 'ioredis6'
 import { createClient } from 'redis'
+import { createClient as createClient6 } from 'redis6'
 
 export const REDIS_URL = process.env.HOOSH_REDIS_URL ?? 'redis://127.0.0.1:6379'
 
@@ -11,23 +13,42 @@ interface Connected {
   close(): Promise<void>
 }
 
-const CLIENTS = {
-  async ioredis(url: string): Promise<Connected> {
-    const client = new Redis(url, { lazyConnect: true })
-    client.on('error', () => {}) // what cannot be connected says so where it is used
-    await client.connect()
-    return { client, close: async () => client.disconnect() }
-  },
-  async 'node-redis'(url: string): Promise<Connected> {
-    const client = createClient({ url })
-    client.on('error', () => {})
-    await client.connect()
-    return { client, close: async () => void client.destroy() }
-  },
+/** What is needed of an ioredis beside its scripts. */
+type IoredisClass = new (
+  url: string,
+  options: { lazyConnect: boolean },
+) => RedisClient & { on(event: 'error', heard: () => void): unknown; connect(): Promise<void>; disconnect(): void }
+
+const ioredis = (Class: IoredisClass) => async (url: string) => {
+  const client = new Class(url, { lazyConnect: true })
+  client.on('error', () => {}) // what cannot be connected says so where it is used
+  await client.connect()
+  return { client, close: async () => client.disconnect() }
 }
 
+type CreateNodeRedis = (options: {
+  url: string
+}) => RedisClient & { on(event: 'error', heard: () => void): unknown; connect(): Promise<unknown>; destroy(): void }
+
+const nodeRedis = (create: CreateNodeRedis) => async (url: string) => {
+  const client = create({ url })
+  client.on('error', () => {})
+  await client.connect()
+  return { client, close: async () => client.destroy() }
+}
+
+const CLIENTS = {
+  ioredis: ioredis(Redis),
+  'node-redis': nodeRedis(createClient),
+  'ioredis 6': ioredis(Redis6),
+  'node-redis 6': nodeRedis(createClient6),
+} satisfies Record<string, (url: string) => Promise<Connected>>
+
 export type ClientKind = keyof typeof CLIENTS
-export const CLIENT_KINDS = Object.keys(CLIENTS) as ClientKind[]
+/** Every library in every major version that is promised. */
+export const ALL_CLIENT_KINDS = Object.keys(CLIENTS) as ClientKind[]
+/** Each library once. */
+export const CLIENT_KINDS = ['ioredis', 'node-redis'] as const
 
 export const connected = (kind: ClientKind, url: string = REDIS_URL): Promise<Connected> => CLIENTS[kind](url)
 
@@ -45,7 +66,10 @@ export async function redisMissing(): Promise<string | null> {
   }
 }
 
-/** A ledger of its own on a server, with any number of handles; keys of nobody else are touched. */
+/**
+ * A ledger of its own on a server, with any number of handles; keys of nobody else are touched. A machine that does other
+ * things too may be silent for longer than a gateway would wait.
+ */
 export function redisLedger({ url = REDIS_URL, ...options }: RedisStorageOptions & { url?: string } = {}) {
   const prefix = `test-${randomUUID()}`
   const opened: Connected[] = []
@@ -55,7 +79,7 @@ export function redisLedger({ url = REDIS_URL, ...options }: RedisStorageOptions
     async open(kind: ClientKind = 'ioredis'): Promise<RedisStorage> {
       const one = await connected(kind, url)
       opened.push(one)
-      return redisStorage(one.client, { prefix, allowVolatile: true, ...options })
+      return redisStorage(one.client, { prefix, allowVolatile: true, timeoutMs: 2_000, ...options })
     },
     /** Every key of the ledger and when it ends, ms; -1 for never. */
     async keys(): Promise<Map<string, number>> {

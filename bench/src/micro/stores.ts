@@ -1,5 +1,7 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, createHmac, randomUUID } from 'node:crypto'
 import { GENESIS, headOf, link, writerKey } from '../../../packages/core/dist/audit/chain.js'
+import { lineOfEntry } from '../../../packages/core/dist/audit/entry-line.js'
+import { verifyAuditLog } from '../../../packages/core/dist/audit/index.js'
 import { createAuditLog } from '../../../packages/core/dist/audit/log.js'
 import { memoryAudit } from '../../../packages/core/dist/audit/memory-store.js'
 import type { AuditRecord, AuditStore } from '../../../packages/core/dist/audit/store.js'
@@ -30,6 +32,8 @@ export const stores: readonly Case[] = [
     atMost: 15,
     make: auditing,
   },
+  { step: 'audit record, only hashed and tagged (bare)', times: BATCH, make: bareHashing },
+  { step: 'audit line of an export verified', times: VERIFIED, make: verifyingLines },
   { step: 'audit entry verified', times: VERIFIED, atMost: 10, make: verifying },
 ]
 
@@ -90,6 +94,30 @@ function auditing(): () => void {
   }
 }
 
+/** What any signed log pays: SHA-256 of the text, SHA-256 of the chain, HMAC of that, with Node's own objects. */
+function bareHashing(): () => void {
+  const texts = Array.from({ length: BATCH }, (_, index) => JSON.stringify({ ...sample, id: `bench-${index}` }))
+  let head: Buffer = Buffer.alloc(32)
+  return () => {
+    for (const text of texts) {
+      const body = createHash('sha256').update(text).digest()
+      head = createHash('sha256').update(head).update(body).digest()
+      createHmac('sha256', KEY).update(head).digest()
+    }
+  }
+}
+
+function verifyingLines(): () => void {
+  const records = Array.from({ length: VERIFIED }, (_, index) => ({ ...sample, id: `bench-${index}`, timestamp: NOW }))
+  const key = writerKey(KEY, 'bench/1')
+  const lines = link(records, { writer: 'bench/1', head: GENESIS, key }).map((entry) => {
+    return lineOfEntry({ ...entry, cursor: '' })
+  })
+  return () => {
+    verifyAuditLog(lines, { key: KEY })
+  }
+}
+
 function verifying(): () => Promise<void> {
   const store = memoryAudit({ maxEntries: VERIFIED })
   const log = createAuditLog({ store, key: KEY, node: 'bench', clock: () => NOW, ids: randomUUID, mode: 'strict' })
@@ -105,17 +133,19 @@ function fill(store: AuditStore, writer: string, records: readonly AuditRecord[]
   store.link(writer, GENESIS, link(records, { writer, head: GENESIS, key: writerKey(KEY, writer) }))
 }
 
+const sample = {
+  event: 'inference.settled',
+  level: 'info',
+  message: 'A call was charged.',
+  provider: 'openai',
+  model: 'gpt-4o-mini',
+  subject: 'bench',
+  pool: 'user:bench',
+  reservation: 'reservation-1',
+  requestId: 'request-1',
+  metadata: { latency_ms: 412, nano_usd: 160_000, outcome: 'ok', stream: false, tokens: 450 },
+} as const
+
 function recordIn(log: { record: ReturnType<typeof createAuditLog>['record'] }): AuditRecord {
-  return log.record({
-    event: 'inference.settled',
-    level: 'info',
-    message: 'A call was charged.',
-    provider: 'openai',
-    model: 'gpt-4o-mini',
-    subject: 'bench',
-    pool: 'user:bench',
-    reservation: 'reservation-1',
-    requestId: 'request-1',
-    metadata: { tokens: 450, nano_usd: 160_000, outcome: 'ok', stream: false, latency_ms: 412 },
-  })
+  return log.record({ ...sample, metadata: { ...sample.metadata } })
 }

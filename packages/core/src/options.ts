@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
+import type { AuditSegment } from './audit/retention.js'
 import type { PoolSnapshot } from './budget/snapshot.js'
 import type { PROVIDER_CATALOG } from './config/provider-catalog.js'
 import type { Gateway } from './host.js'
@@ -178,6 +179,14 @@ export interface AuditOptions {
   onCheckpoint?: (line: string) => void | Promise<void>
   /** Name of this node in writers' names; the host name by default. */
   node?: string
+  /**
+   * Entries stay in the storage at least `keepMs`; older ones are handed to `archive` in whole segments (`segmentEntries`, 10_000, or
+   * a chain that has ended) and taken out once that has resolved. `fileArchive(folder)` of `@hoosh/core/audit` is one. Absent:
+   * they stay for good.
+   */
+  retention?: { keepMs: number; segmentEntries?: number; archive(segment: AuditSegment): void | Promise<void> }
+  /** Prompts and answers are not recorded; there is nothing to turn on. */
+  payloads?: false
   /** Entries kept where the store is memory, 10_000. */
   maxEntries?: number
 }

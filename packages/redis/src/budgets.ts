@@ -116,7 +116,7 @@ async function reserve(parts: BudgetParts, request: ReserveRequest): Promise<Gra
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     await parts.ready()
     const reply = await ask(parts, RESERVE, [
-      String(server.time() + server.silentMs),
+      String(server.time() + server.graceMs()),
       id,
       owner,
       phase,

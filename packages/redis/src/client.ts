@@ -32,14 +32,24 @@ export function scriptsOn(client: RedisClient): RunScript {
           (sha: string, key: string, args: readonly string[]) => client.evalsha(sha, 1, key, ...args),
           (text: string, key: string, args: readonly string[]) => client.eval(text, 1, key, ...args),
         ]
-  return async (script, key, args) => {
+  // A thousand calls that find the server without a script send its text once; the others wait for that.
+  const texts = new Map<string, Promise<unknown>>()
+  const run: RunScript = async (script, key, args) => {
     try {
       return await bySha(script.sha, key, args)
     } catch (error) {
       if (!isUnknownScript(error)) throw error
-      return byText(script.text, key, args)
     }
+    const sent = texts.get(script.sha)
+    if (sent === undefined) {
+      const sending = byText(script.text, key, args)
+      texts.set(script.sha, sending)
+      return sending.finally(() => texts.delete(script.sha))
+    }
+    await sent.catch(() => {})
+    return run(script, key, args)
   }
+  return run
 }
 
 function isUnknownScript(error: unknown): boolean {

@@ -23,7 +23,10 @@ export interface RedisStorageOptions {
   allowVolatile?: boolean
   /** How long an ended reservation (so that a repeated settle finds it), its entries and an old window are kept: 2 days, ms. */
   keepMs?: number
-  /** Redis counts as away when it has said nothing for so long, ms: 200. Lists and sweeps wait ten times that. */
+  /**
+   * Redis counts as away when it has said nothing for so long, ms: 200. Lists and sweeps wait ten times that; in a burst a
+   * call waits for its turn, up to fifty times that, as long as others are answered.
+   */
   timeoutMs?: number
   /** The clock of leases; the server's own by default, so that no process's clock matters. For tests. */
   clock?: Clock
@@ -33,6 +36,11 @@ export interface RedisStorageOptions {
 export type RedisStorage = Pick<Storage, 'budgets' | 'rates' | 'cache'> & Required<Pick<Storage, 'open' | 'describe'>>
 
 const DAY_MS = 86_400_000
+
+/** A burst is answered in turn, by the one node that has the ledger. Times of `timeoutMs`. */
+const LONGEST = 50
+/** Of the nodes that have cached answers one may be silent while others are not. */
+const LONGEST_CACHED = 5
 
 /**
  * Budgets, limits and cached answers in the host's own Redis 7 or newer or Valkey, shared by any number of processes. The client is
@@ -47,11 +55,12 @@ export function redisStorage(client: RedisClient, options: RedisStorageOptions =
   if (!/^[\w.:-]{1,100}$/.test(prefix)) throw invalid('prefix', 'letters, digits, "_", "-", "." and ":", at most 100')
   if (!isTime(keepMs) || keepMs < 60_000) throw invalid('keepMs', 'whole milliseconds, a minute or more')
   if (!isTime(timeoutMs)) throw invalid('timeoutMs', 'whole milliseconds, 1 or more')
-  const server = serverOn(scriptsOn(client), {
-    root: `{${prefix}}:`,
-    silentMs: timeoutMs,
-    patience: patience(() => performance.now(), timeoutMs),
-  })
+  const run = scriptsOn(client)
+  const serverFor = (longest: number) => {
+    const patient = patience({ now: () => performance.now(), usualMs: timeoutMs, longest })
+    return serverOn(run, { root: `{${prefix}}:`, silentMs: timeoutMs, patience: patient })
+  }
+  const server = serverFor(LONGEST)
   const ready = once(() => openLedger(server, { allowVolatile }))
   return {
     budgets: redisBudgets({
@@ -62,7 +71,7 @@ export function redisStorage(client: RedisClient, options: RedisStorageOptions =
       clock: () => (clock === undefined ? '' : String(clock())),
     }),
     rates: redisRates(server),
-    cache: redisCache(server, prefix),
+    cache: redisCache(serverFor(LONGEST_CACHED), prefix),
     describe: allowVolatile ? 'redis, volatile' : 'redis',
     async open() {
       await ready()

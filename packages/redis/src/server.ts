@@ -17,6 +17,8 @@ export interface Server {
   ): Promise<Reply>
   /** The server's clock, at the latest. */
   time(): number
+  /** How long after it was sent a step may still be taken, ms: a little longer than its answers take now. */
+  graceMs(): number
   readonly silentMs: number
 }
 
@@ -31,6 +33,7 @@ export function serverOn(
   return {
     silentMs,
     time: () => patience.serverTime(),
+    graceMs: () => silentMs + 2 * patience.lagMs(),
     async run(script, args, how) {
       const sentAt = performance.now()
       try {

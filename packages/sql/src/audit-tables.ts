@@ -79,6 +79,15 @@ export function auditTables(dialect: Dialect, tables: Tables) {
       return true
     },
 
+    async trim(runner: Runner, writer: string, { seq, hash }: ChainHead): Promise<boolean> {
+      await sql.headOf(runner, writer)
+      const [entry] = await sql.hashOf(runner, writer, seq)
+      if (entry === undefined || textOf(entry.hash) !== hash) return false
+      await sql.deleteUpTo(runner, writer, seq)
+      await sql.saveAnchor(runner, seq, hash, writer)
+      return true
+    },
+
     /** A record by what its reservation remembers of it; null where it is not here, or not what it was. */
     async recordOf(runner: Runner, at: number, id: string): Promise<AuditRecord | null> {
       const [row] = await sql.findText(runner, at, id, at, id)
@@ -120,6 +129,9 @@ function auditStatements(dialect: Dialect, { staged, audit, writers, checkpoints
       dialect,
       `insert into ${checkpoints} (writer, epoch, seq, line) values (?, ?, ?, ?)`,
     ),
+    hashOf: statement<Row>(dialect, `select ${bytes('hash')} as hash from ${audit} where writer = ? and seq = ?`),
+    deleteUpTo: statement<never>(dialect, `delete from ${audit} where writer = ? and seq <= ?`),
+    saveAnchor: statement<never>(dialect, `update ${writers} set anchor_seq = ?, anchor_hash = ? where writer = ?`),
     saveEpoch: statement<never>(dialect, `update ${writers} set epoch = ? where writer = ?`),
     insertLinked: rowsStatement(
       dialect,

@@ -11,20 +11,13 @@ type Row = Record<string, unknown>
 
 /** The log in the database: writes share the ledger's commits, reads run outside of them. */
 export function sqlAudit(connection: Connection, tables: Tables, batches: Batches<Step>): AuditStore {
-  const { staged, audit, writers, checkpoints } = tables
+  const { staged, audit, writers } = tables
   const { dialect } = connection
   const { bytes } = dialect
   const findHeads = statement<Row>(
     dialect,
     `select ${bytes('writer')} as writer, seq, ${bytes('hash')} as hash, epoch,
       anchor_seq, ${bytes('anchor_hash')} as anchor_hash from ${writers} order by 1`,
-  )
-  const findCheckpoints = statement<Row>(
-    dialect,
-    `select ${bytes('c.writer')} as writer, epoch, seq, ${bytes('line')} as line from ${checkpoints} as c
-      where (writer = ? or ? = 1) and epoch > ?
-        and (? = 1 or not exists (select 1 from ${checkpoints} as n where n.writer = c.writer and n.epoch > c.epoch))
-      order by c.writer, c.epoch limit ?`,
   )
   const findChain = statement<Row>(
     dialect,
@@ -62,17 +55,8 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
     },
     checkpoint: async (writer, at, checkpoint) =>
       (await batches.add({ do: 'checkpoint', writer, at, checkpoint })) as boolean,
-    async checkpoints({ writer, after = -1, newest = false, limit }) {
-      const rows = await connection.read((runner) =>
-        findCheckpoints(runner, writer ?? '', writer === undefined ? 1 : 0, after, newest ? 0 : 1, limit),
-      )
-      return rows.map((row) => ({
-        writer: textOf(row.writer) ?? '',
-        epoch: Number(row.epoch),
-        seq: Number(row.seq),
-        line: textOf(row.line) ?? '',
-      }))
-    },
+    trim: async (writer, through) => (await batches.add({ do: 'trim', writer, through })) as boolean,
+    checkpoints: checkpointsOf(connection, tables),
     async chain(writer, after, limit) {
       const rows = await connection.read((runner) => findChain(runner, writer, after, limit), READ_PATIENCE_MS)
       return rows.map((row) => entryOf(dialect, row))
@@ -83,6 +67,29 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
 
 /** Pages of a long log may take a while, and no call waits for them. */
 const READ_PATIENCE_MS = 10_000
+
+function checkpointsOf(connection: Connection, { checkpoints }: Tables): AuditStore['checkpoints'] {
+  const { dialect } = connection
+  const { bytes } = dialect
+  const findCheckpoints = statement<Row>(
+    dialect,
+    `select ${bytes('c.writer')} as writer, epoch, seq, ${bytes('line')} as line from ${checkpoints} as c
+      where (writer = ? or ? = 1) and epoch > ?
+        and (? = 1 or not exists (select 1 from ${checkpoints} as n where n.writer = c.writer and n.epoch > c.epoch))
+      order by c.writer, c.epoch limit ?`,
+  )
+  return async ({ writer, after = -1, newest = false, limit }) => {
+    const rows = await connection.read((runner) =>
+      findCheckpoints(runner, writer ?? '', writer === undefined ? 1 : 0, after, newest ? 0 : 1, limit),
+    )
+    return rows.map((row) => ({
+      writer: textOf(row.writer) ?? '',
+      epoch: Number(row.epoch),
+      seq: Number(row.seq),
+      line: textOf(row.line) ?? '',
+    }))
+  }
+}
 
 /** Most that is counted: beyond, nobody asks how many exactly, and counting would take longer with each entry. */
 const MAX_COUNTED = 10_000
@@ -99,7 +106,7 @@ async function query(
   const page = (from: string, columns: string) =>
     statement<Row>(dialect, `select ${columns} from ${from} where ${onPage} order by at desc, id desc limit ?`)
   const countLinked = isOpen(filter)
-    ? statement<Row>(dialect, `select coalesce(sum(seq), 0) as total from ${writers}`)
+    ? statement<Row>(dialect, `select coalesce(sum(seq - anchor_seq), 0) as total from ${writers}`)
     : statement<Row>(
         dialect,
         `select count(*) as total from (select 1 from ${audit} where ${matching} limit ${MAX_COUNTED}) as m`,

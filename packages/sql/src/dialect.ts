@@ -41,6 +41,7 @@ export interface Dialect {
   readonly types: {
     /** Texts are compared byte by byte. */
     readonly text: string
+    readonly bytes: string
     /** A key that the database counts up. */
     readonly counter: string
   }

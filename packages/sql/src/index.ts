@@ -4,8 +4,10 @@ import { sqlAudit } from './audit.js'
 import { auditTables } from './audit-tables.js'
 import { batches } from './batch.js'
 import { sqlBudgets } from './budgets.js'
+import { sqlCache } from './cache.js'
 import { connect, type HostDatabase } from './connection.js'
 import type { Durability } from './dialect.js'
+import { sqlKeys } from './keys.js'
 import { ledgerLoader } from './ledger/load.js'
 import { ledgerSaver } from './ledger/save.js'
 import { termsCodec } from './ledger/terms.js'
@@ -19,6 +21,7 @@ import { tablesOf } from './tables.js'
 import { sqlUsage } from './usage.js'
 import { usageTables } from './usage-tables.js'
 import { type Step, workOn } from './work.js'
+import { writeOn } from './write.js'
 
 export type { HostDatabase } from './connection.js'
 export type { Durability } from './dialect.js'
@@ -47,13 +50,16 @@ export interface SqlStorageOptions {
 
 /** What is kept in SQL. */
 export interface SqlStorage
-  extends Pick<Storage, 'budgets' | 'audit' | 'usage' | 'rates' | 'open' | 'sweep' | 'close' | 'describe'> {
+  extends Pick<
+    Storage,
+    'budgets' | 'audit' | 'usage' | 'rates' | 'keys' | 'cache' | 'open' | 'sweep' | 'close' | 'describe'
+  > {
   /** Brings the tables up to date, under a lock: any number of processes may call it at once. */
   migrate(): Promise<void>
 }
 
 /**
- * Budgets, audit log, usage and limits in the host's own database: PostgreSQL (a `pg` Pool), SQLite (better-sqlite3, libsql,
+ * Budgets, audit log, usage, limits, keys and cached answers in the host's own database: PostgreSQL (a `pg` Pool), SQLite (better-sqlite3, libsql,
  * node:sqlite), or an instance of Kysely on either. Any number of processes may share it.
  *
  * @example
@@ -102,6 +108,8 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     audit: sqlAudit(connection, tables, queue),
     usage: sqlUsage(connection, tables, queue),
     rates: sqlRates(rates),
+    keys: sqlKeys(connection, tables, writeOn(connection)),
+    cache: sqlCache(connection, tables, { write: writeOn(connection), clock }),
     describe: dialect.name,
     open,
     sweep: sweeper(connection, tables, retention),

@@ -38,7 +38,7 @@ export const postgres: Dialect = {
   isSame: () => 'null',
   told,
   bytes: (text) => text,
-  types: { text: 'text collate "C"', counter: 'bigint generated always as identity' },
+  types: { text: 'text collate "C"', bytes: 'bytea', counter: 'bigint generated always as identity' },
 }
 
 /** An array for each column: the same text for any number of rows. */

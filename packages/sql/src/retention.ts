@@ -16,6 +16,8 @@ export interface Retention {
 type Row = Record<string, unknown>
 
 const DAY_MS = 86_400_000
+/** The clocks of gateway and database may differ by so much, and no entry of the cache goes before its time. */
+const SKEW_MS = 60_000
 
 /** Nobody waits for it. */
 const PATIENCE_MS = 10_000
@@ -51,6 +53,10 @@ export function sweeper(connection: Connection, tables: Tables, { usageDays, ent
   }
   const steps = {
     rates: (now: number) => transaction((runner) => dropRates(connection.dialect, sql, runner, now)),
+    async cache(now: number) {
+      const rows = await transaction((runner) => sql.dropCached(runner, now - SKEW_MS, STEP))
+      return rows.length
+    },
     async usage(now: number) {
       if (usageDays === undefined) return 0
       const rows = await transaction((runner) => sql.dropUsage(runner, now - usageDays * DAY_MS, STEP))
@@ -79,7 +85,7 @@ type SweepStatements = ReturnType<typeof sweepStatements>
 
 function sweepStatements(
   dialect: Dialect,
-  { rates, events, places, usage, pools, holds, corrections, accounts }: Tables,
+  { rates, events, places, cache, usage, pools, holds, corrections, accounts }: Tables,
 ) {
   const { strings } = dialect
   // What another process is at is left to it.
@@ -94,6 +100,12 @@ function sweepStatements(
     ),
     dropEvents: statement<never>(dialect, `delete from ${events} where key in ${strings}`),
     dropPlaces: statement<never>(dialect, `delete from ${places} where key in ${strings} and until <= ?`),
+    dropCached: statement<Row>(
+      dialect,
+      `delete from ${cache} where key in (
+        select key from ${cache} where until <= ? order by until limit ?${free}
+      ) returning key`,
+    ),
     dropUsage: statement<Row>(
       dialect,
       `delete from ${usage} where (at, id) in (

@@ -8,6 +8,7 @@ export const steps: readonly Step[] = [
   (dialect, tables) => [...ledger(dialect, tables), ...audit(dialect, tables), ...usage(dialect, tables)],
   (dialect, tables) => [...toldColumns(dialect, tables), ...dropped(tables), ...rates(dialect, tables)],
   (dialect, tables) => checkpoints(dialect, tables),
+  (dialect, tables) => keysAndCache(dialect, tables),
 ]
 
 /** Where the version stands: one row. */
@@ -169,5 +170,15 @@ function usage({ types: { text } }: Dialect, { usage, totals }: Tables): string[
       nano_usd bigint not null,
       primary key (day, provider, route, model, "user", pool)
     )`,
+  ]
+}
+
+/** Keys as they were told, and bytes under a name until their time is over. */
+function keysAndCache({ types: { text, bytes } }: Dialect, { keys, cache }: Tables): string[] {
+  return [
+    `create table ${keys} (id ${text} not null primary key, version bigint not null, "user" ${text} not null, record ${text} not null)`,
+    `create index ${indexOn(keys, 'user')} on ${keys} ("user", id)`,
+    `create table ${cache} (key ${text} not null primary key, value ${bytes} not null, until bigint not null)`,
+    `create index ${indexOn(cache, 'until')} on ${cache} (until)`,
   ]
 }

@@ -66,5 +66,5 @@ export const sqlite: Dialect = {
   },
   told: (text) => text,
   bytes: (text) => `cast(${text} as blob)`,
-  types: { text: 'text', counter: 'integer' },
+  types: { text: 'text', bytes: 'blob', counter: 'integer' },
 }

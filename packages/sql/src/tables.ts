@@ -15,6 +15,8 @@ const NAMES = [
   'rates',
   'events',
   'places',
+  'keys',
+  'cache',
 ] as const
 
 /** Our tables as statements name them. Prefix and schema are checked, so they need no quotes. */

@@ -54,6 +54,7 @@ export type Step =
       readonly at: ChainHead
       readonly checkpoint: NewCheckpoint
     }
+  | { readonly do: 'trim'; readonly writer: string; readonly through: ChainHead }
   | { readonly do: 'usage'; readonly records: readonly UsageRecord[] }
 
 export interface WorkParts {
@@ -188,14 +189,15 @@ function keep(records: CallRecords | undefined, { staged, usage }: Beside): void
 }
 
 /** Those that decide by what the database says of a chain, not by books that were read before. */
-type ChainStep = Extract<Step, { do: 'link' | 'checkpoint' }>
+type ChainStep = Extract<Step, { do: 'link' | 'checkpoint' | 'trim' }>
 
 function isOfChain(step: Step): step is ChainStep {
-  return step.do === 'link' || step.do === 'checkpoint'
+  return step.do === 'link' || step.do === 'checkpoint' || step.do === 'trim'
 }
 
 async function onChain({ audit }: WorkParts, runner: Runner, step: ChainStep): Promise<Outcome> {
   if (step.do === 'checkpoint') return { value: await audit.checkpoint(runner, step.writer, step.at, step.checkpoint) }
+  if (step.do === 'trim') return { value: await audit.trim(runner, step.writer, step.through) }
   return { value: await audit.link(runner, step.writer, step.after, step.entries) }
 }
 

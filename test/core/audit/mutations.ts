@@ -118,11 +118,13 @@ const cut: Change = (sample, draw) => {
   const gone = new Set(own.slice(draw(own.length)))
   const first = entryAt(sample.lines, Math.min(...gone))!
   const lines = sample.lines.filter((_, at) => !gone.has(at))
+  // Where its anchor stays, a chain is still there, without entries.
+  const isAnchored = readLine(chain.lines[0]!).kind === 'anchor'
   return result(
     'cut',
     sample,
     lines,
-    gone.size === own.length ? chain.checkpoints.length === 0 : isLater(sample, first, lines),
+    gone.size === own.length && !isAnchored ? chain.checkpoints.length === 0 : isLater(sample, first, lines),
   )
 }
 

@@ -38,7 +38,7 @@ describe('refused calls', () => {
   })
 
   it('are ten entries a minute of a caller, then one with the count of the rest', () => {
-    const { time, emitted, shaper } = shaped(refusals)
+    const { time, emitted, shaper } = shaped((options) => refusals({ ...options, event: 'inference.refused' }))
     for (let call = 0; call < 25; call += 1) shaper.note('ann', refused('ann'))
     shaper.note('bob', refused('bob'))
     expect(emitted.map(({ subject }) => subject)).toEqual([...Array(10).fill('ann'), 'bob'])
@@ -50,7 +50,7 @@ describe('refused calls', () => {
   })
 
   it('of more callers than are told apart are counted together, about nobody in particular', () => {
-    const { emitted, shaper } = shaped(refusals)
+    const { emitted, shaper } = shaped((options) => refusals({ ...options, event: 'inference.refused' }))
     for (let user = 0; user < 1_100; user += 1) shaper.note(`u${user}`, refused(`u${user}`))
     shaper.flush()
     expect(emitted.filter(({ subject }) => subject === undefined)).toHaveLength(11)

@@ -26,7 +26,10 @@ export async function predecessors(
   store: AuditStore,
   own: string,
 ): Promise<{ writer: string; seq: number; hash: string }[]> {
-  const heads = (await store.heads()).filter(({ writer, seq }) => seq > 0 && nodeOf(writer) === nodeOf(own))
+  // A chain of which nothing is left had ended before it was archived.
+  const heads = (await store.heads()).filter(
+    ({ writer, seq, anchor }) => seq > anchor.seq && nodeOf(writer) === nodeOf(own),
+  )
   const succeeded = new Set<string>()
   const open: WriterHead[] = []
   for (const head of heads) {

@@ -1,4 +1,6 @@
 // What an auditor and a host work with beside the gateway; no engine is loaded.
+
+export { fileArchive } from './archive.js'
 export { type AuditKeys, auditKey } from './key.js'
 export type { Finding, Verdict, VerdictCode } from './offline/findings.js'
 export type { Lines } from './offline/lines.js'
@@ -9,5 +11,6 @@ export {
   verifyAuditLog,
   type WriterReport,
 } from './offline/verify.js'
+export type { AuditSegment, RetentionOptions } from './retention.js'
 export { type CheckpointSink, fileSink, gitSink, httpSink } from './sinks.js'
 export type { AuditDetails, AuditEntry, AuditIntegrity, AuditRecord, AuditValue } from './store.js'

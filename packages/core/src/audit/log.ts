@@ -5,10 +5,11 @@ import { predecessors, sharedWriterName, writerName } from './boot.js'
 import { checkRecord, ownRecord, type Writable } from './canonical.js'
 import { writerKey } from './chain.js'
 import { createClockwork } from './clockwork.js'
-import { createCoverCheck } from './covered.js'
+import { type CoverCheck, createCoverCheck } from './covered.js'
 import { checkpointLines, type ExportFilter, exportOf } from './export.js'
 import { type AuditPage, type AuditReport, type AuditStatus, pageOf, reportOf, statusOf } from './page.js'
-import { type FailedAuth, failedAuths, type RecordFields, type RefusalFields, refusals } from './refusals.js'
+import { type FailedAuth, type RecordFields, type RefusalFields, shapersOf } from './refusals.js'
+import { createRetention, type Retention, type RetentionOptions } from './retention.js'
 import { createSigning, type Signing, type SigningOptions } from './signing.js'
 import type { AuditFilter, AuditRecord, AuditStore } from './store.js'
 import { createVerifier, type Verifier } from './verifier.js'
@@ -29,6 +30,8 @@ export interface AuditLogOptions extends SigningOptions {
   readonly ids: () => string
   /** `strict`: `stage` resolves when the store has the record. `buffered`: it waits in memory until it is linked. */
   readonly mode: 'strict' | 'buffered'
+  /** Absent: entries stay as long as the store keeps them. */
+  readonly retention?: RetentionOptions
   /** Records that wait in memory, 10,000; beyond, `stage` refuses in `buffered`. */
   readonly maxQueue?: number
 }
@@ -58,6 +61,8 @@ export interface AuditLog {
   staged(record: AuditRecord): void
   /** Records a refused call: one each, ten a minute of a caller, the rest counted. Never throws. */
   refused(fields: RefusalFields): void
+  /** Records that a known caller asked for what is not for him, in the same way. Never throws. */
+  forbidden(fields: RefusalFields): void
   /** Counts a request without a known caller; one entry a minute says how many. Never throws. */
   authFailed(details?: FailedAuth): void
   /** Writes `audit.boot`, links what dead processes left, begins to verify. Rejects where the store does not answer. */
@@ -79,6 +84,8 @@ export interface AuditLog {
   export(filter: ExportFilter): Promise<AsyncGenerator<string>>
   /** Stored checkpoints as they were signed, one a line, writer by writer. */
   checkpoints(filter: { readonly writer?: string }): AsyncGenerator<string>
+  /** Archives what is old enough, where `retention` says so; also done each hour. */
+  archive(): Promise<void>
   /** One whole pass over all that is stored. */
   scrub(): Promise<void>
 }
@@ -109,12 +116,13 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     ...(logger && { logger }),
   })
   const parts: Parts = { ...options, writer, maxQueue, appender, verifier, signing, closed: false }
+  const retention = retentionOf(parts)
   const emit = (fields: RecordFields) => keep(parts, fields)
-  const [refused, failed] = [refusals({ clock, emit }), failedAuths({ clock, emit })]
+  const shapers = shapersOf({ clock, emit })
   const clockwork = createClockwork(parts, () => {
-    refused.sweep()
-    failed.sweep()
+    shapers.sweep()
     appender.tick()
+    retention?.tick()
   })
   return {
     writer,
@@ -122,8 +130,9 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     own: (fields) => own(parts, fields),
     stage: (record) => stage(parts, record),
     staged: (record) => appender.note(record),
-    refused: (fields) => refused.note(fields.subject ?? '', fields),
-    authFailed: (details = {}) => failed.note('', details),
+    refused: (fields) => shapers.refused.note(fields.subject ?? '', fields),
+    forbidden: (fields) => shapers.forbidden.note(fields.subject ?? '', fields),
+    authFailed: (details = {}) => shapers.failed.note('', details),
     start: async () => {
       const boot = await bootRecord(parts)
       await signing?.start()
@@ -132,8 +141,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       clockwork.start()
     },
     close: async ({ timeoutMs = 5_000 } = {}) => {
-      refused.flush()
-      failed.flush()
+      shapers.flush()
       await Promise.all([seal(parts, timeoutMs), clockwork.stop()])
     },
     flush: () => appender.flush(),
@@ -143,25 +151,38 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       return pageOf(store, filter)
     },
     status: () => statusOf(verifier),
-    verify: async () => {
-      const all = verifier.follow().then(() => cover.follow())
-      const isDone = await within(
-        VERIFY_MS,
-        all.then(() => true),
-      )
-      return reportOf(verifier, cover, isDone ?? false)
-    },
+    verify: () => verify(verifier, cover),
     export: async (filter) => {
       await within(VERIFY_MS, appender.flush())
       return exportOf(store, filter)
     },
     checkpoints: (filter) => checkpointLines(store, filter),
     scrub: () => verifier.scrub(),
+    archive: async () => retention?.run(),
   }
+}
+
+async function verify(verifier: Verifier, cover: CoverCheck): Promise<AuditReport> {
+  const all = async () => {
+    await verifier.follow()
+    await cover.follow()
+    return true
+  }
+  return reportOf(verifier, cover, (await within(VERIFY_MS, all())) ?? false)
 }
 
 function nameOf({ chain, key, signingKey, node, ids }: AuditLogOptions): string {
   return chain === 'shared' ? sharedWriterName(key, signingKey) : writerName(node, ids())
+}
+
+function retentionOf(parts: Parts): Retention | null {
+  const { retention, store, clock, logger } = parts
+  if (retention === undefined) return null
+  const record = async (fields: RecordFields) => {
+    await stage(parts, recordOf(parts, fields))
+    await parts.appender.flush()
+  }
+  return createRetention({ store, retention, clock, record, ...(logger && { logger }) })
 }
 
 /** The store, telling the verifier what was linked, so that it is not read back at once. */

@@ -83,6 +83,7 @@ export function memoryAudit({ maxEntries = 10_000 }: { maxEntries?: number } = {
     link: (writer, after, entries) => link(shelf, writer, after, entries),
     checkpoint: (writer, at, checkpoint) => keepCheckpoint(shelf, writer, at, checkpoint),
     checkpoints: (query) => checkpoints(shelf, query),
+    trim: (writer, through) => trim(shelf, writer, through),
     heads: () => [...shelf.chains].map(([writer, { head, anchor, epoch }]) => ({ writer, ...head, epoch, anchor })),
     chain: (writer, after, limit) => chain(shelf, writer, after, limit),
     query: (filter) => query(shelf, filter),
@@ -179,6 +180,14 @@ function isPacked(kept: Item['kept']): kept is Packed {
   return 'batch' in kept
 }
 
+function trim(shelf: Shelf, writer: string, { seq, hash }: ChainHead): boolean {
+  const chain = shelf.chains.get(writer)
+  const item = chain?.entries[seq - chain.first]
+  if (chain === undefined || item === undefined || hashOf(item.kept as Packed) !== hash) return false
+  while (chain.anchor.seq < seq) drop(shelf, chain)
+  return true
+}
+
 /** Drops the entry that came first of those its chain can begin without. */
 function evict(shelf: Shelf): void {
   let chosen: { chain: ChainShelf; item: Item } | undefined
@@ -187,15 +196,20 @@ function evict(shelf: Shelf): void {
     if (item !== undefined && (chosen === undefined || item.order < chosen.item.order)) chosen = { chain, item }
   }
   if (chosen === undefined) return
-  const { chain, item } = chosen
+  drop(shelf, chosen.chain)
+}
+
+/** Drops the first entry of a chain. */
+function drop(shelf: Shelf, chain: ChainShelf): void {
   const seq = chain.anchor.seq + 1
-  chain.anchor = { seq, hash: hashOf(item.kept as Packed) }
+  const { id, kept } = chain.entries[seq - chain.first]!
+  chain.anchor = { seq, hash: hashOf(kept as Packed) }
   chain.entries[seq - chain.first] = undefined
   if (seq - chain.first >= MAX_GAPS) {
     chain.entries = chain.entries.slice(seq + 1 - chain.first)
     chain.first = seq + 1
   }
-  shelf.items.delete(item.id)
+  shelf.items.delete(id)
   shelf.linked -= 1
 }
 

@@ -22,15 +22,15 @@ interface ShaperOptions {
 /** Refused calls of a caller that are recorded one each, in a minute. */
 const REFUSALS_PER_MINUTE = 10
 
-/** Shapes `inference.refused`: ten a minute of each caller, then one that says of how many it is the newest (`count`). */
-export function refusals({ clock, emit }: ShaperOptions) {
+/** Shapes refusals of one kind: ten a minute of each caller, then one that says of how many it is the newest (`count`). */
+export function refusals({ clock, emit, event }: ShaperOptions & { readonly event: string }) {
   return createTally<RefusalFields>({
     clock,
     perMinute: REFUSALS_PER_MINUTE,
     emit: (key, { subject, metadata, ...fields }, count) =>
       emit({
         ...fields,
-        event: 'inference.refused',
+        event,
         level: 'warn',
         // Counted together with those of others, it is about nobody in particular.
         ...(key === '' || subject === undefined ? {} : { subject }),
@@ -53,6 +53,25 @@ export function failedAuths({ clock, emit }: ShaperOptions) {
         metadata: { count, ...(path === undefined ? {} : { path }) },
       }),
   })
+}
+
+/** Everything that is counted before it is recorded. */
+export function shapersOf(options: ShaperOptions) {
+  const refused = refusals({ ...options, event: 'inference.refused' })
+  const forbidden = refusals({ ...options, event: 'auth.refused' })
+  const failed = failedAuths(options)
+  const all = [refused, forbidden, failed]
+  return {
+    refused,
+    forbidden,
+    failed,
+    sweep: () => {
+      for (const one of all) one.sweep()
+    },
+    flush: () => {
+      for (const one of all) one.flush()
+    },
+  }
 }
 
 function countedDetails(metadata: AuditDetails | undefined, count: number): { metadata?: AuditDetails } {

@@ -36,6 +36,13 @@ export interface AuditStore {
   /** Checkpoints in the order they were made, of one writer with `epoch > after`, or of all; or the newest of each writer. */
   checkpoints(query: CheckpointQuery): Awaitable<StoredCheckpoint[]>
 
+  /**
+   * Drops a writer's entries up to and including `through`, which becomes its anchor. Checkpoints stay.
+   *
+   * Returns false, having done nothing, where that is not an entry of the chain as it is stored now.
+   */
+  trim(writer: string, through: ChainHead): Awaitable<boolean>
+
   /** Linked entries of a writer with `seq > after`, in order. What cannot be read as it was written says `damaged`. */
   chain(writer: string, after: number, limit: number): Awaitable<StoredEntry[]>
 

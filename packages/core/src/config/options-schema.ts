@@ -191,6 +191,12 @@ const audit = fields({
   signingKey: signingKey.optional(),
   checkpointEvery: fields({ entries: whole(1, 1_000_000).optional(), ms: ms.optional() }).optional(),
   onCheckpoint: fn.optional(),
+  payloads: z.literal(false, 'has to be false: prompts and answers are not recorded').optional(),
+  retention: fields({
+    keepMs: whole(1, Number.MAX_SAFE_INTEGER, ' of milliseconds'),
+    segmentEntries: whole(1, 100_000).optional(),
+    archive: fn,
+  }).optional(),
   mode: oneOf('strict', 'buffered').optional(),
   chain: oneOf('process', 'shared').optional(),
   node: text.optional(),

@@ -66,6 +66,41 @@ export const signing: readonly AuditCase[] = [
       assert.deepEqual(await epochs({ writer: 'nobody' }), [])
     },
   },
+  {
+    name: 'a chain that is trimmed begins behind that entry, has its checkpoints, and goes on',
+    async run({ open }) {
+      const store = await open()
+      const entries = placed(
+        'n/1',
+        GENESIS,
+        ['a', 'b', 'c', 'd'].map((id) => record(id)),
+      )
+      await store.link('n/1', GENESIS, entries)
+      await store.link('n/2', GENESIS, placed('n/2', GENESIS, [record('x')]))
+      await store.checkpoint('n/1', endOf(entries), line(0))
+      const second = { seq: 2, hash: entries[1]!.integrity.hash }
+      for (const wrong of [
+        { ...second, seq: 1 },
+        { ...second, seq: 3 },
+        { seq: 9, hash: 'a'.repeat(64) },
+      ])
+        assert.equal(await store.trim('n/1', wrong), false)
+      assert.equal(await store.trim('nobody', second), false)
+      assert.equal(await store.trim('n/1', second), true)
+      assert.equal(await store.trim('n/1', second), false)
+      const chain = await (await open()).chain('n/1', 0, 10)
+      assert.deepEqual(
+        chain.map((entry) => entry.record.id),
+        ['c', 'd'],
+      )
+      const head = (await store.heads()).find(({ writer }) => writer === 'n/1')
+      assert.deepEqual(head, { writer: 'n/1', ...endOf(entries), epoch: 1, anchor: second })
+      assert.equal((await store.query(ALL)).total, 3)
+      assert.equal((await store.checkpoints(ALL)).length, 1)
+      const next = inEpoch(1, placed('n/1', endOf(entries), [record('e')]))
+      assert.equal(await store.link('n/1', endOf(entries), next), true)
+    },
+  },
 ]
 
 function inEpoch(epoch: number, entries: readonly LinkedRecord[]): LinkedRecord[] {

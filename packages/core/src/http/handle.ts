@@ -102,7 +102,11 @@ async function admitted(
     })
   }
   const refusal = refusalOf(engine, caller, route)
-  if (refusal !== null) throw new HooshError('forbidden', { message: refusal })
+  if (refusal !== null) {
+    const metadata = { method: request.method, path: shortened(request.path) }
+    engine.audit?.forbidden({ message: refusal, subject: caller.user, requestId, metadata })
+    throw new HooshError('forbidden', { message: refusal })
+  }
   return caller
 }
 

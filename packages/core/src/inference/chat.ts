@@ -36,6 +36,8 @@ function answer(engine: Engine, call: Call): Promise<GatewayReply> {
 }
 
 async function once(engine: Engine, call: Call, key: string): Promise<GatewayReply> {
+  // Refused as ever, rather than answered with what another credential of this user was given.
+  if (!call.caller.mayUse(call.model)) return answer(engine, call)
   try {
     return await engine.keyed.answer(call, key, (own) => answer(engine, own))
   } catch (error) {

@@ -54,8 +54,11 @@ const createBody = z.strictObject({
 const rotateBody = z.strictObject({ overlap_seconds: whole(0, MOST_OVERLAP_S).default(DAY_S) })
 
 const listQuery = z.object({
-  user: z.string().exactOptional(),
-  before: z.string().max(64).exactOptional(),
+  user: text(256).exactOptional(),
+  before: z
+    .string()
+    .regex(/^[0-9a-f-]{1,64}$/, { error: 'must be the id of a key' })
+    .exactOptional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 })
 

@@ -1,4 +1,5 @@
 import { type Figures, usageOf } from '../translated/usage.js'
+import { lengthOf } from './carried.js'
 import type { Block } from './parts.js'
 
 type Json = Readonly<Record<string, unknown>>
@@ -77,7 +78,7 @@ export function annotationsOf(blocks: readonly Block[]): object[] {
   return blocks.flatMap((block) => {
     if (block.type !== 'text') return []
     const start = end
-    end += (block.text as string).length
+    end += lengthOf(block)
     const citations = Array.isArray(block.citations) ? (block.citations as Json[]) : []
     return citations.flatMap(({ url, title }) => {
       if (typeof url !== 'string') return []

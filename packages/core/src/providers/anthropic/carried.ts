@@ -18,10 +18,15 @@ export function carriedOf(blocks: readonly Block[]): CarriedBlock[] | undefined 
   return blocks.map((block) => {
     if (block.type === 'text') {
       const { citations } = block
-      return { type: 'text', length: (block.text as string).length, ...(citations == null ? {} : { citations }) }
+      return { type: 'text', length: lengthOf(block), ...(citations == null ? {} : { citations }) }
     }
     return block.type === 'tool_use' ? { type: 'tool_use', id: block.id } : block
   })
+}
+
+/** UTF-16 units of a text, of which a stream keeps no more than that. */
+export function lengthOf({ text, length }: Block): number {
+  return typeof text === 'string' ? text.length : (length as number)
 }
 
 /** What a message of the caller carries; null where it carries nothing that can be read. */

@@ -13,8 +13,10 @@ interface OpenBlock {
   readonly start: Block
   /** Number of the tool call; -1 where it is none. */
   readonly call: number
-  /** Text, thinking, or the JSON of an input. */
+  /** Thinking, or the JSON of an input. */
   said: string
+  /** Of a text, which nobody needs again; UTF-16 units. */
+  length: number
   signature: string
   citations: unknown[] | null
 }
@@ -83,7 +85,14 @@ function translate(stream: Stream, event: Json): string {
 function begin(stream: Stream, index: unknown, start: Block): string {
   const { write } = stream
   const isCall = start.type === 'tool_use' && start.name !== stream.answerTool
-  const block: OpenBlock = { start, call: isCall ? stream.calls : -1, said: '', signature: '', citations: null }
+  const block: OpenBlock = {
+    start,
+    call: isCall ? stream.calls : -1,
+    said: '',
+    length: 0,
+    signature: '',
+    citations: null,
+  }
   stream.open.set(index, block)
   if (isCall) {
     stream.calls += 1
@@ -95,7 +104,7 @@ function begin(stream: Stream, index: unknown, start: Block): string {
 }
 
 function text({ write }: Stream, block: OpenBlock, piece: string): string {
-  block.said += piece
+  block.length += piece.length
   return piece === '' ? '' : write.text(piece)
 }
 
@@ -145,17 +154,17 @@ function close(stream: Stream, index: unknown): string {
   return out
 }
 
-/** The block as a plain answer would have it. */
-function whole(stream: Stream, { start, call, said, signature, citations }: OpenBlock): Block {
+/** The block as a plain answer would have it; of a text its length. */
+function whole(stream: Stream, { start, call, said, length, signature, citations }: OpenBlock): Block {
   switch (start.type) {
     case 'text':
-      return { ...start, text: said, ...(citations === null ? {} : { citations }) }
+      return { type: 'text', length, ...(citations === null ? {} : { citations }) }
     case 'thinking':
       return { ...start, thinking: said, signature: signature || start.signature }
     case 'tool_use':
       if (call >= 0) return start
       stream.isAnswered = true
-      return { type: 'text', text: said }
+      return { type: 'text', length: said.length }
     case 'compaction':
       return said === '' ? start : { ...start, content: said }
     default:

@@ -20,15 +20,18 @@ export function carriedPart(part: Part, place: { callId: string; image: number }
   return inlineData === undefined ? part : { image: place.image, ...signed }
 }
 
-/** Adds a part of a stream: unsigned texts in a row are one. */
+/** Adds a part of an answer: unsigned texts in a row are one. */
 export function addCarried(parts: CarriedPart[], part: CarriedPart): void {
+  if (!isText(part) || part.thoughtSignature !== undefined) parts.push(part)
+  else addText(parts, part.length as number, part.thought)
+}
+
+/** An unsigned text. Called for every event of a stream, so the one before grows in place. */
+export function addText(parts: CarriedPart[], length: number, thought: unknown): void {
   const last = parts[parts.length - 1]
-  const isMore = isText(part) && isText(last) && last.thought === part.thought && last.thoughtSignature === undefined
-  if (isMore && part.thoughtSignature === undefined) {
-    parts[parts.length - 1] = { ...last, length: (last.length as number) + (part.length as number) }
-  } else {
-    parts.push(part)
-  }
+  if (isText(last) && last.thought === thought && last.thoughtSignature === undefined)
+    (last as { length: number }).length += length
+  else parts.push(thought === undefined ? { length } : { length, thought })
 }
 
 /** The field of the message; undefined where the message alone says it all, in this order. */

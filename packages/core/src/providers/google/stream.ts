@@ -3,7 +3,7 @@ import type { Ask, StreamTranslator } from '../translated/dialect.js'
 import type { CarryingMessage } from '../translated/keepsakes.js'
 import { blockOf, factsOf, finishOf, logprobsOf, noAnswer, refusalOf, tierOf, wireUsage } from './answer.js'
 import { callIds, toolCallOf } from './calls.js'
-import { addCarried, type CarriedPart, carriedOf, carriedPart } from './carried.js'
+import { addCarried, addText, type CarriedPart, carriedOf, carriedPart } from './carried.js'
 import { annotationsOf } from './citations.js'
 import type { Part } from './parts.js'
 import { errorIn } from './refusal.js'
@@ -114,7 +114,11 @@ function said(stream: Stream, write: ChunkWriter, held: Choice, part: Part): str
   const { text, thought, functionCall, inlineData } = part
   if (functionCall !== undefined) return called(stream, write, held, part)
   if (thought === true && inlineData !== undefined) return ''
-  addCarried(held.carried, carriedPart(part, { callId: '', image: held.images }))
+  if (typeof text === 'string' && part.thoughtSignature === undefined) {
+    addText(held.carried, text.length, thought === true ? thought : undefined)
+  } else {
+    addCarried(held.carried, carriedPart(part, { callId: '', image: held.images }))
+  }
   if (inlineData !== undefined) {
     held.images += 1
     return write.delta({ images: [imageOf(part)] }, held.index)
