@@ -21,6 +21,14 @@ const withoutCost = (value: unknown): unknown => {
   return { ...(value as object), usage: rest }
 }
 
+/** What went up, but for the usage that is always asked of a stream. */
+function withoutOurs(sent: Record<string, unknown>, asked: Record<string, unknown>): Record<string, unknown> {
+  const { stream_options: options, ...rest } = sent
+  if (asked.stream_options !== undefined || options === undefined) return sent
+  expect(options).toEqual({ include_usage: true })
+  return rest
+}
+
 const dataOf = (text: string): string[] =>
   text
     .split(/\r\n\r\n|\n\n|\r\r/)
@@ -36,11 +44,15 @@ describe.skipIf(!hasFixtures)(
   `recorded exchanges come out equal (${hasFixtures ? exchanges.length : 'skipped: no recorded traffic beside the repository'})`,
   () => {
     let current: Recorded
+    let sent: Record<string, unknown>
     let cut = 1
     let upstreamUrl: string
     let served: Served
     const upstream = createServer((req, res) => {
-      req.resume().on('end', async () => {
+      const chunks: Buffer[] = []
+      req.on('data', (chunk: Buffer) => chunks.push(chunk))
+      req.on('end', async () => {
+        sent = JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>
         res.writeHead(current.status, { 'content-type': current.contentType })
         const bytes = Buffer.from(current.body)
         for (let at = 0; at < bytes.length; ) {
@@ -85,6 +97,7 @@ describe.skipIf(!hasFixtures)(
       })
       const text = await reply.text()
       expect(reply.status).toBe(exchange.status)
+      expect(withoutOurs(sent, exchange.request)).toEqual(exchange.request)
       if (exchange.status !== 200) {
         const theirs = JSON.parse(exchange.body).error
         const ours = JSON.parse(text).error
@@ -98,10 +111,19 @@ describe.skipIf(!hasFixtures)(
       }
       const keep = (chunk: object) => asked(exchange.request) || !onlyUsage(chunk)
       const parse = (data: string) => (data === '[DONE]' ? data : withoutCost(JSON.parse(data)))
-      const sent = dataOf(exchange.body)
+      const recordedEvents = dataOf(exchange.body)
         .map(parse)
         .filter((chunk) => chunk === '[DONE]' || keep(chunk as object))
-      expect(dataOf(text).map(parse)).toEqual(sent)
+      expect(dataOf(text).map(parse)).toEqual(recordedEvents)
+    })
+
+    it('covers every one of them', () => {
+      const providers = new Set(exchanges.map(({ provider }) => provider))
+      for (const provider of providers) {
+        const count = exchanges.filter((exchange) => exchange.provider === provider).length
+        console.log(`OpenAI's dialect, ${provider}: ${count} of ${count} exchanges covered`)
+      }
+      expect(exchanges.length).toBeGreaterThan(200)
     })
   },
 )

@@ -1,5 +1,5 @@
 import type { Ask } from '../translated/dialect.js'
-import { asksFor, refuseOthers } from '../translated/fields.js'
+import { asksFor, refuseOthers, tellHints } from '../translated/fields.js'
 import { type Json, promptOf, type Sight } from './messages.js'
 
 /** What is dealt with below, whether or not every model can do it. */
@@ -25,6 +25,7 @@ const KNOWN = new Set([
 export function callOptions(ask: Ask, sight: Sight): Json {
   const { params } = ask
   refuseOthers(ask, KNOWN)
+  tellHints(ask)
   const stop = params.stop == null ? undefined : [params.stop].flat()
   return withoutNothing({
     prompt: promptOf(ask, sight),

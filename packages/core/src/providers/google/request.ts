@@ -1,5 +1,5 @@
 import type { Ask } from '../translated/dialect.js'
-import { asksFor, refuseOthers } from '../translated/fields.js'
+import { asksFor, refuseOthers, tellHints } from '../translated/fields.js'
 import { conversation } from './contents.js'
 import { geminiFacts } from './facts.js'
 import { thinkingOf } from './thinking.js'
@@ -56,6 +56,7 @@ const SAMPLING: readonly (readonly [theirs: string, ours: string])[] = [
 /** OpenAI's chat request as a request of `generateContent`. */
 export function contentRequest(ask: Ask): Asked {
   refuseOthers(ask, KNOWN)
+  tellHints(ask)
   const { params, model } = ask
   const facts = geminiFacts(model)
   const own = ownFields(ask)

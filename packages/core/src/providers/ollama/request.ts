@@ -1,5 +1,5 @@
 import type { Ask } from '../translated/dialect.js'
-import { asksFor, refuseOthers } from '../translated/fields.js'
+import { asksFor, refuseOthers, tellHints } from '../translated/fields.js'
 import { messagesOf } from './messages.js'
 import { type ForcedCall, toolsOf } from './tools.js'
 
@@ -50,6 +50,7 @@ const KNOWN = new Set<string>([
 /** OpenAI's chat request as a request of `/api/chat`. */
 export function chatRequest(ask: Ask): Asked {
   refuseOthers(ask, KNOWN)
+  tellHints(ask)
   const { params, model } = ask
   const { tools, format, forced } = toolsOf(ask)
   const messages = messagesOf(ask)

@@ -44,3 +44,24 @@ export function refuseOthers(ask: Ask, known: ReadonlySet<string>): void {
     if (!known.has(field) && !NOT_FOR_DIALECTS.has(field) && asksFor(ask.params, field)) ask.cannot(field)
   }
 }
+
+/**
+ * Names in the answer's header what a dialect has no place for and goes on without: who of several speaks (`name`), and
+ * marks of what is to be cached.
+ */
+export function tellHints(ask: Ask): void {
+  const { messages = [], tools = [] } = ask.params as { messages?: readonly Hinted[]; tools?: readonly Hinted[] | null }
+  for (const [index, { role, name, content, ...rest }] of messages.entries()) {
+    if (name != null && role !== 'tool') ask.adapted(`messages.${index}.name`)
+    if (rest.cache_control != null) ask.adapted(`messages.${index}.cache_control`)
+    if (!Array.isArray(content)) continue
+    for (const [at, part] of (content as (Hinted | string)[]).entries()) {
+      if (typeof part === 'object' && part.cache_control != null)
+        ask.adapted(`messages.${index}.content.${at}.cache_control`)
+    }
+  }
+  for (const [index, tool] of (tools ?? []).entries())
+    if (tool.cache_control != null) ask.adapted(`tools.${index}.cache_control`)
+}
+
+type Hinted = Readonly<Record<string, unknown>>
