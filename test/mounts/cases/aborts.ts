@@ -90,7 +90,7 @@ export const ABORTS: readonly Case[] = [
     name: 'a client that does not read holds its provider back, and misses nothing',
     async run({ app, user, provider }) {
       const words = 3_000
-      const text = Array.from({ length: words }, (_, at) => ` ${String(at).padStart(4_000, '.')}`).join('')
+      const text = Array.from({ length: words }, (_, at) => ` ${String(at).padStart(12_000, '.')}`).join('')
       provider.script({ text })
       const socket = await dial((await app('plain')).url)
       const body = JSON.stringify(question({ stream: true, max_tokens: 1_000_000_000 }))
@@ -98,7 +98,8 @@ export const ABORTS: readonly Case[] = [
       socket.pause().write(head('POST', '/v1/chat/completions', { ...headers, 'content-length': body.length }) + body)
       await provider.received(1)
       const sent = () => provider.bill.perAttempt[0]!.completionTokens
-      // It stands still when it has written nothing for a while; 12 MB are more than all sockets on the way take.
+      // It stands still when it has written nothing for a while; 36 MB are more than all sockets on the way take,
+      // which the system lets grow to some 10 MB each.
       for (let before = -1; before < sent() || sent() === 0; ) {
         before = sent()
         await new Promise((resolve) => setTimeout(resolve, 100))
