@@ -5,7 +5,6 @@ export interface StreamEvent {
   readonly kind: 'delta' | 'usage' | 'done' | 'error' | 'other'
   /** A choice has ended. */
   readonly finishes: boolean
-  /** Null where there is none, and where its figures cannot be true. */
   /** Null where there is none, or none that can be true. */
   readonly reported: ReportedUsage | null
   /** The usage stands beside no choice, so the event exists for the usage alone. */

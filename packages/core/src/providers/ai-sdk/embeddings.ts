@@ -1,5 +1,6 @@
 import type { Ask } from '../translated/dialect.js'
 import { refuseOthers } from '../translated/fields.js'
+import { embeddingsAnswer } from '../translated/vectors.js'
 import type { Json } from './messages.js'
 import type { AiSdkEmbeddingModel } from './source.js'
 
@@ -23,7 +24,7 @@ export async function embedded(
 ): Promise<object> {
   const most = (await (model as { maxEmbeddingsPerCall?: unknown }).maxEmbeddingsPerCall) ?? values.length
   const step = typeof most === 'number' && most >= 1 ? Math.min(most, values.length) : values.length
-  const data: object[] = []
+  const vectors: number[][] = []
   let tokens = 0
   let isTold = true
   for (let at = 0; at < values.length; at += step) {
@@ -33,15 +34,10 @@ export async function embedded(
       ...(providerOptions ? { providerOptions } : {}),
     }
     const { embeddings, usage } = (await model.doEmbed(options as never)) as { embeddings: number[][]; usage?: Json }
-    for (const vector of embeddings)
-      data.push({ object: 'embedding', index: data.length, embedding: coded(ask, vector) })
+    vectors.push(...embeddings)
     if (typeof usage?.tokens === 'number') tokens += usage.tokens
     else isTold = false
   }
-  const usage = isTold ? { usage: { prompt_tokens: tokens, total_tokens: tokens } } : {}
-  return { object: 'list', data, model: ask.model, ...usage }
-}
-
-function coded({ params }: Ask, vector: readonly number[]): readonly number[] | string {
-  return params.encoding_format === 'base64' ? Buffer.from(new Float32Array(vector).buffer).toString('base64') : vector
+  const usage = isTold ? { prompt_tokens: tokens, total_tokens: tokens } : undefined
+  return embeddingsAnswer(ask, { vectors, asBase64: ask.params.encoding_format === 'base64', usage })
 }

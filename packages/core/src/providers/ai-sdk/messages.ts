@@ -1,5 +1,5 @@
-import { HooshError } from '../../errors.js'
 import type { Ask } from '../translated/dialect.js'
+import { mediaOf, unreadable } from '../translated/media.js'
 import { carriedIn, carriedOfCall } from './carried.js'
 
 export type Json = Readonly<Record<string, unknown>>
@@ -12,8 +12,6 @@ export interface Sight {
   readonly isV2: boolean
 }
 
-/** `data:image/png;base64,...` */
-const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+)?(?:;[\w=.+-]+)*?;base64,/i
 const AUDIO_TYPES: Readonly<Record<string, string>> = { wav: 'audio/wav', mp3: 'audio/mpeg' }
 
 /** OpenAI's messages as a prompt of the AI SDK. Results of tools that follow one another are one message of it. */
@@ -87,8 +85,8 @@ function partOf(ask: Ask, part: unknown, param: string, sight: Sight): Json[] {
 }
 
 function fileAt(ask: Ask, url: string, mediaType: string, param: string, sight: Sight): Json[] {
-  const inline = DATA_URL.exec(url)
-  if (inline !== null) return [{ type: 'file', data: url.slice(inline[0].length), mediaType: inline[1] ?? mediaType }]
+  const media = /^data:/i.test(url) ? mediaOf(url, param) : null
+  if (media?.type === 'base64') return [{ type: 'file', data: media.data, mediaType: media.mediaType }]
   if (!URL.canParse(url)) throw unreadable(param, 'is neither a URL nor data in base64')
   if (sight.fetches(url, mediaType)) return [{ type: 'file', data: new URL(url), mediaType }]
   ask.cannot(param, 'it does not fetch this address itself; send the data in base64')
@@ -150,11 +148,4 @@ function resultPart(part: Json, { isV2 }: Sight): Json {
     return { type: String(mediaType).startsWith('image/') ? 'image-url' : 'file-url', url: data.href }
   if (isV2) return { type: 'media', data, mediaType }
   return { type: String(mediaType).startsWith('image/') ? 'image-data' : 'file-data', data, mediaType }
-}
-
-function unreadable(param: string, what: string): HooshError {
-  return new HooshError('invalid_request', {
-    message: `\`${param}\` ${what}; correct or remove it.`,
-    details: { param },
-  })
 }

@@ -1,3 +1,4 @@
+import { argumentsOf } from '../translated/arguments.js'
 import type { Ask } from '../translated/dialect.js'
 import { unreadable } from '../translated/media.js'
 import { carriedIn, restored } from './carried.js'
@@ -94,15 +95,4 @@ function toolUse(call: Message, param: string): Block {
 /** Ids of other providers, of whom a conversation may come, have characters that are refused here (`functions.look:0`). */
 function idOf(id: string): string {
   return id.replace(/[^\w-]/g, '_')
-}
-
-function argumentsOf(text: unknown, param: string): object {
-  if (text === undefined || text === null || text === '') return {}
-  try {
-    const input: unknown = typeof text === 'string' ? JSON.parse(text) : text
-    if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input
-  } catch {
-    // told below
-  }
-  throw unreadable(param, 'must be a JSON object')
 }

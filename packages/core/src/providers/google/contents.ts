@@ -1,3 +1,4 @@
+import { argumentsOf } from '../translated/arguments.js'
 import type { Ask } from '../translated/dialect.js'
 import { unreadable } from '../translated/media.js'
 import { carriedIn, restored } from './carried.js'
@@ -119,15 +120,4 @@ function withFirstSigned(parts: Part[]): Part[] {
   const first = parts.findIndex((part) => part.functionCall !== undefined)
   if (first < 0 || parts[first]!.thoughtSignature !== undefined) return parts
   return parts.with(first, { ...parts[first], thoughtSignature: UNSIGNED })
-}
-
-function argumentsOf(text: unknown, param: string): object {
-  if (text === undefined || text === null || text === '') return {}
-  try {
-    const args: unknown = typeof text === 'string' ? JSON.parse(text) : text
-    if (typeof args === 'object' && args !== null && !Array.isArray(args)) return args
-  } catch {
-    // told below
-  }
-  throw unreadable(param, 'must be a JSON object')
 }

@@ -1,3 +1,4 @@
+import { argumentsOf } from '../translated/arguments.js'
 import type { Ask } from '../translated/dialect.js'
 import { mediaOf, unreadable } from '../translated/media.js'
 
@@ -87,15 +88,4 @@ function imagesOf(ask: Ask, part: Json, param: string): string[] {
   if (media.type === 'base64' && media.mediaType.startsWith('image/')) return [media.data]
   ask.cannot(param, media.type === 'url' ? 'it fetches nothing: send the picture itself' : 'it knows pictures only')
   return []
-}
-
-function argumentsOf(text: unknown, param: string): object {
-  if (text === undefined || text === null || text === '') return {}
-  try {
-    const args: unknown = typeof text === 'string' ? JSON.parse(text) : text
-    if (typeof args === 'object' && args !== null && !Array.isArray(args)) return args
-  } catch {
-    // told below
-  }
-  throw unreadable(param, 'must be a JSON object')
 }
