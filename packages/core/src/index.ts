@@ -58,6 +58,7 @@ export type {
   ProviderOptions,
   ProviderType,
   RoutingOptions,
+  SliceSpec,
   Strategy,
   Window,
 } from './options.js'

@@ -155,6 +155,14 @@ export interface BudgetOptions {
   defaultOutput?: number
   /** Fewer output tokens than this are not worth a call, 16. */
   minOutput?: number
+  /** Pools that this process grants from memory, out of slices that it leases. Off by default (docs/budgets.md, slices). */
+  slices?: SliceSpec
+}
+
+/** Which pools are hot. */
+export interface SliceSpec {
+  /** By pattern (`*` anywhere): `['tenant:*']`. */
+  pools: readonly string[]
 }
 
 /** The audit log: its keys and how strict it is. */

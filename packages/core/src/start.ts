@@ -5,6 +5,7 @@ import { memoryRates } from './budget/memory-rates.js'
 import { memoryBudgets } from './budget/memory-store.js'
 import { poolBook } from './budget/pool-book.js'
 import { poolTemplates } from './budget/pools.js'
+import { type Slices, slicedBudgets } from './budget/slices/sliced-store.js'
 import { memoryCache } from './cache/memory-store.js'
 import { type Settings, settingsFrom } from './config/settings.js'
 import { outputCounter } from './context/output-count.js'
@@ -21,6 +22,7 @@ import { reportExpired } from './inference/expired.js'
 import { keyedCalls } from './inference/keyed/keyed-calls.js'
 import { callLimits } from './inference/limits.js'
 import { modelLimits } from './inference/model-limits.js'
+import { tellOfSlice } from './inference/pool-events.js'
 import { runningCalls } from './inference/running.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
@@ -63,13 +65,15 @@ export async function start(
   const { clock } = settings
   const tokenSecrets = settings.keys.tokenSecrets?.map(revealed)
   const logger = loggerOf(settings.logger)
-  const storage = await openStorage(settings)
+  const events = eventBus({ onEvent: settings.onEvent, logger })
+  const opened = await openStorage(settings)
+  const slices = slicesOf(settings, opened, { events, ids, logger })
+  const storage = slices === null ? opened : { ...opened, budgets: slices.budgets }
   const routes = routesOf(settings)
   const router = createRouter(routes, settings.routing)
   const metrics = metricsOn({ registry: settings.metrics.registry, models: routes.flatMap(({ models }) => models) })
   metrics.providersConfigured(routes.length)
   const audit = auditOf(settings, { store: storage.audit, node, clock, ids, logger })
-  const events = eventBus({ onEvent: settings.onEvent, logger })
   const engine: Engine = {
     settings,
     router,
@@ -114,9 +118,9 @@ export async function start(
   await audit?.start()
   await engine.pools.refresh()
   await sweep(engine)
-  const stop = windUp(engine)
+  const stop = windUp(engine, slices)
   sayHello(engine)
-  return { engine, close: (timeoutMs) => close(engine, routes, stop, timeoutMs) }
+  return { engine, close: (timeoutMs) => close(engine, routes, { stop, slices }, timeoutMs) }
 }
 
 /** The host's own name for the node wins. */
@@ -146,6 +150,25 @@ async function openStorage(settings: Settings): Promise<Storage> {
     ...(given.sweep === undefined ? {} : { sweep: given.sweep }),
     ...(given.close === undefined ? {} : { close: given.close }),
   }
+}
+
+/** Between the engine and the ledger, where hot pools are granted from memory; null where they are not. */
+function slicesOf(
+  { budget, clock }: Settings,
+  { budgets }: Storage,
+  { events, ids, logger }: Pick<Engine, 'events' | 'ids' | 'logger'>,
+): Slices | null {
+  if (budget.slices === undefined) return null
+  return slicedBudgets({
+    store: budgets,
+    pools: budget.slices.pools,
+    clock,
+    leaseMs: budget.leaseMs,
+    onExpire: budget.onExpire,
+    ids,
+    booked: (settlement, charged) => tellOfSlice(events, settlement, charged),
+    failed: (err, what) => logger.warn({ err }, what),
+  })
 }
 
 function isSome(secrets: readonly string[] = []): secrets is readonly [string, ...string[]] {
@@ -185,7 +208,7 @@ function routesOf(settings: Settings): Route[] {
 }
 
 /** Heartbeats, sweeps and pings; returns what stops them. */
-function windUp(engine: Engine): () => void {
+function windUp(engine: Engine, slices: Slices | null): () => void {
   const { renewMs, sweepMs, leaseMs } = engine.settings.budget
   const every = (ms: number, step: () => Promise<void> | void) => {
     const timer = setInterval(
@@ -206,6 +229,7 @@ function windUp(engine: Engine): () => void {
     }),
     every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),
   ]
+  if (slices !== null) timers.push(every(renewMs, slices.beat))
   const { probeEveryMs } = engine.settings.routing
   if (probeEveryMs !== undefined) {
     const opened = ({ name }: Route) => engine.events.emit({ type: 'route.health', route: name, healthy: false })
@@ -220,7 +244,12 @@ async function sweep(engine: Engine): Promise<void> {
   await reportExpired(engine, await engine.storage.budgets.expire({ limit: SWEEP_LIMIT, onExpire }))
 }
 
-async function close(engine: Engine, routes: readonly Route[], stop: () => void, timeoutMs: number): Promise<void> {
+async function close(
+  engine: Engine,
+  routes: readonly Route[],
+  { stop, slices }: { stop: () => void; slices: Slices | null },
+  timeoutMs: number,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   engine.running.close()
   const keyed = engine.keyed.close()
@@ -234,6 +263,7 @@ async function close(engine: Engine, routes: readonly Route[], stop: () => void,
   await keyed
   stop()
   await engine.retries.close()
+  await slices?.close()
   await engine.audit?.close()
   await Promise.all(routes.map((route) => route.provider.close()))
   await engine.storage.close?.()

@@ -24,7 +24,11 @@ export interface MemoryBudgetOptions {
  * Pools are never forgotten (about 0.6 KB each); of a pool with windows the last four are known, and those that still run.
  */
 export function memoryBudgets({ clock, maxEnded = 10_000, maxEntries = 10_000 }: MemoryBudgetOptions) {
-  const books = ledger.emptyBooks(maxEnded, maxEntries)
+  return memoryLedger(ledger.emptyBooks(maxEnded, maxEntries), clock)
+}
+
+/** The same on books that somebody else looks into as well. */
+export function memoryLedger(books: Books, clock: Clock) {
   return {
     reserve: (request) => reserve(books, request, clock()),
     extend: (id, ask) => extend(books, id, ask, clock()),
@@ -78,7 +82,12 @@ function reserve(books: Books, request: store.ReserveRequest, at: number): store
 }
 
 /** Written out, since spreading objects together costs more than all the rest of a reserve. */
-function born(request: store.ReserveRequest, granted: Granted, accounts: readonly Account[], leaseUntil: number): Held {
+export function born(
+  request: store.ReserveRequest,
+  granted: Granted,
+  accounts: readonly Account[],
+  leaseUntil: number,
+): Held {
   return {
     id: request.id,
     owner: request.owner,
@@ -96,7 +105,7 @@ function born(request: store.ReserveRequest, granted: Granted, accounts: readonl
   }
 }
 
-function grantOf(held: Held, outputTokens: number, overdue: readonly Held[]): store.Grant {
+export function grantOf(held: Held, outputTokens: number, overdue: readonly Held[]): store.Grant {
   const expired = overdue.length === 0 ? [] : overdue.map(ledger.expiredOf)
   return {
     outputTokens,
@@ -107,7 +116,7 @@ function grantOf(held: Held, outputTokens: number, overdue: readonly Held[]): st
   }
 }
 
-function withoutRepetition(pools: readonly store.PoolAsk[]): readonly store.PoolAsk[] {
+export function withoutRepetition(pools: readonly store.PoolAsk[]): readonly store.PoolAsk[] {
   if (pools.length < 2) return pools
   return pools.filter(({ name }, index) => pools.findIndex((other) => other.name === name) === index)
 }
@@ -122,7 +131,11 @@ function overdueIn(books: Books, pools: readonly store.PoolAsk[], at: number): r
 }
 
 /** An account as it will stand once these overdue holds have ended. */
-function after(account: Account, overdue: readonly Held[], onExpire: store.ExpirePolicy['onExpire']): store.PoolState {
+export function after(
+  account: Account,
+  overdue: readonly Held[],
+  onExpire: store.ExpirePolicy['onExpire'],
+): store.PoolState {
   const state = ledger.stateOf(account)
   for (const late of overdue) {
     if (!late.accounts.some((other) => other.pool === account.pool && other.windowStart === account.windowStart))
@@ -188,7 +201,7 @@ function end(books: Books, held: Held, ending: Ending, at: number): store.Settle
   return held.lost === undefined ? settlement : { ...settlement, reversal: reversalOf(held.lost) }
 }
 
-function expireOne(books: Books, held: Held, onExpire: store.ExpirePolicy['onExpire'], at: number): void {
+export function expireOne(books: Books, held: Held, onExpire: store.ExpirePolicy['onExpire'], at: number): void {
   const charged = expiryCharge(held, onExpire)
   ledger.post(books, held, { kind: 'expired', freed: held.held, charged, overrun: nothing }, at)
   const { call, accounts } = held

@@ -171,6 +171,8 @@ export interface Settlement {
   /** It had ended so before: this changed nothing. Of two that settle at once with one amount, one is told so. */
   readonly repeated: boolean
   readonly pools: readonly PoolState[]
+  /** Those of `pools` that it is charged in already; all where absent. What slices charge later is told of then. */
+  readonly booked?: readonly PoolState[]
   /** Of a call that was told of as lost: the usage record that takes that one back, kept already by a store of usage. */
   readonly reversal?: UsageRecord
 }

@@ -20,7 +20,7 @@ import { signingKeyOf } from './signing-key.js'
 
 export { checkOptions } from './options-schema.js'
 
-export type BudgetSettings = Required<BudgetOptions>
+export type BudgetSettings = Required<Omit<BudgetOptions, 'slices'>> & Pick<BudgetOptions, 'slices'>
 
 /** A provider whose secrets nothing prints. */
 export interface ProviderSettings extends Omit<ProviderOptions, 'apiKey' | 'apiKeys' | 'headers' | 'query' | 'tls'> {

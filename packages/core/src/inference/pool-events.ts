@@ -9,12 +9,17 @@ const WARNING_THRESHOLDS = [80, 95] as const
 export function tellOfPools(
   { events }: Engine,
   requestId: string,
-  { pools, overrun, repeated }: Settlement,
+  { pools, booked = pools, overrun, repeated }: Settlement,
   charged: Amount,
 ): void {
   if (repeated) return
-  for (const pool of pools) warn(events, pool, charged)
+  for (const pool of booked) warn(events, pool, charged)
   if (overrun.tokens > 0 || overrun.nanoUsd > 0) events.emit({ type: 'budget.overrun', requestId, ...overrun })
+}
+
+/** Tells the thresholds that a charge of a slice has crossed, whatever calls it is made of. */
+export function tellOfSlice(events: Engine['events'], { pools, repeated }: Settlement, charged: Amount): void {
+  if (!repeated) for (const pool of pools) warn(events, pool, charged)
 }
 
 /** Of two thresholds that are crossed at once the higher one is told. */

@@ -1,0 +1,309 @@
+import { isDeepStrictEqual } from 'node:util'
+import { LRUCache } from 'lru-cache'
+import type { Amount } from '../../amount.js'
+import { compileGlob } from '../../glob.js'
+import type { Awaitable, Clock } from '../../time.js'
+import { checkRepeated } from '../ending.js'
+import { type Account, emptyBooks, type Held, reservationOf } from '../memory-books.js'
+import { grantOf, memoryLedger } from '../memory-store.js'
+import type * as store from '../store.js'
+import type { PoolTerms } from '../terms.js'
+import { book, type Desk, inTurn, tidy } from './desk.js'
+import { endMixed, extendMixed, reserveMixed } from './mixed.js'
+import { afterEnd, enter, grantHere, type Room, sharesFor, sharesOf, whenLeased } from './room.js'
+import { asSeenHere, endLeases, type Share } from './share.js'
+import { withoutRecords } from './without-records.js'
+
+/** Which pools are sliced, and what the slices live by. */
+export interface SliceOptions extends store.ExpirePolicy {
+  /** Where the pools are, shared by all processes. */
+  readonly store: store.BudgetStore
+  /** Patterns of the pools that are sliced; all others stay in the store. */
+  readonly pools: readonly string[]
+  readonly clock: Clock
+  /** How long a slice outlives its process, ms; `beat` has to be called about three times in it. */
+  readonly leaseMs: number
+  /** Makes ids that no process ever makes again. */
+  readonly ids: () => string
+  /** Told of each charge of a slice that is in the store: its pools may have crossed a threshold with it. */
+  readonly booked?: (settlement: store.Settlement, charged: Amount) => void
+  /** Told of what goes wrong where no caller waits for it. */
+  readonly failed?: (error: unknown, what: string) => void
+}
+
+/** A ledger whose hot pools are granted from memory, and its clockwork. */
+export interface Slices {
+  readonly budgets: store.BudgetStore
+  /** Keeps the slices alive, charges what was used, gives back what nobody needs. Every process, every third of the lease. */
+  beat(): Promise<void>
+  /** Charges all that was used and gives all slices back but for calls that are still open: their lease is charged. */
+  close(): Promise<void>
+}
+
+/** Calls that have ended and are remembered, so that a repeated settle finds its answer. */
+const REMEMBERED_CALLS = 10_000
+/** Pool names remembered as sliced or not. */
+const REMEMBERED_POOLS = 10_000
+
+/**
+ * Budgets over a store of any kind. In pools that match, this process leases slices and grants calls from them in memory,
+ * exactly: what slices hold and have been charged is never less than what their calls hold and have used.
+ *
+ * Held in the store as ever are pools that do not match, and reservations of phase `reserved`, which any process may end.
+ * What is given up is said in docs/budgets.md.
+ */
+export function slicedBudgets(options: SliceOptions): Slices {
+  const room = roomOf(options)
+  const there = room.desk.store
+  return {
+    budgets: {
+      reserve: (request) => reserve(room, request),
+      extend: (id, ask) => extend(room, id, ask),
+      renew: (running, leaseMs) => renew(room, running, leaseMs),
+      settle: (id, actual) =>
+        end(
+          room,
+          id,
+          () => there.settle(id, actual),
+          () => room.ledger.settle(id, actual),
+        ),
+      release: (id) =>
+        end(
+          room,
+          id,
+          () => there.release(id),
+          () => room.ledger.release(id),
+        ),
+      expire: (policy) => expire(room, policy),
+      read: (pools, now) => seen(room, () => there.read(pools, now)),
+      list: (filter) => seen(room, () => there.list(filter)),
+      entries: (pool, page) => there.entries(pool, page),
+      find: (query) => find(room, query),
+      define: (pool, terms) => define(room, pool, terms),
+      overrides: () => mirrored(room),
+    },
+    beat: () => beat(room),
+    close: () => close(room),
+  }
+}
+
+function roomOf({ store: given, pools, clock, leaseMs, onExpire, ids, booked, failed }: SliceOptions): Room {
+  const books = emptyBooks(REMEMBERED_CALLS, 0)
+  const globs = pools.map(compileGlob)
+  const known = new LRUCache<string, boolean>({ max: REMEMBERED_POOLS })
+  const name = `slice:${ids()}`
+  let leases = 0
+  const shares: Room['shares'] = new Map()
+  const desk: Desk = {
+    store: withoutRecords(given, (expired) => noteExpired(shares, new Set(expired.map(({ id }) => id)))),
+    clock,
+    leaseMs,
+    onExpire,
+    nextId: () => `${name}:${++leases}`,
+    syncOverrides: async () => void (await mirrored(room)),
+    booked: booked ?? (() => {}),
+    failed: failed ?? (() => {}),
+    untold: [],
+  }
+  const room: Room = {
+    books,
+    ledger: memoryLedger(books, clock),
+    shares,
+    arriving: new Map(),
+    desk,
+    mixed: new WeakSet(),
+    isSliced(pool) {
+      let found = known.get(pool)
+      if (found === undefined) {
+        found = globs.some((glob) => glob.test(pool))
+        known.set(pool, found)
+      }
+      return found
+    },
+  }
+  return room
+}
+
+function reserve(room: Room, request: store.ReserveRequest): Awaitable<store.Grant> {
+  const { id, now, phase } = request
+  const sliced = request.pools.filter(({ name }) => room.isSliced(name))
+  const first = room.books.open.get(id) ?? room.books.ended.get(id)
+  if (first !== undefined) return repeated(room, first, request, sliced)
+  if (phase !== 'sent' || sliced.length === 0) return room.desk.store.reserve(request)
+  const twin = room.arriving.get(id)
+  if (twin !== undefined) return twin.then(() => reserve(room, request))
+  if (sliced.length < request.pools.length)
+    return arriving(room, id, reserveMixed(room, request, sliced, without(request.pools, sliced)))
+  const find = () => sharesFor(room, sliced, now)
+  if (sliced.every(({ name, terms }) => terms !== null || room.books.overrides.has(name))) {
+    const shares = find()
+    const granted = grantHere(room, shares, request)
+    if (granted !== null) return enter(room, request, granted, shares)
+  }
+  const leasing = whenLeased(room, find, request, (granted, shares) => enter(room, request, granted, shares))
+  return arriving(room, id, leasing)
+}
+
+/** Whoever comes with the same id meanwhile waits for what becomes of the first. */
+function arriving(room: Room, id: string, granting: Promise<store.Grant>): Promise<store.Grant> {
+  const done = granting
+    .then(
+      () => {},
+      () => {},
+    )
+    .finally(() => room.arriving.delete(id))
+  room.arriving.set(id, done)
+  return granting
+}
+
+function without(pools: readonly store.PoolAsk[], sliced: readonly store.PoolAsk[]): store.PoolAsk[] {
+  return pools.filter((pool) => !sliced.includes(pool))
+}
+
+function repeated(
+  room: Room,
+  first: Held,
+  request: store.ReserveRequest,
+  sliced: readonly store.PoolAsk[],
+): Awaitable<store.Grant> {
+  const isMixed = room.mixed.has(first)
+  const pools = isMixed ? sliced : request.pools
+  checkRepeated({ ...first, pools: first.accounts.map(({ name }) => name) }, { ...request, pools })
+  const here = grantOf(first, first.outputTokens, [])
+  if (!isMixed) return here
+  const again = async () => room.desk.store.reserve({ ...request, pools: without(request.pools, sliced) })
+  return again().then((grant) => ({ ...grant, pools: [...here.pools, ...grant.pools] }))
+}
+
+function extend(room: Room, id: string, ask: store.Ask): Awaitable<store.Grant> {
+  const held = room.books.open.get(id)
+  if (held === undefined) return room.desk.store.extend(id, ask)
+  if (room.mixed.has(held)) return extendMixed(room, held, ask)
+  const shares = sharesOf(room, held)
+  const asked = { ask, now: room.desk.clock() }
+  if (grantHere(room, shares, asked) !== null) return room.ledger.extend(id, ask)
+  return whenLeased(
+    room,
+    () => shares,
+    asked,
+    () => room.ledger.extend(id, ask),
+  )
+}
+
+function renew(
+  { books, ledger, mixed, desk }: Room,
+  running: readonly { id: string; counted: Amount }[],
+  leaseMs: number,
+): Awaitable<string[]> {
+  const here = running.filter(({ id }) => books.open.has(id))
+  ledger.renew(here, leaseMs)
+  const there = running.filter(({ id }) => {
+    const held = books.open.get(id)
+    return held === undefined || mixed.has(held)
+  })
+  return there.length === 0 ? [] : desk.store.renew(there, leaseMs)
+}
+
+function end(
+  room: Room,
+  id: string,
+  there: () => Awaitable<store.Settlement>,
+  here: () => store.Settlement,
+): Awaitable<store.Settlement> {
+  const held = room.books.open.get(id) ?? room.books.ended.get(id)
+  if (held === undefined) return there()
+  if (room.mixed.has(held)) return endMixed(room, held, there, here)
+  const settlement: store.Settlement = { ...here(), booked: NONE }
+  const shares = held.accounts.map((account) => room.shares.get(account)).filter((share) => share !== undefined)
+  const covering = afterEnd(room, shares)
+  return covering === undefined ? settlement : covering.then(() => settlement)
+}
+
+const NONE: readonly store.PoolState[] = []
+
+async function expire(
+  room: Room,
+  policy: Parameters<store.BudgetStore['expire']>[0],
+): Promise<store.ExpiredReservation[]> {
+  const here = room.ledger.expire(policy)
+  const limit = policy.limit - here.length
+  const there = limit > 0 ? await room.desk.store.expire({ ...policy, limit }) : []
+  return [...room.desk.untold.splice(0), ...here, ...there]
+}
+
+function noteExpired(shares: Room['shares'], ids: ReadonlySet<string>): void {
+  if (ids.size === 0) return
+  for (const { leases, ended } of shares.values()) {
+    for (const lease of [...leases, ...ended]) if (ids.has(lease.id)) lease.isExpired = true
+  }
+}
+
+/** States of the store, with what runs here in place of what is leased for it. */
+async function seen(room: Room, ask: () => Awaitable<store.PoolState[]>): Promise<store.PoolState[]> {
+  const { books, shares } = room
+  await Promise.all([...shares.values()].map(({ turn }) => turn))
+  return (await ask()).map((state) => {
+    const account = books.pools.get(state.name)?.accounts.find((one) => one.windowStart === state.windowStart)
+    const share = account === undefined ? undefined : shares.get(account)
+    return share === undefined ? state : asSeenHere(share, state)
+  })
+}
+
+function find(
+  { books, mixed, desk }: Room,
+  query: Parameters<store.BudgetStore['find']>[0],
+): Awaitable<store.Reservation | null> {
+  const held = 'id' in query ? (books.open.get(query.id) ?? books.ended.get(query.id)) : undefined
+  return held === undefined || mixed.has(held) ? desk.store.find(query) : reservationOf(held)
+}
+
+async function define({ desk, ledger, isSliced }: Room, pool: string, terms: PoolTerms | null): Promise<void> {
+  await desk.store.define(pool, terms)
+  if (isSliced(pool)) ledger.define(pool, terms)
+}
+
+/** The overrides of the store, which count here from now on. */
+async function mirrored({ desk, books, ledger, isSliced }: Room) {
+  const found = await desk.store.overrides()
+  const names = new Set(found.map(({ name }) => name))
+  for (const name of books.overrides.keys()) if (!names.has(name)) ledger.define(name, null)
+  for (const { name, terms } of found) {
+    if (isSliced(name) && !isDeepStrictEqual(terms, books.overrides.get(name))) ledger.define(name, terms)
+  }
+  return found
+}
+
+async function beat(room: Room): Promise<void> {
+  const { desk, shares } = room
+  const leases = [...shares.values()].flatMap((share) => share.leases).filter(({ isExpired }) => !isExpired)
+  if (leases.length > 0) {
+    const running = leases.map(({ id, size }) => ({ id, counted: size }))
+    noteExpired(shares, new Set(await desk.store.renew(running, desk.leaseMs)))
+  }
+  await Promise.all([...shares].map(([account, share]) => settled(room, account, share, () => tidy(desk, share))))
+}
+
+/** One share after another way: what cannot be written for one is no reason to leave the others. */
+async function settled({ desk, shares }: Room, account: Account, share: Share, step: () => Promise<void>) {
+  try {
+    await inTurn(share, step)
+  } catch (error) {
+    desk.failed(error, 'a slice could not be settled; it is tried again')
+  }
+  const { held } = account
+  const isEmpty = share.leases.length === 0 && share.ended.length === 0
+  const isIdle = held.tokens === share.others.held.tokens && held.nanoUsd === share.others.held.nanoUsd
+  if (isEmpty && isIdle && !share.isActive) shares.delete(account)
+}
+
+async function close(room: Room): Promise<void> {
+  const { desk, shares } = room
+  await Promise.all(
+    [...shares].map(([account, share]) =>
+      settled(room, account, share, async () => {
+        endLeases(share, 'spare')
+        await book(desk, share)
+      }),
+    ),
+  )
+}

@@ -1,0 +1,48 @@
+import type { BudgetStore, ExpiredReservation, ReserveRequest, Settlement } from '../store.js'
+
+/**
+ * A store that keeps nothing beside its ledger, since whoever asks it does so himself: what it is given to keep is held
+ * back, and what it has kept of a lost call it does not tell.
+ *
+ * @param noteExpired told of all that any step has ended for its lease
+ */
+export function withoutRecords(
+  store: BudgetStore,
+  noteExpired: (expired: readonly ExpiredReservation[]) => void,
+): BudgetStore {
+  const keepsUsage = store.persists?.includes('usage') === true
+  const expired = (told: readonly ExpiredReservation[]) => {
+    noteExpired(told)
+    return keepsUsage ? told.map(withoutUsage) : [...told]
+  }
+  const settlement = (told: Settlement) => (keepsUsage ? withoutReversal(told) : told)
+  return {
+    async reserve(request) {
+      const grant = await store.reserve(request.intent === undefined ? request : withoutIntent(request))
+      return grant.expired.length === 0 ? grant : { ...grant, expired: expired(grant.expired) }
+    },
+    extend: (id, ask) => store.extend(id, ask),
+    renew: (running, leaseMs) => store.renew(running, leaseMs),
+    settle: async (id, actual) => settlement(await store.settle(id, actual)),
+    release: async (id) => settlement(await store.release(id)),
+    expire: async (policy) => expired(await store.expire(policy)),
+    read: (pools, now) => store.read(pools, now),
+    list: (filter) => store.list(filter),
+    entries: (pool, page) => store.entries(pool, page),
+    find: (query) => store.find(query),
+    define: (pool, terms) => store.define(pool, terms),
+    overrides: () => store.overrides(),
+  }
+}
+
+function withoutIntent({ intent: _intent, ...request }: ReserveRequest): ReserveRequest {
+  return request
+}
+
+function withoutUsage({ usage: _usage, ...expired }: ExpiredReservation): ExpiredReservation {
+  return expired
+}
+
+function withoutReversal({ reversal: _reversal, ...settlement }: Settlement): Settlement {
+  return settlement
+}
