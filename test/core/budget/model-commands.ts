@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Amount, Ask, BudgetStore, PoolAsk, PoolTerms } from '@hoosh/core/storage'
+import type { Amount, Ask, BudgetStore, PoolAsk, PoolTerms, ReserveRequest } from '@hoosh/core/storage'
 import { HooshError } from '@hoosh/core/storage'
 import fc from 'fast-check'
 import { expect } from 'vitest'
@@ -12,6 +12,18 @@ export interface Real {
   readonly templates: Record<string, PoolTerms | null>
   /** In front of every name and id, so that runs may share a database. */
   readonly run: string
+  /** What a heartbeat does for the ledger, where it has one. */
+  readonly beat?: () => Promise<void>
+  /** Makes of a request one that the ledger promises to treat as the definition says. */
+  readonly shape?: (request: ReserveRequest, ask: (pool: string) => PoolAsk) => ReserveRequest
+  /** Length of a lease that a heartbeat gives, ms. */
+  readonly leaseMs?: number
+  /** It keeps an entry for many calls together: what they add up to is seen in the accounts. */
+  readonly sumsEntries?: boolean
+  /** One call after another: what is under way between two steps shows in its figures. */
+  readonly inTurn?: boolean
+  /** The host says of a pool what it always said: a refused call may leave behind what it said last. */
+  readonly keepsTemplates?: boolean
 }
 
 const POOLS = ['lifetime', 'hourly', 'weekly'] as const
@@ -67,14 +79,17 @@ const reserving: fc.Arbitrary<Op> = fc
     maxOpen: fc.constantFrom(undefined, 1, 2),
   })
   .map(({ pools, maxOpen, ...more }) => {
-    const request = (real: Real) => ({
-      ...more,
-      id: real.run + more.id,
-      owner: real.run + more.owner,
-      pools: pools.map((name) => askFor(real, name)),
-      now: real.clock.now,
-      ...(maxOpen !== undefined && { maxOpen }),
-    })
+    const request = (real: Real) => {
+      const plain: ReserveRequest = {
+        ...more,
+        id: real.run + more.id,
+        owner: real.run + more.owner,
+        pools: pools.map((name) => askFor(real, name)),
+        now: real.clock.now,
+        ...(maxOpen !== undefined && { maxOpen }),
+      }
+      return real.shape?.(plain, (name) => askFor(real, name)) ?? plain
+    }
     return {
       name: `reserve(${JSON.stringify({ ...more, pools, maxOpen })})`,
       real: async (real, store) => grantOf(await store.reserve(request(real))),
@@ -94,8 +109,8 @@ const renewing: fc.Arbitrary<Op> = fc
     const named = ({ run }: Real) => running.map((one) => ({ ...one, id: run + one.id }))
     return {
       name: `renew(${JSON.stringify(running)})`,
-      real: async (real, store) => await store.renew(named(real), LEASE_MS),
-      model: (model, real) => ledger.renew(model, named(real), LEASE_MS),
+      real: async (real, store) => await store.renew(named(real), real.leaseMs ?? LEASE_MS),
+      model: (model, real) => ledger.renew(model, named(real), real.leaseMs ?? LEASE_MS),
     }
   })
 
@@ -151,24 +166,29 @@ function together(ops: readonly { op: Op; handle: number }[]): Command {
     check: () => true,
     toString: () => ops.map(({ op, handle }) => `${handle}: ${op.name}`).join(' | '),
     async run(model, real) {
-      const { handles } = real
-      const done = await Promise.all(
-        ops.map(async ({ op, handle }) => ({ op, told: await outcomeOf(op, real, handles[handle % handles.length]!) })),
-      )
-      const seen = await observed(real, done.length)
-      const after = explanation(model, real, done, seen, done.length === 1)
-      if (after !== null) return void Object.assign(model, after)
-      const inTurn = structuredClone(model)
-      const expected = done.map(({ op, told }) => op.model(inTurn, real, told, done.length === 1))
-      expect(
-        { told: done.map(({ told }) => told), ...seen },
-        'no order explains this; in the order of the calls:',
-      ).toStrictEqual({
-        told: expected,
-        ...expectation(inTurn, real),
-      })
+      if (real.inTurn !== true) return atOnce(ops, model, real)
+      for (const one of ops) await atOnce([one], model, real)
     },
   }
+}
+
+async function atOnce(ops: readonly { op: Op; handle: number }[], model: ledger.Model, real: Real): Promise<void> {
+  const { handles } = real
+  const done = await Promise.all(
+    ops.map(async ({ op, handle }) => ({ op, told: await outcomeOf(op, real, handles[handle % handles.length]!) })),
+  )
+  const seen = await observed(real, done.length)
+  const after = explanation(model, real, done, seen, done.length === 1)
+  if (after !== null) return void Object.assign(model, after)
+  const inTurn = structuredClone(model)
+  const expected = done.map(({ op, told }) => op.model(inTurn, real, told, done.length === 1))
+  expect(
+    { told: done.map(({ told }) => told), ...seen },
+    'no order explains this; in the order of the calls:',
+  ).toStrictEqual({
+    told: expected,
+    ...expectation(inTurn, real),
+  })
 }
 
 /** The model after the operations in some order that gives exactly these answers and leaves exactly this behind. */
@@ -198,17 +218,18 @@ const moving: fc.Arbitrary<Command> = fc
   .map((ms) => ({
     check: () => true,
     toString: () => `advance(${ms})`,
-    async run(model, { clock }) {
+    async run(model, { clock, beat }) {
       clock.now += ms
       model.now = clock.now
+      await beat?.()
     },
   }))
 
 const templating: fc.Arbitrary<Command> = fc.tuple(pool, fc.option(terms)).map(([name, template]) => ({
   check: () => true,
   toString: () => `template(${name}, ${JSON.stringify(template)})`,
-  async run(_model, { templates }) {
-    templates[name] = template
+  async run(_model, { templates, keepsTemplates }) {
+    if (keepsTemplates !== true) templates[name] = template
   },
 }))
 
@@ -222,10 +243,10 @@ const op = fc.oneof(
   { weight: 2, arbitrary: defining },
   { weight: 1, arbitrary: finding },
 )
-const atOnce = fc.array(fc.record({ op, handle: fc.nat(1) }), { minLength: 1, maxLength: 4 }).map(together)
+const several = fc.array(fc.record({ op, handle: fc.nat(1) }), { minLength: 1, maxLength: 4 }).map(together)
 
 /** Every command there is, in the shares that a ledger sees. */
-export const commands = fc.commands([atOnce, atOnce, atOnce, atOnce, moving, moving, templating], {
+export const commands = fc.commands([several, several, several, several, moving, moving, templating], {
   maxCommands: 40,
   size: 'max',
 })
@@ -272,16 +293,22 @@ function figuresOf({
 }
 
 /** All that can be read of the ledger: accounts of now, entries, reservations. */
-async function observed({ handles, clock, templates, run }: Real, turn: number) {
+async function observed({ handles, clock, templates, run, sumsEntries }: Real, turn: number) {
   const store = handles[turn % handles.length]!
   const asks = POOLS.map((name) => ({ name: run + name, terms: templates[name] ?? FREE }))
   const accounts = (await store.read(asks, clock.now)).map((state) => ({ ...figuresOf(state), terms: state.terms }))
-  const entries = await Promise.all(POOLS.map(async (name) => store.entries(run + name, { limit: 1_000 })))
+  const entries =
+    sumsEntries === true
+      ? []
+      : await Promise.all(POOLS.map(async (name) => store.entries(run + name, { limit: 1_000 })))
   const reservations = await Promise.all(IDS.map(async (name) => store.find({ id: run + name })))
   return { accounts, entries: entries.flat().map(postedOf).sort(inOrder), reservations }
 }
 
-function expectation(model: ledger.Model, { clock, templates, run }: Real): Awaited<ReturnType<typeof observed>> {
+function expectation(
+  model: ledger.Model,
+  { clock, templates, run, sumsEntries }: Real,
+): Awaited<ReturnType<typeof observed>> {
   const accounts = POOLS.map((pool) => {
     const name = run + pool
     const terms = model.overrides.get(name) ?? templates[pool] ?? FREE
@@ -295,7 +322,7 @@ function expectation(model: ledger.Model, { clock, templates, run }: Real): Awai
     const holds = [...held.windows].map(([where, windowStart]) => ({ pool: where, windowStart, amount: held.held }))
     return { id: reservation, owner, phase, state, holds, counted, leaseUntil }
   })
-  return { accounts, entries: [...model.entries].sort(inOrder), reservations }
+  return { accounts, entries: sumsEntries === true ? [] : [...model.entries].sort(inOrder), reservations }
 }
 
 const FREE: PoolTerms = { capacity: {}, window: null, timeZone: 'UTC', unpriced: 'refuse' }

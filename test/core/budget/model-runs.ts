@@ -41,6 +41,15 @@ export const onNewLedgers = (make: (clock: () => number) => BudgetStore) =>
     await fc.asyncModelRun(() => started([store], clock, ''), cmds)
   })
 
+/** The same of a ledger that brings more with it than a store: see `Real`. */
+export const onNewReal = (make: (clock: () => number) => Pick<Real, 'handles'> & Partial<Real>) =>
+  fc.asyncProperty(commands, async (cmds) => {
+    const clock = { now: START }
+    const { handles, ...more } = make(() => clock.now)
+    const { model, real } = started(handles, clock, '')
+    await fc.asyncModelRun(() => ({ model, real: { ...real, ...more } }), cmds)
+  })
+
 /**
  * The same on one ledger for all sequences, each with names of its own.
  *

@@ -41,7 +41,8 @@ export function memoryLedger(books: Books, clock: Clock) {
       const held = known(books, id)
       return end(books, held, released(held), clock())
     },
-    expire: (policy) => expire(books, policy, clock()),
+    expire: (policy: Parameters<store.BudgetStore['expire']>[0], which?: (held: Held) => boolean) =>
+      expire(books, policy, clock(), which),
     read: (pools, now) => pools.map((pool) => ledger.stateOf(ledger.accountFor(books, pool, now))),
     list: (filter) => list(books, filter),
     entries: (pool, page) => entries(books, pool, page),
@@ -213,11 +214,12 @@ function expire(
   books: Books,
   { limit, onExpire }: store.ExpirePolicy & { limit: number },
   at: number,
+  which: (held: Held) => boolean = () => true,
 ): store.ExpiredReservation[] {
   const overdue: Held[] = []
   for (const held of books.open.values()) {
     if (overdue.length >= limit) break
-    if (held.leaseUntil <= at) overdue.push(held)
+    if (held.leaseUntil <= at && which(held)) overdue.push(held)
   }
   for (const held of overdue) expireOne(books, held, onExpire, at)
   return overdue.map(ledger.expiredOf)

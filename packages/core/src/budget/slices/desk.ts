@@ -1,9 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Amount, nothing, plus } from '../../amount.js'
+import { type Amount, minus, nothing, plus } from '../../amount.js'
 import { HooshError } from '../../errors.js'
 import type { Clock } from '../../time.js'
 import type { Ask, BudgetStore, ExpiredReservation, ExpirePolicy, Settlement } from '../store.js'
-import { addLease, charge, endLeases, isExact, lackOf, openHere, type Share, see, sliceFor } from './share.js'
+import {
+  addLease,
+  charge,
+  endLeases,
+  isExact,
+  isReachable,
+  lackOf,
+  openHere,
+  type Share,
+  see,
+  sliceFor,
+} from './share.js'
 
 /** Owner of the leases in the store; they are born `sent`, so nobody can name one over the wire. */
 const OWNER = 'slices'
@@ -27,7 +38,10 @@ export interface Desk extends ExpirePolicy {
 
 /** One thing at a time between a share and the store: two figures of different moments cannot be told apart. */
 export function inTurn<T>(share: Share, step: () => Promise<T>): Promise<T> {
-  const mine = share.turn.then(step)
+  share.users += 1
+  const mine = share.turn.then(step).finally(() => {
+    share.users -= 1
+  })
   share.turn = mine.catch(() => {})
   return mine
 }
@@ -52,18 +66,23 @@ export async function fetch(desk: Desk, share: Share, amount: Amount): Promise<v
 }
 
 async function lease(desk: Desk, share: Share, least: Amount, slice: Amount): Promise<void> {
-  const id = desk.nextId()
-  const grant = await reserve(desk, share, id, { ...exactly(least), plenty: plus(least, slice) })
+  const ask = { ...exactly(least), plenty: plus(least, slice) }
+  const known = isReachable(share) ? undefined : share.leases.at(-1)
+  const { id } = known ?? { id: desk.nextId() }
+  const grant = known === undefined ? await reserve(desk, share, id, ask) : await desk.store.extend(id, ask)
   const [state] = grant.pools
   if (state === undefined || state.windowStart !== share.account.windowStart) {
     // An override of another process has divided the pool into other windows.
     await desk.store.release(id)
     return desk.syncOverrides()
   }
-  addLease(share, { id, size: grant.held, isExpired: false }, state, desk.clock())
-  const { tokens, nanoUsd } = grant.held
-  const isSlice = tokens > least.tokens || nanoUsd > least.nanoUsd
-  share.low = isSlice ? { tokens: Math.floor(tokens / 4), nanoUsd: Math.floor(nanoUsd / 4) } : nothing
+  const before = share.size
+  const leased = known ?? { id, size: nothing, isExpired: false }
+  leased.size = grant.held
+  addLease(share, leased, state, desk.clock())
+  const more = minus(share.size, before)
+  const isSlice = more.tokens > least.tokens || more.nanoUsd > least.nanoUsd
+  share.low = isSlice ? { tokens: Math.floor(more.tokens / 4), nanoUsd: Math.floor(more.nanoUsd / 4) } : nothing
   if (!isDeepStrictEqual(state.terms, share.account.terms)) await desk.syncOverrides()
 }
 
@@ -117,13 +136,14 @@ export function look(desk: Desk, share: Share): Promise<void> {
 
 /**
  * Covers what calls have used beyond their holds: by a lease, or where the pool has nothing left by an overrun on record.
- * A pool that takes no hold at all is charged with the last lease.
+ * A pool that takes no hold at all, or no more in this window, is charged with the last lease.
  */
 export async function cover(desk: Desk, share: Share): Promise<void> {
   try {
     await widen(desk, share, nothing)
   } catch (error) {
     if (!isRefusal(error)) throw error
+    if (!isReachable(share)) return
     const charged = lackOf(share, nothing)
     const id = desk.nextId()
     try {
@@ -139,17 +159,23 @@ export async function cover(desk: Desk, share: Share): Promise<void> {
 
 /**
  * What a heartbeat does for a share: all that was used is charged, and nothing is kept that no call holds, unless it was
- * leased since the last one. What runs is leased anew, so that the leases before it can end.
+ * leased since the last one.
  */
 export async function tidy(desk: Desk, share: Share): Promise<void> {
-  await book(desk, share)
-  const open = openHere(share)
-  const isOld = share.seasoned > 0
-  const isOpen = open.tokens > 0 || open.nanoUsd > 0
-  if (isOld && isOpen && !isExact(share)) await leaseAnew(desk, share, open)
-  if (isOld || !share.isActive) endLeases(share, 'spare')
+  const isFresh = share.seasoned === 0 && share.isActive
+  if (isFresh) await book(desk, share)
+  else await giveBack(desk, share)
   share.seasoned = share.leases.length
   share.isActive = false
+}
+
+/** Charges all that was used and keeps what calls hold. What runs is leased anew, so that the leases before it can end. */
+export async function giveBack(desk: Desk, share: Share): Promise<void> {
+  await cover(desk, share)
+  const open = openHere(share)
+  const isOpen = open.tokens > 0 || open.nanoUsd > 0
+  if (isOpen && !isExact(share) && isReachable(share)) await leaseAnew(desk, share, open)
+  endLeases(share, 'spare')
   await book(desk, share)
 }
 

@@ -79,7 +79,9 @@ async function inStore({ granted, shares }: Kept, step: () => Awaitable<Grant>):
 }
 
 function move(shares: readonly Share[], { tokens, nanoUsd }: Amount, sign: 1 | -1): void {
-  for (const { account } of shares) {
+  for (const share of shares) {
+    const { account } = share
+    share.users += sign
     account.held.tokens += sign * tokens
     account.held.nanoUsd += sign * nanoUsd
   }

@@ -40,6 +40,9 @@ interface Asked {
 
 /** So often a pool may have less than it said a moment ago, since others were quicker; then its no stands. */
 const MOST_REFUSALS = 3
+/** A new window is known after one look, or two where an override of another process has made it. */
+const MOST_LOOKS = 3
+const NO_WINDOW = 'The store has another window of this pool than this process; do they share one time zone database?'
 
 /** The shares of sliced pools, in the window that `now` is in; new ones know nothing of their pool yet. */
 export function sharesFor(room: Room, pools: readonly PoolAsk[], now: number): Share[] {
@@ -56,9 +59,16 @@ export function sharesFor(room: Room, pools: readonly PoolAsk[], now: number): S
   })
 }
 
-/** The shares of a hold: a share stays as long as anything is open in it. */
+/** The shares of a hold. */
 export function sharesOf(room: Room, { accounts }: Held): Share[] {
-  return accounts.map((account) => room.shares.get(account)!)
+  return accounts.map((account) => {
+    let share = room.shares.get(account)
+    if (share === undefined) {
+      share = newShare(account, { name: account.name, terms: account.terms })
+      room.shares.set(account, share)
+    }
+    return share
+  })
 }
 
 /** What an ask gets where nobody has to be asked for it; null where the store has to be. */
@@ -77,11 +87,15 @@ function isCovered(shares: readonly Share[], amount: Amount): boolean {
 const accountOf = ({ account }: Share): Account => account
 
 /** Calls of this process that are overdue end with a grant, as in any ledger; the next answer tells of them. */
-function decideHere({ books, desk }: Room, shares: readonly Share[], { ask, onExpire }: Asked): Granted | Refused {
+function decideHere(
+  { books, desk, mixed }: Room,
+  shares: readonly Share[],
+  { ask, onExpire }: Asked,
+): Granted | Refused {
   const at = desk.clock()
   const accounts = shares.map(accountOf)
   if (onExpire === undefined || accounts.every(({ pool }) => at < pool.calmUntil)) return decide(ask, accounts)
-  const overdue = [...new Set(accounts.flatMap(({ pool }) => overdueIn(pool, at)))]
+  const overdue = [...new Set(accounts.flatMap(({ pool }) => overdueIn(pool, at)))].filter((late) => !mixed.has(late))
   const decision = decide(
     ask,
     accounts.map((account) => after(account, overdue, onExpire)),
@@ -102,29 +116,50 @@ export async function whenLeased<T>(
   asked: Asked,
   then: (granted: Granted, shares: readonly Share[]) => T,
 ): Promise<T> {
-  const { desk } = room
-  let isFresh = false
-  for (let refusals = 0; ; ) {
-    const shares = await found(desk, find)
-    const blind = shares.filter(({ isKnown }) => !isKnown)
-    if (blind.length > 0) {
-      await Promise.all(blind.map((share) => look(desk, share)))
-      continue
+  const trying: Trying = { isFresh: false, refusals: 0, looks: 0 }
+  for (;;) {
+    const shares = await found(room.desk, find)
+    for (const share of shares) share.users += 1
+    try {
+      const granted = await oneTry(room, shares, asked, trying)
+      if (granted !== null && isCovered(shares, granted.amount)) return then(granted, shares)
+    } finally {
+      for (const share of shares) share.users -= 1
     }
-    const decision = decideHere(room, shares, asked)
-    if (decision.granted && isCovered(shares, decision.amount)) return then(decision, shares)
-    if (!decision.granted && isFresh) throw budgetExceeded(decision, asked.now)
-    if (decision.granted) {
-      const refusal = await widenAll(desk, shares, decision.amount)
-      isFresh = false
-      if (refusal === null) continue
-      refusals += 1
-      if (refusals === MOST_REFUSALS) throw refusal
-    }
-    // It had less than was thought here, or may have more.
-    await Promise.all(shares.map((share) => look(desk, share)))
-    isFresh = true
   }
+}
+
+/** What has been tried for a call. */
+interface Trying {
+  /** The store has just said how the pools stand. */
+  isFresh: boolean
+  refusals: number
+  looks: number
+}
+
+/** One step towards a grant: what is to be had if its shares are covered, null where it is to be decided again. */
+async function oneTry(room: Room, shares: readonly Share[], asked: Asked, trying: Trying): Promise<Granted | null> {
+  const { desk } = room
+  const blind = shares.filter(({ isKnown }) => !isKnown)
+  if (blind.length > 0) {
+    trying.looks += 1
+    if (trying.looks > MOST_LOOKS) throw new HooshError('store_unavailable', { message: NO_WINDOW })
+    await Promise.all(blind.map((share) => look(desk, share)))
+    return null
+  }
+  const decision = decideHere(room, shares, asked)
+  if (decision.granted) {
+    if (isCovered(shares, decision.amount)) return decision
+    const refusal = await widenAll(desk, shares, decision.amount)
+    trying.isFresh = false
+    if (refusal === null) return null
+    trying.refusals += 1
+    if (trying.refusals === MOST_REFUSALS) throw refusal
+  } else if (trying.isFresh) throw budgetExceeded(decision, asked.now)
+  // It had less than was thought here, or may have more.
+  await Promise.all(shares.map((share) => look(desk, share)))
+  trying.isFresh = true
+  return null
 }
 
 /** A name that neither the host nor an override known here explains may have one in the store. */

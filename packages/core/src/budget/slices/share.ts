@@ -1,13 +1,14 @@
 import { type Amount, larger, minus, nothing, plus, sameAmount } from '../../amount.js'
 import type { Account } from '../memory-books.js'
 import type { PoolAsk, PoolState } from '../store.js'
+import { windowAt } from '../window.js'
 
 const UNITS = ['tokens', 'nanoUsd'] as const
 
 /** A reservation of this process in the store, from which calls are granted. */
 export interface Lease {
   readonly id: string
-  readonly size: Amount
+  size: Amount
   /** It outlived its lease and was charged in full, which still covers what is granted from it. */
   isExpired: boolean
 }
@@ -46,6 +47,8 @@ export interface Share {
   isFetching: boolean
   /** Something was granted since the last heartbeat. */
   isActive: boolean
+  /** Who is at it and counts on finding it again. */
+  users: number
   /** Leases that were there at the last heartbeat. */
   seasoned: number
   /** What is under way between this share and the store: one thing at a time. */
@@ -79,6 +82,7 @@ export function newShare(account: Account, ask: PoolAsk): Share {
     low: nothing,
     isFetching: false,
     isActive: false,
+    users: 0,
     seasoned: 0,
     turn: Promise.resolve(),
     look: null,
@@ -133,10 +137,15 @@ export function sliceFor(share: Share, amount: Amount, now: number): Amount {
   return calls < 1 ? nothing : { tokens: amount.tokens * calls, nanoUsd: amount.nanoUsd * calls }
 }
 
-/** Takes note of a lease that the store has granted, and of how the pool stands there now. */
+/** Whether the store would hold in this window if it were asked now: not where the pool's windows are others since. */
+export function isReachable({ account }: Share): boolean {
+  return windowAt(account.terms, account.windowStart).start === account.windowStart
+}
+
+/** Takes note of a lease that the store has granted or extended, and of how the pool stands there now. */
 export function addLease(share: Share, lease: Lease, state: PoolState, now: number): void {
-  share.leases.push(lease)
-  share.size = plus(share.size, lease.size)
+  if (!share.leases.includes(lease)) share.leases.push(lease)
+  share.size = share.leases.reduce((sum, { size }) => plus(sum, size), nothing)
   share.leasedAt = now
   see(share, state)
 }
@@ -189,7 +198,8 @@ export function endLeases(share: Share, which: 'used up' | 'spare'): void {
     const [oldest] = share.leases as [Lease]
     const isLast = share.leases.length === 1
     const used = usedHere(share)
-    const charged = isLast ? used : smaller(used, oldest.size)
+    // Below zero after a correction: a charge that is written already is made up for by the next ones.
+    const charged = larger(nothing, isLast ? used : smaller(used, oldest.size))
     const rest = minus(share.size, oldest.size)
     const uncovered = minus(plus(minus(used, charged), open), rest)
     if (which === 'used up' || !isIdle) {

@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
-import type { Amount } from '../../amount.js'
+import { type Amount, sameAmount } from '../../amount.js'
 import { compileGlob } from '../../glob.js'
 import type { Awaitable, Clock } from '../../time.js'
 import { checkRepeated } from '../ending.js'
 import { type Account, emptyBooks, type Held, reservationOf } from '../memory-books.js'
-import { grantOf, memoryLedger } from '../memory-store.js'
+import { expireOne, grantOf, memoryLedger } from '../memory-store.js'
 import type * as store from '../store.js'
 import type { PoolTerms } from '../terms.js'
-import { book, type Desk, inTurn, tidy } from './desk.js'
+import { book, type Desk, giveBack, inTurn, isRefusal, tidy } from './desk.js'
 import { endMixed, extendMixed, reserveMixed } from './mixed.js'
 import { afterEnd, enter, grantHere, type Room, sharesFor, sharesOf, whenLeased } from './room.js'
-import { asSeenHere, endLeases, type Share } from './share.js'
+import { asSeenHere, endLeases, type Share, usedHere } from './share.js'
 import { withoutRecords } from './without-records.js'
 
 /** Which pools are sliced, and what the slices live by. */
@@ -95,7 +95,7 @@ function roomOf({ store: given, pools, clock, leaseMs, onExpire, ids, booked, fa
   let leases = 0
   const shares: Room['shares'] = new Map()
   const desk: Desk = {
-    store: withoutRecords(given, (expired) => noteExpired(shares, new Set(expired.map(({ id }) => id)))),
+    store: withoutRecords(given, (expired) => noteExpired(room, expired)),
     clock,
     leaseMs,
     onExpire,
@@ -129,7 +129,7 @@ function reserve(room: Room, request: store.ReserveRequest): Awaitable<store.Gra
   const sliced = request.pools.filter(({ name }) => room.isSliced(name))
   const first = room.books.open.get(id) ?? room.books.ended.get(id)
   if (first !== undefined) return repeated(room, first, request, sliced)
-  if (phase !== 'sent' || sliced.length === 0) return room.desk.store.reserve(request)
+  if (phase !== 'sent' || sliced.length === 0) return reserveThere(room, request, sliced)
   const twin = room.arriving.get(id)
   if (twin !== undefined) return twin.then(() => reserve(room, request))
   if (sliced.length < request.pools.length)
@@ -142,6 +142,41 @@ function reserve(room: Room, request: store.ReserveRequest): Awaitable<store.Gra
   }
   const leasing = whenLeased(room, find, request, (granted, shares) => enter(room, request, granted, shares))
   return arriving(room, id, leasing)
+}
+
+/** In the store alone. What this process has leased of these pools and does not need is given back before it refuses. */
+async function reserveThere(
+  room: Room,
+  request: store.ReserveRequest,
+  sliced: readonly store.PoolAsk[],
+): Promise<store.Grant> {
+  const { desk, books, shares } = room
+  if (sliced.length === 0) return desk.store.reserve(request)
+  try {
+    return withPools(room, await desk.store.reserve(request))
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    const accounts = sliced.flatMap(({ name }) => books.pools.get(name)?.accounts ?? [])
+    const leased = accounts.flatMap((account) => shares.get(account) ?? [])
+    if (leased.every(({ leases }) => leases.length === 0)) throw error
+    await Promise.all(leased.map((share) => inTurn(share, () => giveBack(desk, share))))
+    return withPools(room, await desk.store.reserve(request))
+  }
+}
+
+/** An answer of the store, with the pools as they are seen here. */
+function withPools<Answer extends { readonly pools: readonly store.PoolState[] }>(room: Room, answer: Answer): Answer {
+  return room.shares.size === 0 ? answer : { ...answer, pools: answer.pools.map((state) => seenHere(room, state)) }
+}
+
+function seenHere({ books, shares }: Room, state: store.PoolState): store.PoolState {
+  const account = books.pools.get(state.name)?.accounts.find((one) => one.windowStart === state.windowStart)
+  const share = account === undefined ? undefined : shares.get(account)
+  return share === undefined ? state : asSeenHere(share, state)
+}
+
+function inOrder<T>(answer: Awaitable<T>, then: (answer: T) => T): Awaitable<T> {
+  return answer instanceof Promise ? answer.then(then) : then(answer)
 }
 
 /** Whoever comes with the same id meanwhile waits for what becomes of the first. */
@@ -177,7 +212,7 @@ function repeated(
 
 function extend(room: Room, id: string, ask: store.Ask): Awaitable<store.Grant> {
   const held = room.books.open.get(id)
-  if (held === undefined) return room.desk.store.extend(id, ask)
+  if (held === undefined) return inOrder(room.desk.store.extend(id, ask), (grant) => withPools(room, grant))
   if (room.mixed.has(held)) return extendMixed(room, held, ask)
   const shares = sharesOf(room, held)
   const asked = { ask, now: room.desk.clock() }
@@ -211,28 +246,38 @@ function end(
   here: () => store.Settlement,
 ): Awaitable<store.Settlement> {
   const held = room.books.open.get(id) ?? room.books.ended.get(id)
-  if (held === undefined) return there()
+  if (held === undefined) return inOrder(there(), (settlement) => withPools(room, settlement))
   if (room.mixed.has(held)) return endMixed(room, held, there, here)
+  const shares = sharesOf(room, held)
   const settlement: store.Settlement = { ...here(), booked: NONE }
-  const shares = held.accounts.map((account) => room.shares.get(account)).filter((share) => share !== undefined)
   const covering = afterEnd(room, shares)
   return covering === undefined ? settlement : covering.then(() => settlement)
 }
 
 const NONE: readonly store.PoolState[] = []
 
+/** A hold with a part in the store ends here when it has ended there. */
 async function expire(
-  room: Room,
+  { ledger, mixed, desk }: Room,
   policy: Parameters<store.BudgetStore['expire']>[0],
 ): Promise<store.ExpiredReservation[]> {
-  const here = room.ledger.expire(policy)
+  const here = ledger.expire(policy, (held) => !mixed.has(held))
   const limit = policy.limit - here.length
-  const there = limit > 0 ? await room.desk.store.expire({ ...policy, limit }) : []
-  return [...room.desk.untold.splice(0), ...here, ...there]
+  const there = limit > 0 ? await desk.store.expire({ ...policy, limit }) : []
+  return [...desk.untold.splice(0), ...here, ...there]
 }
 
-function noteExpired(shares: Room['shares'], ids: ReadonlySet<string>): void {
-  if (ids.size === 0) return
+function noteExpired(room: Room, expired: readonly store.ExpiredReservation[]): void {
+  const ids = new Set(expired.map(({ id }) => id))
+  if (ids.size > 0) markExpired(room.shares, ids)
+  for (const { id, charged } of expired) {
+    const held = room.books.open.get(id)
+    if (held === undefined) continue
+    expireOne(room.books, held, sameAmount(charged, held.held) ? 'charge' : 'counted', room.desk.clock())
+  }
+}
+
+function markExpired(shares: Room['shares'], ids: ReadonlySet<string>): void {
   for (const { leases, ended } of shares.values()) {
     for (const lease of [...leases, ...ended]) if (ids.has(lease.id)) lease.isExpired = true
   }
@@ -240,21 +285,19 @@ function noteExpired(shares: Room['shares'], ids: ReadonlySet<string>): void {
 
 /** States of the store, with what runs here in place of what is leased for it. */
 async function seen(room: Room, ask: () => Awaitable<store.PoolState[]>): Promise<store.PoolState[]> {
-  const { books, shares } = room
-  await Promise.all([...shares.values()].map(({ turn }) => turn))
-  return (await ask()).map((state) => {
-    const account = books.pools.get(state.name)?.accounts.find((one) => one.windowStart === state.windowStart)
-    const share = account === undefined ? undefined : shares.get(account)
-    return share === undefined ? state : asSeenHere(share, state)
-  })
+  await Promise.all([...room.shares.values()].map(({ turn }) => turn))
+  return (await ask()).map((state) => seenHere(room, state))
 }
 
-function find(
+async function find(
   { books, mixed, desk }: Room,
   query: Parameters<store.BudgetStore['find']>[0],
-): Awaitable<store.Reservation | null> {
+): Promise<store.Reservation | null> {
   const held = 'id' in query ? (books.open.get(query.id) ?? books.ended.get(query.id)) : undefined
-  return held === undefined || mixed.has(held) ? desk.store.find(query) : reservationOf(held)
+  if (held === undefined) return desk.store.find(query)
+  const here = reservationOf(held)
+  const there = mixed.has(held) ? await desk.store.find(query) : null
+  return there === null ? here : { ...there, holds: [...here.holds, ...there.holds] }
 }
 
 async function define({ desk, ledger, isSliced }: Room, pool: string, terms: PoolTerms | null): Promise<void> {
@@ -278,7 +321,7 @@ async function beat(room: Room): Promise<void> {
   const leases = [...shares.values()].flatMap((share) => share.leases).filter(({ isExpired }) => !isExpired)
   if (leases.length > 0) {
     const running = leases.map(({ id, size }) => ({ id, counted: size }))
-    noteExpired(shares, new Set(await desk.store.renew(running, desk.leaseMs)))
+    markExpired(shares, new Set(await desk.store.renew(running, desk.leaseMs)))
   }
   await Promise.all([...shares].map(([account, share]) => settled(room, account, share, () => tidy(desk, share))))
 }
@@ -290,10 +333,15 @@ async function settled({ desk, shares }: Room, account: Account, share: Share, s
   } catch (error) {
     desk.failed(error, 'a slice could not be settled; it is tried again')
   }
-  const { held } = account
-  const isEmpty = share.leases.length === 0 && share.ended.length === 0
-  const isIdle = held.tokens === share.others.held.tokens && held.nanoUsd === share.others.held.nanoUsd
-  if (isEmpty && isIdle && !share.isActive) shares.delete(account)
+  if (isDone(share)) shares.delete(account)
+}
+
+/** Nothing of it is in the store, and nobody is about to use it. */
+function isDone(share: Share): boolean {
+  const { leases, ended, users, isActive, account } = share
+  const used = usedHere(share)
+  if (leases.length > 0 || ended.length > 0 || used.tokens > 0 || used.nanoUsd > 0) return false
+  return users === 0 && !isActive && account.pool.open === null
 }
 
 async function close(room: Room): Promise<void> {
