@@ -48,14 +48,7 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
     get requestId() {
       return id()
     },
-    budget: {
-      pools: async () => (await poolStates(await session())).map(snapshotOf),
-      available: async () => tightestLeft(await poolStates(await session())),
-      async reserve(amount: Partial<Amount>, options: ReservationOptions = {}) {
-        checkStarted(parts, options)
-        return hostReservation(await session(), amount, options)
-      },
-    },
+    budget: budgetOf(parts, session),
     browserToken: async (options: BrowserTokenOptions) => minted(await session(), options),
     audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
     async chat(params: ChatParams, options = {}) {
@@ -104,6 +97,18 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
       return JSON.parse(textOf(reply.body)) as EmbeddingResponse
     },
     fetch: parts.fetchFor({ identify: async () => (await known().catch(nobody))?.identity ?? null }),
+  }
+}
+
+/** Pools and reservations of the caller. */
+function budgetOf(parts: ContextParts, session: () => Promise<Session>): HooshContext['budget'] {
+  return {
+    pools: async () => (await poolStates(await session())).map(snapshotOf),
+    available: async () => tightestLeft(await poolStates(await session())),
+    async reserve(amount: Partial<Amount>, options: ReservationOptions = {}) {
+      checkStarted(parts, options)
+      return hostReservation(await session(), amount, options)
+    },
   }
 }
 
