@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { AuditRecord } from '../audit/store.js'
 import { wirePoolTerms } from '../budget/spec.js'
 import type { PoolTerms } from '../budget/terms.js'
+import { keepStaged } from '../inference/audit-staging.js'
 import type { Engine } from '../inference/engine.js'
 import { wirePool } from './pool-wire.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
@@ -50,6 +51,5 @@ async function define(engine: Engine, exchange: Exchange, name: string, terms: P
   })
   await storage.budgets.define(name, terms, record === undefined ? undefined : { audit: [record] })
   engine.pools.noteOverride(name, terms)
-  if (record === undefined || audit === null) return
-  await (storage.budgets.persists?.includes('audit') === true ? audit.staged(record) : audit.stage(record))
+  if (record !== undefined) await keepStaged(engine, record)
 }
