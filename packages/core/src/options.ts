@@ -68,7 +68,7 @@ export interface Identity {
   roles?: readonly string[]
   /** Patterns of the models it may use; all if absent. */
   models?: readonly string[]
-  /** Patterns of the tools it may use; all if absent. */
+  /** Patterns of the tools that its calls may give a model, by name; those of the provider's own by type. All if absent. */
   tools?: readonly string[]
   limits?: Limits
   /** The highest its calls may have, and the one they have unless they ask for less; `normal` if absent. */
