@@ -17,7 +17,7 @@ describe.each(STORES)('what the log says of reservations, on $name', (store) => 
     const clock = fakeClock()
     const counter = await till(store, { clock: clock.now, pools: { 'user:*': { tokens: 1_000 } } })
     onTestFinished(() => counter.close())
-    const post = (path: string, body: object) => counter.call(body, { path })
+    const post = (path: string, body: Record<string, unknown>) => counter.call(body, { path })
     const reserved = async (tokens: number) => {
       const reply = await post('tokens/reserve', { tokens, ttl_seconds: 60 })
       return ((await reply.json()) as { reservation_id: string }).reservation_id
