@@ -53,6 +53,12 @@ function shops(make: (typeof HOSTS)[number]['make']) {
       database,
       people,
       person: people[0]!,
+      /** What the log says of the person's reservations, linked or not. */
+      async told() {
+        const event = `select event from $.hoosh_staged where subject = '${user}'
+          union all select event from $.hoosh_audit where subject = '${user}' order by event`
+        return (await database.read<{ event: string }>(event)).map((row) => row.event)
+      },
       orderOf: (id: string, tokens: number) => `insert into $.orders values ('${id}', '${user}', ${tokens})`,
       /** What was ordered, and what the pool has used and holds. */
       async books() {
@@ -82,7 +88,7 @@ describe.each(HOSTS)('an order and its charge: $name', ({ isThere, make }) => {
   const shop = shops(make)
 
   it.skipIf(!isThere)('are one commit, or neither is there', async () => {
-    const { database, person, orderOf, books } = await shop('ann')
+    const { database, person, orderOf, books, told } = await shop('ann')
     const order = async ({ transaction, run }: HostsTransaction, id: string) => {
       const hold = await person.budget.reserve({ tokens: 300 }, { transaction })
       await run(orderOf(id, 200))
@@ -95,9 +101,11 @@ describe.each(HOSTS)('an order and its charge: $name', ({ isThere, make }) => {
     expect(await books()).toEqual({ orders: 0, ordered: 0, used: 0, held: 0 })
     await expect(lost.settle({ tokens: 200 })).rejects.toMatchObject({ code: 'not_held' })
     await expect(lost.release()).rejects.toMatchObject({ code: 'not_held' })
+    expect(await told()).toEqual([])
 
     await inTransaction(database, async (open) => void (await order(open, 'a')))
     expect(await books()).toEqual({ orders: 1, ordered: 200, used: 200, held: 0 })
+    expect(await told()).toEqual(['budget.reserved', 'budget.settled'])
     // The order is there already: its charge goes with it.
     await expect(inTransaction(database, async (open) => void (await order(open, 'a')))).rejects.toThrow()
     expect(await books()).toEqual({ orders: 1, ordered: 200, used: 200, held: 0 })

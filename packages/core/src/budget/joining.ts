@@ -14,7 +14,8 @@ export interface JoinsTransactions {
    * commits, and never happened if it rolls back. What a step holds, nobody else gets while the transaction is open.
    *
    * A refusal changes nothing and leaves the transaction as it was; so does an error, unless the database has ended it.
-   * Steps of one transaction are done one after the other.
+   * Steps of one transaction are done one after the other. Intents and records are kept in the same step, so a store that joins
+   * `persists` both kinds.
    *
    * @throws HooshError `invalid_options` for what is no open transaction on the store's database
    */
@@ -27,13 +28,12 @@ export interface JoinsTransactions {
  * @throws HooshError `invalid_options` where the store joins none
  */
 export function stepsIn(
-  budgets: BudgetStore,
+  { budgets, describe }: { readonly budgets: BudgetStore; readonly describe?: string },
   transaction: HostTransaction | undefined,
-  storage: string | undefined,
 ): JoinedBudgets {
   if (transaction === undefined) return budgets
   if (budgets.join !== undefined) return budgets.join(transaction)
-  const where = storage === undefined ? 'a storage' : `a storage (${storage})`
+  const where = describe === undefined ? 'a storage' : `a storage (${describe})`
   const message = `transaction: budgets are kept in ${where} that joins none of yours, as @hoosh/sql does; leave it out.`
   throw new HooshError('invalid_options', { message, details: { param: 'transaction' } })
 }

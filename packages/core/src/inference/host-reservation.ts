@@ -1,12 +1,11 @@
 import { type Amount, nothing } from '../amount.js'
-import { stepsIn } from '../budget/joining.js'
 import { cancel } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { HostReservation, ReservationOptions } from '../host.js'
 import type { Caller } from '../identity/caller.js'
 import type { Engine } from './engine.js'
-import { reportExpired } from './expired.js'
 import { tellOfPools } from './pool-events.js'
+import { endReservation, type Holder, takeReservation } from './reservations.js'
 import type { RunningCall } from './running.js'
 
 /** How long a host's reservation is kept alive, ms. */
@@ -30,13 +29,12 @@ export async function hostReservation(
   if (fixed.tokens + fixed.nanoUsd === 0)
     throw new HooshError('invalid_request', { message: 'amount: reserve tokens, nanoUsd, or both' })
   const id = engine.ids()
-  const { budgets, describe } = engine.storage
-  const steps = ({ transaction }: ReservationOptions) => stepsIn(budgets, transaction, describe)
   const { leaseMs, onExpire } = engine.settings.budget
   const ask = { fixed, each: nothing, floor: 0, wish: 0, atMost: 0 }
   const asks = await engine.pools.asksFor(caller.pools, caller.identity)
   const startedAt = engine.clock()
-  const grant = await steps(options).reserve({
+  const holder: Holder = { caller, requestId, via: 'host' }
+  const request = {
     id,
     owner: caller.user,
     phase: 'reserved',
@@ -45,20 +43,20 @@ export async function hostReservation(
     leaseMs,
     now: startedAt,
     onExpire,
-  })
-  await reportExpired(engine, grant.expired)
+  } as const
+  await takeReservation(engine, holder, request, options.transaction)
   const running: RunningCall = { id, counted: () => fixed, cut: cancel(), renewedAt: startedAt }
   engine.running.addReservation(running, startedAt + LONGEST_MS)
   return {
     id,
     async settle(actual, how = {}) {
       const charged = wholeAmount(actual)
-      const settlement = await steps(how).settle(id, charged)
+      const settlement = await endReservation(engine, holder, { id, pool: asks[0]?.name }, charged, how.transaction)
       if (how.transaction === undefined) engine.running.remove(running)
       tellOfPools(engine, requestId, settlement, charged)
     },
     async release(how = {}) {
-      await steps(how).release(id)
+      await endReservation(engine, holder, { id, pool: asks[0]?.name }, null, how.transaction)
       if (how.transaction === undefined) engine.running.remove(running)
     },
   }
