@@ -190,7 +190,7 @@ async function leaseAnew(desk: Desk, share: Share, open: Amount): Promise<void> 
 
 /** Whether a pool has said no. */
 export function isRefusal(error: unknown): error is HooshError {
-  return error instanceof HooshError && (error.code === 'budget_exceeded' || (error.code as string) === 'pool_frozen')
+  return error instanceof HooshError && (error.code === 'budget_exceeded' || error.code === 'pool_frozen')
 }
 
 function isAway(error: unknown): boolean {

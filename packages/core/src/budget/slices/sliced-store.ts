@@ -81,6 +81,7 @@ export function slicedBudgets(options: SliceOptions): Slices {
       find: (query) => find(room, query),
       define: (pool, terms) => define(room, pool, terms),
       overrides: () => mirrored(room),
+      ...(there.join !== undefined && { join: there.join }),
     },
     beat: () => beat(room),
     close: () => close(room),

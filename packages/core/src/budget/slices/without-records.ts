@@ -1,4 +1,4 @@
-import type { BudgetStore, ExpiredReservation, ReserveRequest, Settlement } from '../store.js'
+import type { BudgetStore, ExpiredReservation, Grant, ReserveRequest, Settlement } from '../store.js'
 
 /**
  * A store that keeps nothing beside its ledger, since whoever asks it does so himself: what it is given to keep is held
@@ -16,11 +16,11 @@ export function withoutRecords(
     return keepsUsage ? told.map(withoutUsage) : [...told]
   }
   const settlement = (told: Settlement) => (keepsUsage ? withoutReversal(told) : told)
+  const granted = (grant: Grant) => (grant.expired.length === 0 ? grant : { ...grant, expired: expired(grant.expired) })
+  const { join } = store
   return {
-    async reserve(request) {
-      const grant = await store.reserve(request.intent === undefined ? request : withoutIntent(request))
-      return grant.expired.length === 0 ? grant : { ...grant, expired: expired(grant.expired) }
-    },
+    reserve: async (request) =>
+      granted(await store.reserve(request.intent === undefined ? request : withoutIntent(request))),
     extend: (id, ask) => store.extend(id, ask),
     renew: (running, leaseMs) => store.renew(running, leaseMs),
     settle: async (id, actual) => settlement(await store.settle(id, actual)),
@@ -32,6 +32,17 @@ export function withoutRecords(
     find: (query) => store.find(query),
     define: (pool, terms) => store.define(pool, terms),
     overrides: () => store.overrides(),
+    // What is done in the host's transaction is recorded in it, by the store, or not at all.
+    ...(join !== undefined && {
+      join(transaction) {
+        const joined = join(transaction)
+        return {
+          reserve: async (request) => granted(await joined.reserve(request)),
+          settle: async (id, actual, records) => settlement(await joined.settle(id, actual, records)),
+          release: async (id, records) => settlement(await joined.release(id, records)),
+        }
+      },
+    }),
   }
 }
 
