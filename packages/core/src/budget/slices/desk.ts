@@ -10,10 +10,10 @@ import {
   isExact,
   isReachable,
   lackOf,
-  openHere,
   type Share,
   see,
   sliceFor,
+  unsettledHere,
 } from './share.js'
 
 /** Owner of the leases in the store; they are born `sent`, so nobody can name one over the wire. */
@@ -172,7 +172,7 @@ export async function tidy(desk: Desk, share: Share): Promise<void> {
 /** Charges all that was used and keeps what calls hold. What runs is leased anew, so that the leases before it can end. */
 export async function giveBack(desk: Desk, share: Share): Promise<void> {
   await cover(desk, share)
-  const open = openHere(share)
+  const open = unsettledHere(share)
   const isOpen = open.tokens > 0 || open.nanoUsd > 0
   if (isOpen && !isExact(share) && isReachable(share)) await leaseAnew(desk, share, open)
   endLeases(share, 'spare')

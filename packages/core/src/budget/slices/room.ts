@@ -1,4 +1,4 @@
-import { type Amount, nothing } from '../../amount.js'
+import { type Amount, nothing, plus } from '../../amount.js'
 import { HooshError } from '../../errors.js'
 import type { Awaitable } from '../../time.js'
 import { budgetExceeded, decide, type Granted, type Refused } from '../grant.js'
@@ -87,11 +87,8 @@ function isCovered(shares: readonly Share[], amount: Amount): boolean {
 const accountOf = ({ account }: Share): Account => account
 
 /** Calls of this process that are overdue end with a grant, as in any ledger; the next answer tells of them. */
-function decideHere(
-  { books, desk, mixed }: Room,
-  shares: readonly Share[],
-  { ask, onExpire }: Asked,
-): Granted | Refused {
+function decideHere(room: Room, shares: readonly Share[], { ask, onExpire }: Asked): Granted | Refused {
+  const { books, desk, mixed } = room
   const at = desk.clock()
   const accounts = shares.map(accountOf)
   if (onExpire === undefined || accounts.every(({ pool }) => at < pool.calmUntil)) return decide(ask, accounts)
@@ -101,9 +98,17 @@ function decideHere(
     accounts.map((account) => after(account, overdue, onExpire)),
   )
   if (!decision.granted) return decision
-  for (const late of overdue) expireOne(books, late, onExpire, at)
+  for (const late of overdue) {
+    expireOne(books, late, onExpire, at)
+    doubt(room, late, plus)
+  }
   desk.untold.push(...overdue.map(expiredOf))
   return decision
+}
+
+/** Puts what an expired call was charged in doubt, or takes it out: it lives in this process and may say the truth yet. */
+export function doubt(room: Room, held: Held, how: (a: Amount, b: Amount) => Amount): void {
+  for (const share of sharesOf(room, held)) share.doubtful = how(share.doubtful, held.charged)
 }
 
 /**

@@ -37,6 +37,8 @@ export interface Share {
   size: Amount
   /** Charges that are decided and still to be written. */
   readonly ended: EndedLease[]
+  /** Charged to calls that outlived their lease here and may still say what they have used: not charged in the store yet. */
+  doubtful: Amount
   /** The store has been asked how the pool stands. */
   isKnown: boolean
   /** How many calls the next slice shall do for. */
@@ -76,6 +78,7 @@ export function newShare(account: Account, ask: PoolAsk): Share {
     leases: [],
     size: nothing,
     ended: [],
+    doubtful: nothing,
     isKnown: false,
     calls: FIRST_CALLS,
     leasedAt: Number.NEGATIVE_INFINITY,
@@ -90,13 +93,18 @@ export function newShare(account: Account, ask: PoolAsk): Share {
 }
 
 /** What calls of this process have used that is not charged in the store yet. */
-export function usedHere({ account, others }: Share): Amount {
+function usedHere({ account, others }: Share): Amount {
   return minus(account.used, others.used)
 }
 
 /** What calls of this process hold. */
-export function openHere({ account, others }: Share): Amount {
+function openHere({ account, others }: Share): Amount {
   return minus(account.held, others.held)
+}
+
+/** What may still be used of it: what calls hold, and what is in doubt. */
+export function unsettledHere(share: Share): Amount {
+  return plus(openHere(share), share.doubtful)
 }
 
 /** Whether the leases cover so much more. */
@@ -192,12 +200,12 @@ function oursIn({ leases, ended }: Share): { used: Amount; held: Amount } {
  * exceeds its size.
  */
 export function endLeases(share: Share, which: 'used up' | 'spare'): void {
-  const open = openHere(share)
+  const open = unsettledHere(share)
   const isIdle = open.tokens === 0 && open.nanoUsd === 0
   while (share.leases.length > 0) {
     const [oldest] = share.leases as [Lease]
     const isLast = share.leases.length === 1
-    const used = usedHere(share)
+    const used = minus(usedHere(share), share.doubtful)
     // Below zero after a correction: a charge that is written already is made up for by the next ones.
     const charged = larger(nothing, isLast ? used : smaller(used, oldest.size))
     const rest = minus(share.size, oldest.size)
@@ -215,7 +223,15 @@ export function endLeases(share: Share, which: 'used up' | 'spare'): void {
 
 /** Whether the leases cover what is open and nothing else. */
 export function isExact(share: Share): boolean {
-  return sameAmount(usedHere(share), nothing) && sameAmount(openHere(share), share.size)
+  return sameAmount(usedHere(share), share.doubtful) && sameAmount(unsettledHere(share), share.size)
+}
+
+/** Nothing of it is in the store, and nobody is about to use it. */
+export function isDone(share: Share): boolean {
+  const { leases, ended, users, isActive, account } = share
+  const used = usedHere(share)
+  if (leases.length > 0 || ended.length > 0 || used.tokens > 0 || used.nanoUsd > 0) return false
+  return users === 0 && !isActive && account.pool.open === null
 }
 
 /** From here on it counts as charged in the store. */

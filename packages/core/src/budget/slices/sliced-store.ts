@@ -1,17 +1,18 @@
 import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
-import { type Amount, sameAmount } from '../../amount.js'
+import { type Amount, minus } from '../../amount.js'
 import { compileGlob } from '../../glob.js'
 import type { Awaitable, Clock } from '../../time.js'
 import { checkRepeated } from '../ending.js'
-import { type Account, emptyBooks, type Held, reservationOf } from '../memory-books.js'
-import { expireOne, grantOf, memoryLedger } from '../memory-store.js'
+import { emptyBooks, type Held, reservationOf } from '../memory-books.js'
+import { grantOf, memoryLedger } from '../memory-store.js'
 import type * as store from '../store.js'
 import type { PoolTerms } from '../terms.js'
-import { book, type Desk, giveBack, inTurn, isRefusal, tidy } from './desk.js'
+import { beat, close, expire, noteExpired } from './clockwork.js'
+import { type Desk, giveBack, inTurn, isRefusal } from './desk.js'
 import { endMixed, extendMixed, reserveMixed } from './mixed.js'
-import { afterEnd, enter, grantHere, type Room, sharesFor, sharesOf, whenLeased } from './room.js'
-import { asSeenHere, endLeases, type Share, usedHere } from './share.js'
+import { afterEnd, doubt, enter, grantHere, type Room, sharesFor, sharesOf, whenLeased } from './room.js'
+import { asSeenHere } from './share.js'
 import { withoutRecords } from './without-records.js'
 
 /** Which pools are sliced, and what the slices live by. */
@@ -248,41 +249,21 @@ function end(
 ): Awaitable<store.Settlement> {
   const held = room.books.open.get(id) ?? room.books.ended.get(id)
   if (held === undefined) return inOrder(there(), (settlement) => withPools(room, settlement))
-  if (room.mixed.has(held)) return endMixed(room, held, there, here)
+  if (room.mixed.has(held)) return endMixed(room, held, there, () => settled(room, held, here))
   const shares = sharesOf(room, held)
-  const settlement: store.Settlement = { ...here(), booked: NONE }
+  const settlement: store.Settlement = { ...settled(room, held, here), booked: NONE }
   const covering = afterEnd(room, shares)
   return covering === undefined ? settlement : covering.then(() => settlement)
 }
 
+/** A correction leaves no doubt. */
+function settled(room: Room, held: Held, here: () => store.Settlement): store.Settlement {
+  const settlement = here()
+  if (settlement.outcome === 'corrected' && !settlement.repeated) doubt(room, held, minus)
+  return settlement
+}
+
 const NONE: readonly store.PoolState[] = []
-
-/** A hold with a part in the store ends here when it has ended there. */
-async function expire(
-  { ledger, mixed, desk }: Room,
-  policy: Parameters<store.BudgetStore['expire']>[0],
-): Promise<store.ExpiredReservation[]> {
-  const here = ledger.expire(policy, (held) => !mixed.has(held))
-  const limit = policy.limit - here.length
-  const there = limit > 0 ? await desk.store.expire({ ...policy, limit }) : []
-  return [...desk.untold.splice(0), ...here, ...there]
-}
-
-function noteExpired(room: Room, expired: readonly store.ExpiredReservation[]): void {
-  const ids = new Set(expired.map(({ id }) => id))
-  if (ids.size > 0) markExpired(room.shares, ids)
-  for (const { id, charged } of expired) {
-    const held = room.books.open.get(id)
-    if (held === undefined) continue
-    expireOne(room.books, held, sameAmount(charged, held.held) ? 'charge' : 'counted', room.desk.clock())
-  }
-}
-
-function markExpired(shares: Room['shares'], ids: ReadonlySet<string>): void {
-  for (const { leases, ended } of shares.values()) {
-    for (const lease of [...leases, ...ended]) if (ids.has(lease.id)) lease.isExpired = true
-  }
-}
 
 /** States of the store, with what runs here in place of what is leased for it. */
 async function seen(room: Room, ask: () => Awaitable<store.PoolState[]>): Promise<store.PoolState[]> {
@@ -315,44 +296,4 @@ async function mirrored({ desk, books, ledger, isSliced }: Room) {
     if (isSliced(name) && !isDeepStrictEqual(terms, books.overrides.get(name))) ledger.define(name, terms)
   }
   return found
-}
-
-async function beat(room: Room): Promise<void> {
-  const { desk, shares } = room
-  const leases = [...shares.values()].flatMap((share) => share.leases).filter(({ isExpired }) => !isExpired)
-  if (leases.length > 0) {
-    const running = leases.map(({ id, size }) => ({ id, counted: size }))
-    markExpired(shares, new Set(await desk.store.renew(running, desk.leaseMs)))
-  }
-  await Promise.all([...shares].map(([account, share]) => settled(room, account, share, () => tidy(desk, share))))
-}
-
-/** One share after another way: what cannot be written for one is no reason to leave the others. */
-async function settled({ desk, shares }: Room, account: Account, share: Share, step: () => Promise<void>) {
-  try {
-    await inTurn(share, step)
-  } catch (error) {
-    desk.failed(error, 'a slice could not be settled; it is tried again')
-  }
-  if (isDone(share)) shares.delete(account)
-}
-
-/** Nothing of it is in the store, and nobody is about to use it. */
-function isDone(share: Share): boolean {
-  const { leases, ended, users, isActive, account } = share
-  const used = usedHere(share)
-  if (leases.length > 0 || ended.length > 0 || used.tokens > 0 || used.nanoUsd > 0) return false
-  return users === 0 && !isActive && account.pool.open === null
-}
-
-async function close(room: Room): Promise<void> {
-  const { desk, shares } = room
-  await Promise.all(
-    [...shares].map(([account, share]) =>
-      settled(room, account, share, async () => {
-        endLeases(share, 'spare')
-        await book(desk, share)
-      }),
-    ),
-  )
 }

@@ -17,7 +17,6 @@ export function withoutRecords(
   }
   const settlement = (told: Settlement) => (keepsUsage ? withoutReversal(told) : told)
   const granted = (grant: Grant) => (grant.expired.length === 0 ? grant : { ...grant, expired: expired(grant.expired) })
-  const { join } = store
   return {
     reserve: async (request) =>
       granted(await store.reserve(request.intent === undefined ? request : withoutIntent(request))),
@@ -33,9 +32,9 @@ export function withoutRecords(
     define: (pool, terms) => store.define(pool, terms),
     overrides: () => store.overrides(),
     // What is done in the host's transaction is recorded in it, by the store, or not at all.
-    ...(join !== undefined && {
+    ...(store.join !== undefined && {
       join(transaction) {
-        const joined = join(transaction)
+        const joined = store.join!(transaction)
         return {
           reserve: async (request) => granted(await joined.reserve(request)),
           settle: async (id, actual, records) => settlement(await joined.settle(id, actual, records)),
