@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
+import { poolTerms } from '../../../packages/core/dist/budget/spec.js'
+import type { BudgetStore } from '../../../packages/core/dist/budget/store.js'
+
+/** One call: reserve and settle, on the pool of that number. */
+export type One = (pool: number) => unknown
+
+/** Callers at the same time, of one process. */
+const CALLERS = 32
+const WARM_UP_MS = 500
+/** Sockets and timers have their turn as often, where a store answers without waiting for anything. */
+const TURN_EVERY = 100
+
+/** 100 tokens of prompt and up to 900 of output are held, 400 are used: what a store is asked for by a call of ours. */
+const ask = {
+  fixed: { tokens: 100, nanoUsd: 15_000 },
+  each: { tokens: 1, nanoUsd: 600 },
+  floor: 16,
+  wish: 900,
+  atMost: 900,
+}
+const actual = { tokens: 400, nanoUsd: 195_000 }
+const terms = poolTerms({ tokens: 1e15, usd: 4_000_000, window: 'month' })
+
+/** Calls on a store, in names that no other run has used. */
+export function callsOn(store: BudgetStore, pools: number): One {
+  const run = randomUUID().slice(0, 8)
+  const asks = Array.from({ length: pools }, (_, index) => [{ name: `bench:${run}:${index}`, terms }])
+  let call = 0
+  return async (pool) => {
+    const id = `${run}-${call++}`
+    const now = Date.now()
+    const request = { id, owner: 'bench', phase: 'sent', pools: asks[pool]!, ask, leaseMs: 60_000, now } as const
+    const granting = store.reserve({ ...request, onExpire: 'charge' })
+    if (granting instanceof Promise) await granting
+    const settling = store.settle(id, actual)
+    if (settling instanceof Promise) await settling
+  }
+}
+
+/** Calls a second: all callers at once, for so long. */
+export async function perSecond(one: One, pools: number, ms: number): Promise<number> {
+  await run(one, pools, WARM_UP_MS)
+  return run(one, pools, ms)
+}
+
+async function run(one: One, pools: number, ms: number): Promise<number> {
+  const from = performance.now()
+  let calls = 0
+  const caller = async () => {
+    while (performance.now() - from < ms) {
+      // A stride that is prime to the number of pools meets them all.
+      await one((calls++ * 7_919) % pools)
+      if (calls % TURN_EVERY === 0) await turn()
+    }
+  }
+  await Promise.all(Array.from({ length: CALLERS }, caller))
+  return (calls / (performance.now() - from)) * 1_000
+}
