@@ -41,6 +41,7 @@ export type Step =
       readonly terms: PoolTerms | null
       readonly records?: CallRecords | undefined
     }
+  | { readonly do: 'forget'; readonly pool: string }
   | { readonly do: 'stage'; readonly writer: string; readonly records: readonly AuditRecord[] }
   | {
       readonly do: 'link'
@@ -64,6 +65,7 @@ export interface WorkParts {
   readonly codec: TermsCodec
   readonly loader: Pick<Loader, 'load' | 'prepare'>
   readonly save: (runner: Runner, books: Books) => Promise<void>
+  readonly forget: (runner: Runner, pool: string) => Promise<boolean>
   readonly audit: AuditTables
   readonly usage: UsageTables
 }
@@ -91,7 +93,7 @@ export function workOn(parts: WorkParts): RunSteps<Step> {
       const beside: Beside = { staged: [], usage: [], lost: [] }
       const outcomes: Outcome[] = []
       for (const step of steps)
-        outcomes.push(isOfChain(step) ? await onChain(parts, runner, step) : decided(parts, books, step, beside))
+        outcomes.push(isOnRows(step) ? await onRows(parts, runner, step) : decided(parts, books, step, beside))
       await parts.save(runner, books)
       await parts.audit.stage(runner, beside.staged)
       await parts.usage.record(runner, beside.usage)
@@ -114,13 +116,13 @@ function needsOf(steps: readonly Step[]): LedgerNeeds {
     } else if (step.do === 'extend' || step.do === 'settle' || step.do === 'release') needs.reservations.add(step.id)
     else if (step.do === 'renew') for (const { id } of step.running) needs.reservations.add(id)
     else if (step.do === 'expire') needs.overdue = Math.max(needs.overdue, step.policy.limit)
-    else if (step.do === 'define') needs.pools.add(step.pool)
+    else if (step.do === 'define' || step.do === 'forget') needs.pools.add(step.pool)
   }
   return needs
 }
 
 /** A refusal of one step is its own; anything else fails the transaction. */
-function decided(parts: WorkParts, books: Books, step: Exclude<Step, ChainStep>, beside: Beside): Outcome {
+function decided(parts: WorkParts, books: Books, step: Exclude<Step, RowStep>, beside: Beside): Outcome {
   try {
     return { value: decide(parts, books, step, beside) }
   } catch (error) {
@@ -129,7 +131,7 @@ function decided(parts: WorkParts, books: Books, step: Exclude<Step, ChainStep>,
   }
 }
 
-function decide({ codec }: WorkParts, books: Books, step: Exclude<Step, ChainStep>, beside: Beside): unknown {
+function decide({ codec }: WorkParts, books: Books, step: Exclude<Step, RowStep>, beside: Beside): unknown {
   const onLost = (held: Held) => {
     if (held.intent !== null) beside.lost.push(held)
     const usage = usageOf(held)
@@ -188,14 +190,15 @@ function keep(records: CallRecords | undefined, { staged, usage }: Beside): void
   for (const record of records?.audit ?? []) staged.push({ writer: NO_WRITER, record })
 }
 
-/** Those that decide by what the database says of a chain, not by books that were read before. */
-type ChainStep = Extract<Step, { do: 'link' | 'checkpoint' | 'trim' }>
+/** Those that decide by what the database says of a chain or a pool, not by books that were read before. */
+type RowStep = Extract<Step, { do: 'link' | 'checkpoint' | 'trim' | 'forget' }>
 
-function isOfChain(step: Step): step is ChainStep {
-  return step.do === 'link' || step.do === 'checkpoint' || step.do === 'trim'
+function isOnRows(step: Step): step is RowStep {
+  return step.do === 'link' || step.do === 'checkpoint' || step.do === 'trim' || step.do === 'forget'
 }
 
-async function onChain({ audit }: WorkParts, runner: Runner, step: ChainStep): Promise<Outcome> {
+async function onRows({ audit, forget }: WorkParts, runner: Runner, step: RowStep): Promise<Outcome> {
+  if (step.do === 'forget') return { value: await forget(runner, step.pool) }
   if (step.do === 'checkpoint') return { value: await audit.checkpoint(runner, step.writer, step.at, step.checkpoint) }
   if (step.do === 'trim') return { value: await audit.trim(runner, step.writer, step.through) }
   return { value: await audit.link(runner, step.writer, step.after, step.entries) }

@@ -45,7 +45,7 @@ export function ledgerLocks(dialect: Dialect, { pools, holds }: Tables) {
     `insert into ${pools} (name) select value from ${strings} as names order by value on conflict do nothing`,
   )
 
-  /** Pools that have a row, as far as this process knows: rows are never deleted. */
+  /** Pools that have a row, as far as this process knows: of names that are used again they are never deleted. */
   const made = new Set<string>()
 
   return {
