@@ -55,7 +55,8 @@ export const tokensCheck: RouteDefinition = {
     const state = await stateOf(engine, exchange.caller, wanted.pool)
     const amount = cappedAmount(wanted, state)
     const left = tightestLeft([state])
-    const allowed = amount.tokens <= (left.tokens ?? Infinity) && amount.nanoUsd <= (left.nanoUsd ?? Infinity)
+    const isOpen = state.terms.frozen !== true
+    const allowed = isOpen && amount.tokens <= (left.tokens ?? Infinity) && amount.nanoUsd <= (left.nanoUsd ?? Infinity)
     return json({ allowed, ...leftOnWire(left) }, exchange)
   },
 }
