@@ -19,7 +19,9 @@ export type {
   EmbeddingResponse,
   Gateway,
   HooshContext,
+  HooshRun,
   HostReservation,
+  RunOptions,
   ToolCall,
   WireUsage,
 } from './host.js'
