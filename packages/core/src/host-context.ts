@@ -1,4 +1,3 @@
-import type { Amount } from './amount.js'
 import type { AuditDetails } from './audit/store.js'
 import { tightestLeft } from './budget/pool-book.js'
 import { snapshotOf } from './budget/snapshot.js'
@@ -56,12 +55,7 @@ export function hostContext(parts: ContextParts, source: ContextSource): HooshCo
     get requestId() {
       return id()
     },
-    budget: {
-      pools: async () => (await toldOfRuns(await session(), poolStates)).map(snapshotOf),
-      available: async () => tightestLeft(await toldOfRuns(await session(), poolStates)),
-      reserve: async (amount: Partial<Amount>) => toldOfRuns(await session(), (mine) => hostReservation(mine, amount)),
-      run: async (options: RunOptions) => runContext(parts, source, await session(), options),
-    },
+    budget: budgetOf(session, (mine, options) => runContext(parts, source, mine, options)),
     browserToken: async (options: BrowserTokenOptions) => minted(await parts.engine(), await known(), options),
     audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
     async chat(params: ChatParams, options = {}) {
@@ -110,6 +104,18 @@ export function hostContext(parts: ContextParts, source: ContextSource): HooshCo
       return JSON.parse(textOf(reply.body)) as EmbeddingResponse
     },
     fetch: parts.fetchFor({ identify: async () => (await known().catch(nobody))?.identity ?? null, run: source.run }),
+  }
+}
+
+function budgetOf(
+  session: () => Promise<Session>,
+  run: (session: Session, options: RunOptions) => Promise<HooshRun>,
+): HooshContext['budget'] {
+  return {
+    pools: async () => (await toldOfRuns(await session(), poolStates)).map(snapshotOf),
+    available: async () => tightestLeft(await toldOfRuns(await session(), poolStates)),
+    reserve: async (amount) => toldOfRuns(await session(), (mine) => hostReservation(mine, amount)),
+    run: async (options) => run(await session(), options),
   }
 }
 
