@@ -1,3 +1,4 @@
+import type { Amount } from './amount.js'
 import type { AuditDetails } from './audit/store.js'
 import { tightestLeft } from './budget/pool-book.js'
 import { snapshotOf } from './budget/snapshot.js'
@@ -13,6 +14,7 @@ import type {
   EmbeddingResponse,
   HooshContext,
   HooshRun,
+  ReservationOptions,
   RunOptions,
 } from './host.js'
 import { type Caller, normalise } from './identity/caller.js'
@@ -55,7 +57,7 @@ export function hostContext(parts: ContextParts, source: ContextSource): HooshCo
     get requestId() {
       return id()
     },
-    budget: budgetOf(session, (mine, options) => runContext(parts, source, mine, options)),
+    budget: budgetOf(parts, session, (mine, options) => runContext(parts, source, mine, options)),
     browserToken: async (options: BrowserTokenOptions) => minted(await parts.engine(), await known(), options),
     audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
     async chat(params: ChatParams, options = {}) {
@@ -107,16 +109,28 @@ export function hostContext(parts: ContextParts, source: ContextSource): HooshCo
   }
 }
 
+/** Pools, reservations and runs of the caller. */
 function budgetOf(
+  parts: ContextParts,
   session: () => Promise<Session>,
   run: (session: Session, options: RunOptions) => Promise<HooshRun>,
 ): HooshContext['budget'] {
   return {
     pools: async () => (await toldOfRuns(await session(), poolStates)).map(snapshotOf),
     available: async () => tightestLeft(await toldOfRuns(await session(), poolStates)),
-    reserve: async (amount) => toldOfRuns(await session(), (mine) => hostReservation(mine, amount)),
+    async reserve(amount: Partial<Amount>, options: ReservationOptions = {}) {
+      checkStarted(parts, options)
+      return toldOfRuns(await session(), (mine) => hostReservation(mine, amount, options))
+    },
     run: async (options) => run(await session(), options),
   }
+}
+
+/** A gateway's start writes, which on SQLite would wait for the very transaction that waits for the start. */
+function checkStarted(parts: ContextParts, { transaction }: ReservationOptions): void {
+  if (transaction === undefined || !(parts.engine() instanceof Promise)) return
+  const message = 'transaction: the gateway has not started yet; `await gateway.ready()` before your first transaction.'
+  throw new HooshError('not_ready', { message, details: { param: 'transaction' } })
 }
 
 /** Of the caller himself: a page is in no run. */

@@ -21,6 +21,7 @@ export type {
   HooshContext,
   HooshRun,
   HostReservation,
+  ReservationOptions,
   RunOptions,
   ToolCall,
   WireUsage,
