@@ -144,12 +144,7 @@ function needsOf(steps: readonly Step[]): LedgerNeeds {
 }
 
 /** A refusal of one step is its own; anything else fails the transaction. */
-function decided(
-  parts: Pick<WorkParts, 'codec'>,
-  books: Books,
-  step: Exclude<Step, RowStep>,
-  beside: Beside,
-): Outcome {
+function decided(parts: Pick<WorkParts, 'codec'>, books: Books, step: Exclude<Step, RowStep>, beside: Beside): Outcome {
   try {
     return { value: decide(parts, books, step, beside) }
   } catch (error) {
@@ -229,7 +224,11 @@ function isOnRows(step: Step): step is RowStep {
   return step.do === 'link' || step.do === 'checkpoint' || step.do === 'trim' || step.do === 'forget'
 }
 
-async function onRows({ audit, forget }: Pick<WorkParts, 'audit' | 'forget'>, runner: Runner, step: RowStep): Promise<Outcome> {
+async function onRows(
+  { audit, forget }: Pick<WorkParts, 'audit' | 'forget'>,
+  runner: Runner,
+  step: RowStep,
+): Promise<Outcome> {
   if (step.do === 'forget') return { value: await forget(runner, step.pool) }
   if (step.do === 'checkpoint') return { value: await audit.checkpoint(runner, step.writer, step.at, step.checkpoint) }
   if (step.do === 'trim') return { value: await audit.trim(runner, step.writer, step.through) }
