@@ -24,6 +24,7 @@ import { callLimits } from './inference/limits.js'
 import { modelLimits } from './inference/model-limits.js'
 import { tellOfSlice } from './inference/pool-events.js'
 import { runningCalls } from './inference/running.js'
+import { openRuns, sweepRuns } from './inference/runs.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
 import { loggerOf } from './observability/logger.js'
@@ -78,6 +79,7 @@ export async function start(
     settings,
     router,
     pools: poolBook(poolTemplates(settings.pools), storage.budgets),
+    runs: openRuns(),
     storage,
     prices: priceBook({ overrides: settings.prices, clock }),
     dlp,
@@ -225,6 +227,7 @@ function windUp(engine: Engine, slices: Slices | null): () => void {
     every(sweepMs, async () => {
       await sweep(engine)
       await engine.pools.refresh()
+      await sweepRuns(engine)
       await engine.storage.sweep?.(engine.clock())
     }),
     every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),

@@ -82,6 +82,7 @@ export function slicedBudgets(options: SliceOptions): Slices {
       find: (query) => find(room, query),
       define: (pool, terms) => define(room, pool, terms),
       overrides: () => mirrored(room),
+      forget: (pool) => forget(room, pool),
       ...(there.join !== undefined && { join: there.join }),
     },
     beat: () => beat(room),
@@ -285,6 +286,19 @@ async function find(
 async function define({ desk, ledger, isSliced }: Room, pool: string, terms: PoolTerms | null): Promise<void> {
   await desk.store.define(pool, terms)
   if (isSliced(pool)) ledger.define(pool, terms)
+}
+
+/** What is leased of it and not needed goes back first; what still runs keeps the pool from being gone. */
+async function forget({ desk, books, ledger, shares, isSliced }: Room, pool: string): Promise<boolean> {
+  if (!isSliced(pool)) return desk.store.forget(pool)
+  ledger.define(pool, null)
+  const accounts = books.pools.get(pool)?.accounts ?? []
+  const leased = accounts.flatMap((account) => shares.get(account) ?? [])
+  await Promise.all(leased.map((share) => inTurn(share, () => giveBack(desk, share))))
+  const isGone = await desk.store.forget(pool)
+  if (!isGone) return false
+  for (const account of accounts) shares.delete(account)
+  return ledger.forget(pool)
 }
 
 /** The overrides of the store, which count here from now on. */

@@ -31,6 +31,7 @@ export function withoutRecords(
     find: (query) => store.find(query),
     define: (pool, terms) => store.define(pool, terms),
     overrides: () => store.overrides(),
+    forget: (pool) => store.forget(pool),
     // What is done in the host's transaction is recorded in it, by the store, or not at all.
     ...(store.join !== undefined && {
       join(transaction) {
