@@ -6,3 +6,4 @@ export { type JoinCase, type JoinHarness, joinedBudgetCases, type OpenTransactio
 export { type CacheCase, type CacheHarness, cacheStoreCases } from './cache.js'
 export { type KeyCase, type KeyHarness, keyStoreCases } from './keys.js'
 export { type RateCase, type RateHarness, rateStoreCases } from './rates.js'
+export { type UsageCase, type UsageHarness, usageStoreCases } from './usage.js'
