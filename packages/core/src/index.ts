@@ -54,6 +54,7 @@ export type {
   Logger,
   MetricsOptions,
   ModelLimits,
+  PayloadOptions,
   PoolSpec,
   PriceSpec,
   ProviderOptions,
