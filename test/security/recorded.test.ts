@@ -30,6 +30,11 @@ const RECORDED: Readonly<Record<string, Recorded>> = {
       return { body: { reservation_id, actual: 4 } }
     },
   },
+  'POST /v1/tokens/runs': { events: ['budget.run_opened'], body: { tokens: 100 } },
+  'DELETE /v1/tokens/runs/:id': {
+    events: ['budget.run_closed'],
+    before: async (to) => ({ id: idOf('id', await to.post('/v1/tokens/runs', { tokens: 100 }, admin)) }),
+  },
   'PUT /v1/tokens/pools/:name': { events: ['admin.pool_set'], body: { tokens: 5 } },
   'DELETE /v1/tokens/pools/:name': { events: ['admin.pool_deleted'] },
   'POST /v1/costs/reset': { events: ['admin.costs_reset'] },

@@ -10,6 +10,7 @@ import { auditErase, auditPayload } from './payloads.js'
 import { deletePool, putPool } from './pools.js'
 import { queueStatus } from './queue.js'
 import type { RouteDefinition } from './route.js'
+import { runsClose, runsGet, runsOpen } from './runs.js'
 import { tokensCheck, tokensPools, tokensReport, tokensReserve } from './tokens.js'
 import { catalogSync, trainingStatus } from './training.js'
 
@@ -27,6 +28,9 @@ export const ROUTES: readonly RouteDefinition[] = [
   tokensReserve,
   tokensReport,
   tokensPools,
+  runsOpen,
+  runsGet,
+  runsClose,
   putPool,
   deletePool,
   costs,
