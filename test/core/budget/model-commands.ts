@@ -24,6 +24,8 @@ export interface Real {
   readonly inTurn?: boolean
   /** The host says of a pool what it always said: a refused call may leave behind what it said last. */
   readonly keepsTemplates?: boolean
+  /** Of two pools that refuse, for different reasons, either may be told. */
+  readonly isNeverFrozen?: boolean
 }
 
 const POOLS = ['lifetime', 'hourly', 'weekly'] as const
@@ -144,12 +146,18 @@ const expiring: fc.Arbitrary<Op> = fc.record({ onExpire, limit: fc.integer({ min
 
 const defining: fc.Arbitrary<Op> = fc.tuple(pool, fc.option(terms)).map(([name, override]) => ({
   name: `define(${name}, ${JSON.stringify(override)})`,
-  real: async ({ run }, store) => void (await store.define(run + name, override)),
-  model(model, { run }) {
+  real: async ({ run, isNeverFrozen }, store) => void (await store.define(run + name, thawed(override, isNeverFrozen))),
+  model(model, { run, isNeverFrozen }) {
     if (override === null) model.overrides.delete(run + name)
-    else model.overrides.set(run + name, override)
+    else model.overrides.set(run + name, thawed(override, isNeverFrozen)!)
   },
 }))
+
+function thawed(override: PoolTerms | null, isNeverFrozen: boolean | undefined): PoolTerms | null {
+  if (override === null || isNeverFrozen !== true) return override
+  const { frozen: _frozen, ...more } = override
+  return more
+}
 
 const finding: fc.Arbitrary<Op> = fc
   .tuple(fc.constantFrom(...OWNERS), pool, prompt, fc.boolean())

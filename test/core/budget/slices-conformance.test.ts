@@ -39,9 +39,10 @@ const IN_ENTRIES = [
   'a settle and a release at once: one of them ends the hold',
   'a settle that meets the expiry of its hold charges the truth, whichever comes first',
   'the entries of a pool come newest first, in pages, and add up to what it has used',
+  'a settle that comes after an expiry corrects the other pools of its hold, and the entries of a forgotten one',
 ]
 
-/** A call is known to its own process alone: no other can repeat, settle or expire it. */
+/** A call is known to its own process alone: no other can repeat, settle or expire it; nor are overrides known at once. */
 const IN_ONE_PROCESS = [
   'the same reserve again holds nothing more and has the first answer with the figures of now',
   'the same settle again has the same outcome and charges nothing; with another amount it is a conflict',
@@ -49,6 +50,7 @@ const IN_ONE_PROCESS = [
   'an expired call comes with a usage record that costs what it was charged; a hold of the host has none',
   'the same reserve from two processes holds once, and both are granted',
   'the same id for two owners at once is given to one of them',
+  'of a reserve and a forget at the same time, either the pool is gone or the hold is there',
 ]
 
 const casesBut = (givenUp: readonly string[]) => budgetStoreCases.filter(({ name }) => !givenUp.includes(name))

@@ -58,7 +58,7 @@ describe('one process with slices', () => {
 
   it('also where some pools of a call are sliced and some are not', { timeout: SEQUENCES_MS }, () =>
     fc.assert(
-      onNewReal((clock) => ({ ...sliced(clock, ['lifetime', 'hourly']), shape: byId })),
+      onNewReal((clock) => ({ ...sliced(clock, ['lifetime', 'hourly']), shape: byId, isNeverFrozen: true })),
       RUNS,
     ),
   )
