@@ -77,11 +77,7 @@ export async function start(
   const metrics = metricsOn({ registry: settings.metrics.registry, models: routes.flatMap(({ models }) => models) })
   metrics.providersConfigured(routes.length)
   const audit = auditOf(settings, { store: storage.audit, node, clock, ids, logger })
-<<<<<<< HEAD
-=======
   const vault = vaultOf(settings, { store: storage.payloads, clock, ids, logger })
-  const events = eventBus({ onEvent: settings.onEvent, logger })
->>>>>>> main
   const engine: Engine = {
     settings,
     router,
