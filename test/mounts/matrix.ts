@@ -35,8 +35,8 @@ export function testMount(mount: Mount): void {
       apps.set(name, running)
       return running
     }
-    for (const [index, { name, run }] of CASES.entries()) {
-      it(name, async ({ skip }) => {
+    for (const [index, { name, timeoutMs = 30_000, run }] of CASES.entries()) {
+      it(name, { timeout: timeoutMs }, async ({ skip }) => {
         const reason = mount.without[name]
         outcomes[name] = reason === undefined ? 'failed' : { reason }
         if (reason !== undefined) skip(reason)

@@ -57,6 +57,7 @@ function formOf({ between, chance, pick }: Random): string {
 export const MULTIPART: readonly Case[] = [
   {
     name: 'forms of any shape are refused on every route that takes a body, and reach no provider',
+    timeoutMs: LONG ? 1_800_000 : 180_000,
     async run({ app, provider }) {
       const { url } = await app('plain')
       const random = randomFrom(SEED)
