@@ -57,7 +57,12 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
       route('off', { apiKey: secret('off'), enabled: false }),
     ],
     pools: { 'user:*': {} },
-    audit: { key: secret('audit'), signingKey: pem, onCheckpoint: () => Promise.reject(new TypeError('no sink')) },
+    audit: {
+      key: secret('audit'),
+      signingKey: pem,
+      onCheckpoint: () => Promise.reject(new TypeError('no sink')),
+      payloads: { key: secret('payloads-of-users'), otherKeys: [secret('payloads-of-users-before')] },
+    },
     keys: { tokenSecrets: [secret('tokens-of-browsers')] },
     metrics: { token: secret('scraper') },
     dlp: { patterns: [{ name: 'project', pattern: secret('pattern') }], answers: true },
