@@ -1,4 +1,5 @@
 import { budgetAmountCases } from './budget-amounts.js'
+import { budgetCreditCases } from './budget-credits.js'
 import { budgetEndingCases } from './budget-endings.js'
 import { budgetFrozenCases } from './budget-frozen.js'
 import type { BudgetCase } from './budget-harness.js'
@@ -6,6 +7,7 @@ import { budgetHoldCases } from './budget-holds.js'
 import { budgetLostCases } from './budget-lost.js'
 import { budgetRaceCases } from './budget-races.js'
 import { budgetReadCases } from './budget-reads.js'
+import { budgetRefundCases } from './budget-refunds.js'
 import { budgetWindowCases } from './budget-windows.js'
 
 /** Every promise of `BudgetStore`. Each case wants a harness of its own, with an empty ledger. */
@@ -17,5 +19,7 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetLostCases,
   ...budgetRaceCases,
   ...budgetFrozenCases,
+  ...budgetCreditCases,
+  ...budgetRefundCases,
   ...budgetReadCases,
 ]
