@@ -104,7 +104,7 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     await openSchema(connection, tables, migrate)
   }
   return {
-    budgets: sqlBudgets({ connection, tables, batches: queue, loader, codec }),
+    budgets: sqlBudgets({ connection, tables, batches: queue, loader, codec, clock }),
     audit: sqlAudit(connection, tables, queue),
     usage: sqlUsage(connection, tables, queue),
     rates: sqlRates(rates),

@@ -134,7 +134,7 @@ function sweepStatements(
       `delete from ${corrections} where (pool, entry, reservation) in (
         select c.pool, c.entry, c.reservation from ${strings} as p join ${corrections} as c
           on c.pool = p.value and c.entry < ? limit ?
-      ) returning pool, window_start, tokens, nano_usd`,
+      ) returning pool, window_start, tokens, nano_usd, kind`,
     ),
     addDropped: rowsStatement(
       dialect,
@@ -157,6 +157,9 @@ async function dropRates(dialect: Dialect, sql: SweepStatements, runner: Runner,
   return keys.length
 }
 
+/** What came and went of credits is in no account; the credits themselves stay, spent or not. */
+const OF_CREDITS = new Set<unknown>(['credit', 'credit_expired'])
+
 /** What goes is added to what its accounts have dropped, in the same transaction. */
 async function dropEntries(
   dialect: Dialect,
@@ -169,9 +172,9 @@ async function dropEntries(
   const ids = dialect.list([...new Set(old.map(({ reservation }) => String(reservation)))])
   await sql.lockPools(runner, pools, ids)
   const gone = await sql.dropHolds(runner, ids)
-  gone.push(...(await sql.dropCorrections(runner, pools, before, STEP)))
-  await sql.addDropped(runner, summed(gone))
-  return gone.length
+  const mended = await sql.dropCorrections(runner, pools, before, STEP)
+  await sql.addDropped(runner, summed([...gone, ...mended.filter(({ kind }) => !OF_CREDITS.has(kind))]))
+  return gone.length + mended.length
 }
 
 function summed(rows: readonly Row[]): unknown[][] {

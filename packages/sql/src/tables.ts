@@ -6,6 +6,7 @@ const NAMES = [
   'accounts',
   'holds',
   'corrections',
+  'credits',
   'staged',
   'audit',
   'writers',
