@@ -185,14 +185,14 @@ function keysAndCache({ types: { text, bytes } }: Dialect, { keys, cache }: Tabl
 }
 
 /**
- * A credit is a row of its pool, which says whether it ever had one. What credits pay of an account is `drawn` there, and
+ * A credit is a row of its pool, which knows its last entry about one, 0 where it never had any. What credits pay of an account is `drawn` there, and
  * credit by credit in the holds (`beside`), as are a reservation's refunds: null for nearly all. Entries of both stand among
  * the corrections; those of a credit have its id for a reservation.
  */
 function creditsAndRefunds({ types: { text } }: Dialect, tables: Tables): string[] {
   const { pools, accounts, holds, corrections, credits } = tables
   return [
-    `alter table ${pools} add column credited integer not null default 0`,
+    `alter table ${pools} add column credit_entry bigint not null default 0`,
     ...['tokens', 'nano_usd'].map(
       (unit) => `alter table ${accounts} add column drawn_${unit} bigint not null default 0`,
     ),

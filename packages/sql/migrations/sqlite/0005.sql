@@ -1,6 +1,6 @@
 create table if not exists hoosh_schema (id integer primary key check (id = 1), version integer not null);
 
-alter table hoosh_pools add column credited integer not null default 0;
+alter table hoosh_pools add column credit_entry bigint not null default 0;
 
 alter table hoosh_accounts add column drawn_tokens bigint not null default 0;
 

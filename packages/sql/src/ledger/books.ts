@@ -28,8 +28,8 @@ export interface Pool {
   /** What the host's template said when the pool was last held in, or the override that stood in for one. */
   template: PoolTerms | null
   override: PoolTerms | null
-  /** Whether it was ever given a credit. */
-  isCredited: boolean
+  /** Number of its last entry about a credit; 0 where it was never given one. */
+  creditEntry: number
 }
 
 /** A pool in one window. Its amounts are changed in place. */
@@ -153,7 +153,7 @@ const zero = (): Amount => ({ tokens: 0, nanoUsd: 0 })
 
 /** A pool that nobody has spoken of. */
 export function newPool(name: string): Pool {
-  return { name, template: null, override: null, isCredited: false }
+  return { name, template: null, override: null, creditEntry: 0 }
 }
 
 /** Enters an account that `accountFor` has made, and what the host's template says now. */

@@ -33,12 +33,10 @@ export function give(books: Books, account: Account, ask: PoolAsk, credit: NewCr
   const { id, amount, expiresAt, note } = credit
   const pool = books.pools.get(account.pool.name) ?? account.pool
   if (checkCredit(credit, books.credits.get(pool.name)?.get(id), creditsOf(books, pool), books.at)) return true
-  pool.isCredited = true
   pool.template ??= ask.terms ?? pool.override
   books.pools.set(pool.name, pool)
-  books.changed.pools.add(pool)
   change(books, pool.name, { id, amount, left: amount, expiresAt, note })
-  enter(books, pool.name, 'credit', { id, note }, amount)
+  enter(books, pool, 'credit', { id, note }, amount)
   return false
 }
 
@@ -75,11 +73,12 @@ export function giveBack(books: Books, held: Held, draws: readonly (readonly Dra
 }
 
 /** Enters what was left of the credits of a pool that have expired. */
-export function endCredits(books: Books, pool: string): void {
-  for (const credit of books.credits.get(pool)?.values() ?? []) {
+export function endCredits(books: Books, name: string): void {
+  const pool = books.pools.get(name)!
+  for (const credit of books.credits.get(name)?.values() ?? []) {
     if (!isOver(credit.expiresAt, books.at) || sameAmount(credit.left, nothing)) continue
     enter(books, pool, 'credit_expired', credit, credit.left)
-    change(books, pool, { ...credit, left: nothing })
+    change(books, name, { ...credit, left: nothing })
   }
 }
 
@@ -105,11 +104,13 @@ function change({ credits, changed }: Books, pool: string, credit: Credit): void
 
 function enter(
   books: Books,
-  pool: string,
+  pool: Pool,
   kind: Correction['kind'],
   { id, note }: Pick<Credit, 'id' | 'note'>,
   amount: Amount,
 ): void {
   const about = { reservation: id, windowStart: 0, overrun: nothing, reference: id, note }
-  books.changed.corrections.push({ kind, pool, entry: nextNumber(books), amount, ...about })
+  pool.creditEntry = nextNumber(books, pool.creditEntry)
+  books.changed.pools.add(pool)
+  books.changed.corrections.push({ kind, pool: pool.name, entry: pool.creditEntry, amount, ...about })
 }

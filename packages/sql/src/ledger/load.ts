@@ -70,7 +70,7 @@ function ledgerStatements(dialect: Dialect, { pools, accounts, holds, credits }:
     ),
     findPools: statement<Row>(
       dialect,
-      `select name, template, override, credited from ${pools} where name in ${strings}`,
+      `select name, template, override, credit_entry from ${pools} where name in ${strings}`,
     ),
     findAccounts: statement<Row>(
       dialect,
@@ -107,7 +107,7 @@ function enterPools(codec: TermsCodec, { pools }: Pick<Books, 'pools'>, rows: re
   for (const row of rows) {
     const name = String(row.name)
     const terms = { template: codec.read(row.template), override: codec.read(row.override) }
-    pools.set(name, { name, ...terms, isCredited: Number(row.credited) === 1 })
+    pools.set(name, { name, ...terms, creditEntry: Number(row.credit_entry) })
   }
 }
 
@@ -131,7 +131,7 @@ async function loadCredits(
   books: Books,
   named: LedgerNeeds['credits'],
 ): Promise<void> {
-  const credited = [...books.pools.values()].filter(({ isCredited }) => isCredited).map(({ name }) => name)
+  const credited = [...books.pools.values()].filter(({ creditEntry }) => creditEntry > 0).map(({ name }) => name)
   const keys = new Map(named.map(({ pool, credit }) => [JSON.stringify([pool, credit]), [pool, credit]]))
   for (const { accounts, draws } of books.reservations.values()) {
     for (const [place, of] of draws?.entries() ?? []) {

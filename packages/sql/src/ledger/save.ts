@@ -5,7 +5,7 @@ import { besideText } from './beside.js'
 import type { Books, Held } from './books.js'
 import type { TermsCodec } from './terms.js'
 
-const POOL: Columns = { name: 'text', template: 'text', override: 'text', credited: 'integer' }
+const POOL: Columns = { name: 'text', template: 'text', override: 'text', credit_entry: 'integer' }
 const ACCOUNT: Columns = {
   pool: 'text',
   window_start: 'integer',
@@ -105,8 +105,8 @@ export function ledgerSaver(dialect: Dialect, tables: Tables, codec: TermsCodec)
     const { pools, accounts, born, reservations, corrections } = changed
     await savePools(
       runner,
-      [...pools].map(({ name, template, override, isCredited }) => {
-        return [name, codec.write(template), codec.write(override), isCredited ? 1 : 0]
+      [...pools].map(({ name, template, override, creditEntry }) => {
+        return [name, codec.write(template), codec.write(override), creditEntry]
       }),
     )
     await saveAccounts(
