@@ -21,6 +21,7 @@ import { chunksOf } from './inference/chunks.js'
 import type { Engine } from './inference/engine.js'
 import { hostReservation } from './inference/host-reservation.js'
 import { newCall } from './inference/new-call.js'
+import { checkAdmin, creditPool, freezePool, poolEntries, refundIn } from './inference/pool-admin.js'
 import { chatRequest, embeddingsRequest } from './routes/schemas.js'
 import { validated } from './routes/validate.js'
 
@@ -51,6 +52,7 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
       pools: async () => (await poolStates(await session())).map(snapshotOf),
       available: async () => tightestLeft(await poolStates(await session())),
       reserve: async (amount: Partial<Amount>) => hostReservation(await session(), amount),
+      ...poolAdmin(session),
     },
     browserToken: async (options: BrowserTokenOptions) => minted(await session(), options),
     audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
@@ -100,6 +102,37 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
       return JSON.parse(textOf(reply.body)) as EmbeddingResponse
     },
     fetch: parts.fetchFor({ identify: async () => (await known().catch(nobody))?.identity ?? null }),
+  }
+}
+
+/** What the routes below `/v1/tokens/pools/{name}` do. */
+function poolAdmin(
+  session: () => Promise<Session>,
+): Pick<HooshContext['budget'], 'entries' | 'freeze' | 'credit' | 'refund'> {
+  const asAdmin = async () => {
+    const found = await session()
+    checkAdmin(found.caller)
+    return found
+  }
+  return {
+    async entries(pool, { limit = 100, before } = {}) {
+      const found = await session()
+      return poolEntries(found.engine, found, pool, { limit, before })
+    },
+    async freeze(pool, frozen = true) {
+      const found = await asAdmin()
+      return snapshotOf(await freezePool(found.engine, found, pool, frozen))
+    },
+    async credit(pool, { tokens = 0, nanoUsd = 0, expiresAt, ...given }) {
+      const found = await asAdmin()
+      const credit = { ...given, amount: { tokens, nanoUsd }, expiresAt: expiresAt?.getTime() }
+      return snapshotOf((await creditPool(found.engine, found, pool, credit)).pool)
+    },
+    async refund(pool, { tokens = 0, nanoUsd = 0, ...given }) {
+      const found = await asAdmin()
+      const { pools } = await refundIn(found.engine, found, pool, { ...given, amount: { tokens, nanoUsd } })
+      return pools.map(snapshotOf)
+    },
   }
 }
 

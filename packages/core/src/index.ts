@@ -1,6 +1,7 @@
 export type { Amount, Capacity } from './amount.js'
 export type { AuditDetails, AuditEntry, AuditValue } from './audit/store.js'
-export type { PoolSnapshot } from './budget/snapshot.js'
+export type { CreditSnapshot, PoolSnapshot } from './budget/snapshot.js'
+export type { Entry } from './budget/store.js'
 export type { CancelSignal } from './cancel.js'
 export { asHooshError, ERRORS, type ErrorCode, type ErrorDetails, HooshError } from './errors.js'
 export type { BodySource, ByteSink, GatewayReply, GatewayRequest } from './exchange.js'
@@ -19,6 +20,9 @@ export type {
   EmbeddingResponse,
   Gateway,
   HooshContext,
+  EntriesPage,
+  HostCredit,
+  HostRefund,
   HostReservation,
   ToolCall,
   WireUsage,

@@ -6,7 +6,7 @@ import { keysCreate, keysGet, keysList, keysRevoke, keysRotate } from './keys.js
 import { apiTags, modelsDelete, modelsPull } from './library.js'
 import { metrics, rootMetrics } from './metrics.js'
 import { model, models, modelsCatalog } from './models.js'
-import { deletePool, putPool } from './pools.js'
+import { creditsCreate, deletePool, poolHistory, putPool, refundsCreate } from './pools.js'
 import { queueStatus } from './queue.js'
 import type { RouteDefinition } from './route.js'
 import { tokensCheck, tokensPools, tokensReport, tokensReserve } from './tokens.js'
@@ -28,6 +28,9 @@ export const ROUTES: readonly RouteDefinition[] = [
   tokensPools,
   putPool,
   deletePool,
+  poolHistory,
+  creditsCreate,
+  refundsCreate,
   costs,
   costsReset,
   costEstimate,
