@@ -99,18 +99,23 @@ export function drawnBy(draws: readonly Draw[]): Amount {
 }
 
 /**
- * A pool as it stands once an overdue hold in it was charged so much.
+ * A pool as it stands once an overdue hold in it was charged so much. One of another window of the pool changes what its credits
+ * have left, and nothing else.
  *
- * @param late what it holds; its draws on credits of this pool, null where there are none; its window's end when it was held
+ * @param late what it holds; its draws on credits of this pool, null where there are none; its window when it was held
  */
 export function ended(
   state: PoolState,
-  late: { readonly held: Amount; readonly draws: readonly Draw[] | null; readonly windowEnd: number | null },
+  late: Pick<PoolState, 'windowStart' | 'windowEnd'> & {
+    readonly held: Amount
+    readonly draws: readonly Draw[] | null
+  },
   charged: Amount,
   at: number,
 ): PoolState {
-  const { held, draws, windowEnd } = late
-  const after = { ...state, used: plus(state.used, charged), held: minus(state.held, held) }
+  const { held, draws, windowStart, windowEnd } = late
+  const isOfWindow = windowStart === state.windowStart
+  const after = isOfWindow ? { ...state, used: plus(state.used, charged), held: minus(state.held, held) } : state
   const change = draws === null ? null : undrawn(draws, held, charged, windowEnd)
   if (change === null) return after
   const credits = new Map(state.credits.map((credit) => [credit.id, credit]))
@@ -119,7 +124,7 @@ export function ended(
     const known = credits.get(id) ?? { id, amount: nothing, left: nothing, expiresAt, note: null }
     credits.set(id, { ...known, left: plus(known.left, draw) })
   }
-  const drawn = minus(state.drawn, drawnBy(change.back))
+  const drawn = isOfWindow ? minus(state.drawn, drawnBy(change.back)) : state.drawn
   return { ...after, drawn, credits: liveCredits(credits.values(), at) }
 }
 

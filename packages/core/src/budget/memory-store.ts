@@ -160,12 +160,10 @@ function after(
   return accounts.map((account) => {
     const state = ledger.stateOf(account, at)
     return overdue.reduce((left, late) => {
-      const place = late.accounts.findIndex(
-        ({ pool, windowStart }) => pool === account.pool && windowStart === account.windowStart,
-      )
+      const place = late.accounts.findIndex(({ pool }) => pool === account.pool)
       if (place === -1) return left
-      const { windowEnd } = late.accounts[place]!
-      const part = { held: late.held, draws: late.draws?.[place] ?? null, windowEnd }
+      const { windowStart, windowEnd } = late.accounts[place]!
+      const part = { held: late.held, draws: late.draws?.[place] ?? null, windowStart, windowEnd }
       return ended(left, part, expiryCharge(late, onExpire), at)
     }, state)
   })

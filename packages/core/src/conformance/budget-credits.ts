@@ -177,6 +177,21 @@ export const budgetCreditCases: readonly BudgetCase[] = [
     },
   },
   {
+    name: 'so does one of another window of the pool',
+    async run(harness) {
+      const store = await harness.open()
+      const hourly = pool('hourly', { tokens: 100 }, { everyMs: 3_600_000 })
+      await give(harness, store, hourly, 50)
+      const ask = { fixed: tokens(10), each: tokens(1), floor: 0, wish: 140, atMost: 140 }
+      await reserve(harness, store, 'r', [hourly], 0, { ask })
+      const now = windowAt(hourly.terms!, harness.now()).end!
+      await harness.advance(LEASE_MS)
+      await assertRefused('budget_exceeded', () => reserve(harness, store, 's', [hourly], 150, { now }))
+      const { pools } = await reserve(harness, store, 's', [hourly], 150, { now, onExpire: 'counted' })
+      assert.deepEqual([pools[0]?.used, pools[0]?.held, pools[0]?.drawn], [none, tokens(150), tokens(50)])
+    },
+  },
+  {
     name: 'a cap of 0 tokens blocks unless a credit pays, and a frozen pool spends none',
     async run(harness) {
       const store = await harness.open()

@@ -141,12 +141,10 @@ function after(
 ): PoolState {
   return overdue.reduce(
     (state, late) => {
-      const place = late.accounts.findIndex(
-        ({ pool, windowStart }) => pool.name === state.name && windowStart === state.windowStart,
-      )
+      const place = late.accounts.findIndex(({ pool }) => pool.name === state.name)
       if (place === -1) return state
-      const { windowEnd } = late.accounts[place]!
-      const part = { held: late.held, draws: late.draws?.[place] ?? null, windowEnd }
+      const { windowStart, windowEnd } = late.accounts[place]!
+      const part = { held: late.held, draws: late.draws?.[place] ?? null, windowStart, windowEnd }
       return ended(state, part, expiryCharge(late, onExpire), books.at)
     },
     stateOf(books, account, terms),
