@@ -21,10 +21,12 @@ export type {
   EntriesPage,
   Gateway,
   HooshContext,
+  HooshRun,
   HostCredit,
   HostRefund,
   HostReservation,
   ReservationOptions,
+  RunOptions,
   ToolCall,
   WireUsage,
 } from './host.js'

@@ -221,7 +221,7 @@ export function end(books: Books, held: Held, ending: Ending): Settlement {
     }
   }
   const { outcome, overrun, repeated } = ending
-  const pools = statesOf(books, held.accounts)
+  const pools = statesOf(books, held.accounts.filter(isListed))
   const lost = outcome === 'corrected' ? usageOf(held) : null
   return { outcome, overrun, repeated, pools, ...(lost !== null && { reversal: reversalOf(lost) }) }
 }
@@ -249,7 +249,7 @@ export function refund(books: Books, held: Held, given: NewRefund): Refunded {
     held.refunds = [...held.refunds, { id, amount: given.amount, note }]
     books.changed.reservations.add(held)
   }
-  return { repeated, pools: statesOf(books, held.accounts) }
+  return { repeated, pools: statesOf(books, held.accounts.filter(isListed)) }
 }
 
 /** Gives a credit, as `BudgetStore.credit` promises. */
@@ -257,6 +257,11 @@ export function credit(books: Books, ask: PoolAsk, given: NewCredit, now: number
   const account = accountFor(books, ask, now)
   const repeated = give(books, account, ask, given)
   return { repeated, pool: stateOf(books, account, ask.terms) }
+}
+
+/** Of one that was forgotten nobody knows the terms any more. */
+function isListed({ pool }: Account): boolean {
+  return pool.override !== null || pool.template !== null
 }
 
 function expireOne(books: Books, held: Held, onExpire: ExpirePolicy['onExpire'], onLost: OnLost): void {
