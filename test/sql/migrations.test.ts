@@ -8,7 +8,7 @@ import { DATABASES } from '../support/databases.js'
 import { hasPostgres, postgresSchema } from '../support/postgres.js'
 import { sqliteFile } from '../support/sqlite.js'
 
-const VERSIONS = [1, 2, 3, 4, 5]
+const VERSIONS = [1, 2, 3, 4, 5, 6]
 
 /** As `npx vitest run test/sql/migrations.test.ts -u` writes them. */
 const folder = (database: string) => new URL(`../../packages/sql/migrations/${database}/`, import.meta.url)

@@ -60,6 +60,7 @@ export type {
   Logger,
   MetricsOptions,
   ModelLimits,
+  PayloadOptions,
   PoolSpec,
   PriceSpec,
   ProviderOptions,

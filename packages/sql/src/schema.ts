@@ -9,6 +9,7 @@ export const steps: readonly Step[] = [
   (dialect, tables) => [...toldColumns(dialect, tables), ...dropped(tables), ...rates(dialect, tables)],
   (dialect, tables) => checkpoints(dialect, tables),
   (dialect, tables) => keysAndCache(dialect, tables),
+  (dialect, tables) => payloads(dialect, tables),
   (dialect, tables) => creditsAndRefunds(dialect, tables),
 ]
 
@@ -185,9 +186,9 @@ function keysAndCache({ types: { text, bytes } }: Dialect, { keys, cache }: Tabl
 }
 
 /**
- * A credit is a row of its pool, which knows its last entry about one, 0 where it never had any. What credits pay of an account is `drawn` there, and
- * credit by credit in the holds (`beside`), as are a reservation's refunds: null for nearly all. Entries of both stand among
- * the corrections; those of a credit have its id for a reservation.
+ * A credit is a row of its pool, which knows its last entry about one, 0 where it never had any. What credits pay of an
+ * account is `drawn` there, and credit by credit in the holds (`beside`), as are a reservation's refunds: null for nearly
+ * all. Entries of both stand among the corrections; those of a credit have its id for a reservation.
  */
 function creditsAndRefunds({ types: { text } }: Dialect, tables: Tables): string[] {
   const { pools, accounts, holds, corrections, credits } = tables
@@ -207,5 +208,19 @@ function creditsAndRefunds({ types: { text } }: Dialect, tables: Tables): string
     )`,
     `create index ${indexOn(credits, 'left')} on ${credits} (pool) where left_tokens > 0 or left_nano_usd > 0`,
     `create index ${indexOn(credits, 'until')} on ${credits} (until) where left_tokens > 0 or left_nano_usd > 0`,
+  ]
+}
+
+/** Payloads of calls as they were encrypted, and the key of each subject, without which they are noise. */
+function payloads({ types: { text, bytes } }: Dialect, { payloads, subjects }: Tables): string[] {
+  return [
+    `create table ${payloads} (
+      id ${text} not null primary key, subject ${text} not null, key ${text} not null, at bigint not null,
+      sealed ${bytes} not null
+    )`,
+    `create index ${indexOn(payloads, 'at')} on ${payloads} (at)`,
+    `create table ${subjects} (
+      subject ${text} not null primary key, id ${text} not null, wrapped_by ${text} not null, wrapped ${bytes} not null
+    )`,
   ]
 }
