@@ -93,7 +93,7 @@ export const budgetCreditCases: readonly BudgetCase[] = [
     },
   },
   {
-    name: 'what expires soonest pays first, the allowance by the end of its window',
+    name: 'of credits what expires soonest pays first, the allowance by the end of its window',
     async run(harness) {
       const store = await harness.open()
       const hourly = pool('hourly', { tokens: 100 }, { everyMs: 10 ** 12 })
@@ -125,7 +125,7 @@ export const budgetCreditCases: readonly BudgetCase[] = [
     },
   },
   {
-    name: 'an expiry between hold and settle leaves the hold what it got, and takes what nobody held',
+    name: 'a credit that expires between hold and settle leaves the hold what it got, and takes what nobody held',
     async run(harness) {
       const [store, other] = [await harness.open(), await harness.open()]
       await give(harness, store, team, 50, { expiresAt: harness.now() + 10_000 })
@@ -177,7 +177,7 @@ export const budgetCreditCases: readonly BudgetCase[] = [
     },
   },
   {
-    name: 'so does one of another window of the pool',
+    name: 'a hold that is overdue in another window gives back to the credits of its pool as well',
     async run(harness) {
       const store = await harness.open()
       const hourly = pool('hourly', { tokens: 100 }, { everyMs: 3_600_000 })
@@ -208,7 +208,7 @@ export const budgetCreditCases: readonly BudgetCase[] = [
     },
   },
   {
-    name: 'each unit is drawn on its own, and none that the pool does not cap',
+    name: 'each unit of a credit is drawn on its own, and none that the pool does not cap',
     async run(harness) {
       const store = await harness.open()
       const money = pool('money', { nanoUsd: 100 })
