@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import { createGateway } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
-import { storageAt } from './storage.mjs'
+import { kill, storageAt } from './storage.mjs'
 
 const gateway = createGateway({
   providers: [{ type: 'demo' }],
@@ -19,5 +19,5 @@ const identify = ({ headers }) => ({
   pool: (headers['x-pools'] ?? 'user:ann').split(','),
   roles: ['admin'],
 })
-const server = createServer(toNodeHandler(gateway, { identify }))
+const server = createServer(kill.answers(toNodeHandler(gateway, { identify })))
 server.listen(0, '127.0.0.1', () => console.log(server.address().port))

@@ -1,14 +1,36 @@
-// The storage of a process that a test starts, from the built packages: a file of SQLite, or the URL of a schema.
+// The storage of a process that a test starts, from the built packages: a file of SQLite, the URL of a schema of PostgreSQL,
+// or a Redis, with a file of SQLite for what that does not keep. HOOSH_KILL_AT is where the process dies.
+import { killPoints } from '@hoosh/core/testing'
+import { redisStorage } from '@hoosh/redis'
 import { sqlStorage } from '@hoosh/sql'
+import { Redis } from 'ioredis'
 import Database from 'libsql'
 import pg from 'pg'
 
-/** @param place a file, or postgres://HOST:PORT/DATABASE?schema=NAME&silence=MS */
+export const kill = killPoints()
+
+/** @param place a file, postgres://HOST:PORT/DATABASE?schema=NAME&silence=MS, or redis://HOST:PORT?prefix=NAME[&file=FILE] */
 export function storageAt(place) {
-  if (!place.startsWith('postgres:')) return sqlStorage(new Database(place))
+  return kill.storage(opened(place))
+}
+
+function opened(place) {
+  if (place.startsWith('redis:')) return onRedis(new URL(place))
+  if (!place.startsWith('postgres:')) return sqlStorage(kill.database(new Database(place)))
   const url = new URL(place)
   const schema = url.searchParams.get('schema')
   const silenceMs = Number(url.searchParams.get('silence') ?? 200)
   url.search = ''
-  return sqlStorage(new pg.Pool({ connectionString: url.href, max: 4 }), { schema, silenceMs })
+  return sqlStorage(kill.database(new pg.Pool({ connectionString: url.href, max: 4 })), { schema, silenceMs })
+}
+
+function onRedis(url) {
+  const client = new Redis(`redis://${url.host}`)
+  client.on('error', () => {})
+  const prefix = url.searchParams.get('prefix')
+  const redis = redisStorage(kill.database(client), { prefix, allowVolatile: true, timeoutMs: 2_000 })
+  const file = url.searchParams.get('file')
+  if (file === null) return redis
+  const { budgets, rates, cache } = redis
+  return { ...sqlStorage(new Database(file)), budgets, rates, cache }
 }

@@ -19,6 +19,7 @@ const CALLS = isLong ? 10_000 : 2_000
 const SEEDS = Array.from({ length: isLong ? 20 : 2 }, (_, index) => index + 1)
 const LONG_MS = 1_800_000
 
+const gatewayChild = new URL('../processes/gateway-child.mjs', import.meta.url)
 const path = (script: string) => fileURLToPath(new URL(script, import.meta.url))
 
 /** Reservations of four processes at once, that begin together; what they came to, and every sample meanwhile. */
@@ -103,9 +104,8 @@ describe.skipIf(missing !== null)(`processes on one Redis ${missing ?? ''}`, () 
     } as const
     // A fifth, which only looks.
     const watcher = createGateway({ ...options, storage: await ledger.open(), logger: false })
-    const args = [REDIS_URL, ledger.prefix, JSON.stringify(options)]
-    const script = new URL('gateway-child.mjs', import.meta.url)
-    const started = await Promise.all(Array.from({ length: PROCESSES }, () => child(script, args)))
+    const args = [`${REDIS_URL}?prefix=${ledger.prefix}`, JSON.stringify(options)]
+    const started = await Promise.all(Array.from({ length: PROCESSES }, () => child(gatewayChild, args)))
     onTestFinished(async () => {
       for (const { process } of started) await killed(process)
       await watcher.close()
@@ -122,7 +122,7 @@ describe.skipIf(missing !== null)(`processes on one Redis ${missing ?? ''}`, () 
     const ledger = redisLedger()
     onTestFinished(() => ledger.remove())
     const start = async () => {
-      const started = await child(new URL('gateway-child.mjs', import.meta.url), [REDIS_URL, ledger.prefix])
+      const started = await child(gatewayChild, [`${REDIS_URL}?prefix=${ledger.prefix}`])
       onTestFinished(() => killed(started.process))
       const url = `http://127.0.0.1:${started.line}`
       type Pool = { reserved: number; used: number }

@@ -31,7 +31,9 @@ export const ERRORS = {
   forbidden: [403, 'permission_error', 'Ask for the role that this endpoint needs.'],
   identify_failed: [500, 'api_error', "The host's `identify` threw; its cause is in the log."],
   model_not_allowed: [403, 'permission_error', 'Use a model that your identity may use.'],
+  tool_not_allowed: [403, 'permission_error', 'Leave out the tool that the message names.'],
   pool_not_allowed: [403, 'permission_error', 'Name a pool of your own identity, or none.'],
+  pool_frozen: [403, 'permission_error', 'Nothing can be spent from this pool until an admin unfreezes it.'],
   content_blocked: [403, 'permission_error', 'Leave out what the message names.'],
   no_local_route: [
     403,

@@ -68,7 +68,7 @@ export interface Identity {
   roles?: readonly string[]
   /** Patterns of the models it may use; all if absent. */
   models?: readonly string[]
-  /** Patterns of the tools it may use; all if absent. */
+  /** Patterns of the tools that its calls may give a model, by name; those of the provider's own by type. All if absent. */
   tools?: readonly string[]
   limits?: Limits
   /** The highest its calls may have, and the one they have unless they ask for less; `normal` if absent. */
@@ -137,6 +137,8 @@ export interface PoolSpec {
   limits?: Limits
   /** What a model without a known price does on a pool with money: refused by default. */
   unpriced?: 'refuse' | 'allow'
+  /** Takes no new call (403 `pool_frozen`); what runs is settled. False by default. */
+  frozen?: boolean
 }
 
 /** How calls are held and settled. Times are in milliseconds, outputs in tokens. */

@@ -8,6 +8,7 @@ import {
   type ExpirePolicy,
   HooshError,
   type LinkedRecord,
+  lostEvent,
   type NewCheckpoint,
   type PoolTerms,
   type ReserveRequest,
@@ -209,16 +210,15 @@ async function lostRecords(
   lost: readonly Held[],
 ): Promise<Beside['staged']> {
   const records: Beside['staged'] = []
-  for (const { id, owner, intent, charged, accounts } of lost) {
+  for (const { id, owner, phase, intent, charged, accounts } of lost) {
     const began = await audit.recordOf(runner, intent!.at, intent!.id)
     const about = began === null ? { subject: owner, pool: accounts[0]?.pool.name ?? '' } : aboutOf(began)
     const record: AuditRecord = {
       ...about,
       id: ids(),
       timestamp,
-      event: 'inference.lost',
+      ...lostEvent(phase),
       level: 'warn',
-      message: 'A call ended without an outcome; its hold was charged.',
       reservation: id,
       metadata: { charged_nano_usd: charged.nanoUsd, charged_tokens: charged.tokens },
     }

@@ -61,6 +61,8 @@ export interface AuditLog {
   staged(record: AuditRecord): void
   /** Records a refused call: one each, ten a minute of a caller, the rest counted. Never throws. */
   refused(fields: RefusalFields): void
+  /** Records that an amount could not be reserved, in the same way. Never throws. */
+  unheld(fields: RefusalFields): void
   /** Records that a known caller asked for what is not for him, in the same way. Never throws. */
   forbidden(fields: RefusalFields): void
   /** Counts a request without a known caller; one entry a minute says how many. Never throws. */
@@ -131,6 +133,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     stage: (record) => stage(parts, record),
     staged: (record) => appender.note(record),
     refused: (fields) => shapers.refused.note(fields.subject ?? '', fields),
+    unheld: (fields) => shapers.unheld.note(fields.subject ?? '', fields),
     forbidden: (fields) => shapers.forbidden.note(fields.subject ?? '', fields),
     authFailed: (details = {}) => shapers.failed.note('', details),
     start: async () => {

@@ -33,14 +33,15 @@ export interface BudgetStore {
    * now. With others, or once it has ended, it is a conflict: an answer would let a call run without a hold.
    *
    * @throws HooshError, the first that applies: `reservation_conflict`, `too_many_reservations`, `unknown_pool`
-   *   (no terms and no override), `budget_exceeded` (names the tightest pool, what is left, when it resets)
+   *   (no terms and no override), `pool_frozen` (names the first that is), `budget_exceeded` (names the tightest pool,
+   *   what is left, when it resets)
    */
   reserve(request: ReserveRequest): Awaitable<Grant>
 
   /**
    * Holds more for a running call, by the same rule as `reserve`, in every pool of its hold or in none.
    *
-   * @throws HooshError `not_held` (never made, or already ended), `budget_exceeded`
+   * @throws HooshError `not_held` (never made, or already ended), `pool_frozen`, `budget_exceeded`
    */
   extend(id: string, ask: Ask): Awaitable<Grant>
 

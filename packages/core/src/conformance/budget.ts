@@ -1,5 +1,6 @@
 import { budgetAmountCases } from './budget-amounts.js'
 import { budgetEndingCases } from './budget-endings.js'
+import { budgetFrozenCases } from './budget-frozen.js'
 import type { BudgetCase } from './budget-harness.js'
 import { budgetHoldCases } from './budget-holds.js'
 import { budgetLostCases } from './budget-lost.js'
@@ -15,5 +16,6 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetEndingCases,
   ...budgetLostCases,
   ...budgetRaceCases,
+  ...budgetFrozenCases,
   ...budgetReadCases,
 ]

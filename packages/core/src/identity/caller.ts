@@ -11,6 +11,8 @@ export interface Caller {
   readonly admin: boolean
   /** Whether one of the identity's patterns matches; true where it has none. */
   mayUse(model: string): boolean
+  /** The same of the tools that it may give a model. */
+  mayGive(tool: string): boolean
 }
 
 /** Stands for the caller on routes for anyone. Whoever asks it for more is told that nobody is known. */
@@ -26,6 +28,7 @@ export const NOBODY: Caller = {
   },
   admin: false,
   mayUse: () => false,
+  mayGive: () => false,
 }
 
 /** The pool of an identity that names none. */
@@ -45,13 +48,13 @@ const PRIORITIES: readonly unknown[] = ['critical', 'high', 'normal', 'low', 'ba
  */
 export function normalise(identity: Identity): Caller {
   if (typeof identity !== 'object' || Array.isArray(identity)) throw unusable('it', 'an object with a `user`', identity)
-  const { user, pool = [], roles = [], models, tools = [], limits, priority, metadata } = identity
+  const { user, pool = [], roles = [], models, tools, limits, priority, metadata } = identity
   checkName('user', user)
   const named = typeof pool === 'string' ? [pool] : pool
   checkNames('pool', named)
   checkNames('roles', roles)
   checkNames('models', models ?? [])
-  checkNames('tools', tools)
+  checkNames('tools', tools ?? [])
   if (limits !== undefined) checkLimits(limits)
   if (priority !== undefined && !PRIORITIES.includes(priority)) {
     throw unusable('`priority`', `one of ${PRIORITIES.join(', ')}`, priority)
@@ -63,8 +66,13 @@ export function normalise(identity: Identity): Caller {
     user,
     pools: named.length === 0 ? [DEFAULT_POOL] : named.length === 1 ? named : [...new Set(named)],
     admin: roles.includes('admin'),
-    mayUse: (model) => models === undefined || models.some((pattern) => compileGlob(pattern).test(model)),
+    mayUse: (model) => fits(models, model),
+    mayGive: (tool) => fits(tools, tool),
   }
+}
+
+function fits(patterns: readonly string[] | undefined, name: string): boolean {
+  return patterns === undefined || patterns.some((pattern) => compileGlob(pattern).test(name))
 }
 
 function checkName(field: string, value: unknown): void {

@@ -1,7 +1,7 @@
 import type { PoolAsk } from '../budget/store.js'
-import { HooshError } from '../errors.js'
 import type { Candidate } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
+import { refusalOf } from './allowed.js'
 import type { Call } from './call.js'
 import type { Engine } from './engine.js'
 import type { Entered, Limited } from './limits.js'
@@ -15,18 +15,14 @@ export interface Admitted {
 }
 
 /**
- * Step 1: pools of this identity, allowed models, request rate, concurrency.
+ * Step 1: pools of this identity, allowed models and tools, request rate, concurrency.
  *
- * @throws HooshError `model_not_allowed`, `model_not_found`, `providers_unavailable`, `rate_limit_exceeded`,
+ * @throws HooshError `model_not_allowed`, `tool_not_allowed`, `model_not_found`, `providers_unavailable`, `rate_limit_exceeded`,
  *   `concurrency_exceeded`
  */
 export function admit(engine: Engine, call: Call): Awaitable<Admitted> {
-  if (!call.caller.mayUse(call.model)) {
-    throw new HooshError('model_not_allowed', {
-      message: `You may not use the model "${call.model}".`,
-      details: { param: 'model' },
-    })
-  }
+  const refusal = refusalOf(call)
+  if (refusal !== null) throw refusal
   const found = engine.router.candidates(call.model, {
     provider: call.provider,
     extra: allowedOf(call),

@@ -3,8 +3,8 @@ import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { limitField, providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
-import type { Awaitable } from '../time.js'
 import { type Admitted, admit } from './admit.js'
+import { keepBesideHold } from './audit-staging.js'
 import { type Call, type CallHold, infoOf } from './call.js'
 import { type Charge, chargeOfNothing } from './charge.js'
 import type { Engine } from './engine.js'
@@ -79,7 +79,8 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted, inspec
     intent,
   })
   const held = holding instanceof Promise ? await holding : holding
-  const staging = intent === undefined ? undefined : stageIntent(engine, call, intent)
+  // The intent is durable before the provider hears of the call; where it cannot be, there is no call.
+  const staging = intent === undefined ? undefined : keepBesideHold(engine, call.id, intent)
   if (staging !== undefined) await staging
   const running = runningCall(
     held,
@@ -147,20 +148,6 @@ function intentDetails({ kind, stream, caller }: Call, inspected: Inspected | nu
 
 function detailsOf({ level, patterns }: NonNullable<HooshError['details']['dlp']>): AuditDetails {
   return { dlp_level: level, dlp_patterns: patterns }
-}
-
-/** The intent is durable before the provider hears of the call; where it cannot be, there is no call. */
-function stageIntent(engine: Engine, call: Call, intent: AuditRecord): Awaitable<void> {
-  if (engine.storage.budgets.persists?.includes('audit') === true) return engine.audit!.staged(intent)
-  const giveBack = async (error: unknown) => {
-    await engine.storage.budgets.release(call.id)
-    throw error
-  }
-  try {
-    return engine.audit!.stage(intent)?.catch(giveBack)
-  } catch (error) {
-    return giveBack(error)
-  }
 }
 
 /** Tells of a call that was refused before it had begun. */

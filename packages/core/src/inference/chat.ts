@@ -1,5 +1,6 @@
 import { HooshError } from '../errors.js'
 import type { GatewayReply } from '../exchange.js'
+import { refusalOf } from './allowed.js'
 import { noteRefusal } from './begin.js'
 import type { Call } from './call.js'
 import type { Engine } from './engine.js'
@@ -9,7 +10,7 @@ import { answerStreamed } from './streamed.js'
 /**
  * The life of one call:
  *
- * 1. admit: pools of this identity, allowed models, request rate, concurrency (`admit.ts`)
+ * 1. admit: pools of this identity, allowed models and tools, request rate, concurrency (`admit.ts`)
  * 2. inspect: the class of its content and what follows (`inspect.ts`); the host's `beforeCall` (`begin.ts`)
  * 3. lookup: answers that are known already have their place here
  * 4. fit: messages that do not fit the model's window have their place here
@@ -37,7 +38,7 @@ function answer(engine: Engine, call: Call): Promise<GatewayReply> {
 
 async function once(engine: Engine, call: Call, key: string): Promise<GatewayReply> {
   // Refused as ever, rather than answered with what another credential of this user was given.
-  if (!call.caller.mayUse(call.model)) return answer(engine, call)
+  if (refusalOf(call) !== null) return answer(engine, call)
   try {
     return await engine.keyed.answer(call, key, (own) => answer(engine, own))
   } catch (error) {

@@ -4,8 +4,8 @@ import { HooshError } from '../errors.js'
 import type { HostReservation } from '../host.js'
 import type { Caller } from '../identity/caller.js'
 import type { Engine } from './engine.js'
-import { reportExpired } from './expired.js'
 import { tellOfPools } from './pool-events.js'
+import { endReservation, type Holder, takeReservation } from './reservations.js'
 import type { RunningCall } from './running.js'
 
 /** How long a host's reservation is kept alive, ms. */
@@ -24,12 +24,12 @@ export async function hostReservation(
   if (fixed.tokens + fixed.nanoUsd === 0)
     throw new HooshError('invalid_request', { message: 'amount: reserve tokens, nanoUsd, or both' })
   const id = engine.ids()
-  const { budgets } = engine.storage
   const { leaseMs, onExpire } = engine.settings.budget
   const ask = { fixed, each: nothing, floor: 0, wish: 0, atMost: 0 }
   const asks = await engine.pools.asksFor(caller.pools, caller.identity)
   const startedAt = engine.clock()
-  const grant = await budgets.reserve({
+  const holder: Holder = { caller, requestId, via: 'host' }
+  await takeReservation(engine, holder, {
     id,
     owner: caller.user,
     phase: 'reserved',
@@ -39,19 +39,18 @@ export async function hostReservation(
     now: startedAt,
     onExpire,
   })
-  await reportExpired(engine, grant.expired)
   const running: RunningCall = { id, counted: () => fixed, cut: cancel(), renewedAt: startedAt }
   engine.running.addReservation(running, startedAt + LONGEST_MS)
   return {
     id,
     async settle(actual) {
       const charged = wholeAmount(actual)
-      const settlement = await budgets.settle(id, charged)
+      const settlement = await endReservation(engine, holder, { id, pool: asks[0]?.name }, charged)
       engine.running.remove(running)
       tellOfPools(engine, requestId, settlement, charged)
     },
     async release() {
-      await budgets.release(id)
+      await endReservation(engine, holder, { id, pool: asks[0]?.name }, null)
       engine.running.remove(running)
     },
   }

@@ -32,7 +32,8 @@ export function newCall(engine: Engine, source: CallSource): Call {
     kind: source.kind,
     stream: source.kind === 'chat' && params.stream === true,
     params,
-    bytes: source.bytes,
+    // Of names that an object holds twice, the provider may see another one than was checked.
+    bytes: caller.identity.tools === undefined ? source.bytes : null,
     model: params.model as string,
     caller,
     pools: poolsOf(params.pool, caller),
