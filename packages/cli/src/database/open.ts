@@ -93,37 +93,39 @@ async function sqliteDriver(): Promise<SqliteClass> {
   throw missing('A driver for SQLite (better-sqlite3 or libsql)', 'npm install better-sqlite3')
 }
 
+/** What is called of either client beside its scripts. */
+interface Connecting {
+  on(event: 'error', listener: (error: unknown) => void): unknown
+  connect(): Promise<unknown>
+}
+
 async function redis(url: string, name: string): Promise<Handle<RedisClient>> {
-  type Ioredis = RedisClient & {
-    on(event: 'error', heard: (error: unknown) => void): unknown
-    connect(): Promise<void>
-    disconnect(): void
-  }
-  type NodeRedis = RedisClient & {
-    on(event: 'error', heard: (error: unknown) => void): unknown
-    connect(): Promise<unknown>
-    destroy(): void
-  }
-  const ioredis = await installed<{ Redis: new (url: string, options: object) => Ioredis }>('ioredis')
-  const node = ioredis ?? (await installed<{ createClient(options: object): NodeRedis }>('redis'))
-  if (node === null) throw missing('A client for Redis (ioredis or redis)', 'npm install ioredis')
-  const client =
-    'createClient' in node
-      ? node.createClient({ url, socket: { reconnectStrategy: false } })
-      : new node.Redis(url, { lazyConnect: true, retryStrategy: () => null })
+  const { client, close } = await redisClient(url)
   // ioredis tells why it cannot connect to its listeners only.
   let heard: unknown
   client.on('error', (error) => {
     heard = error
   })
-  const close = async () =>
-    'disconnect' in client && 'evalsha' in client ? client.disconnect() : (client as NodeRedis).destroy()
   try {
     await client.connect()
   } catch (error) {
     throw unreachable(name, heard ?? error)
   }
-  return { handle: client, close }
+  return { handle: client, close: async () => close() }
+}
+
+async function redisClient(url: string): Promise<{ client: RedisClient & Connecting; close(): void }> {
+  type Ioredis = RedisClient & Connecting & { disconnect(): void }
+  const ioredis = await installed<{ Redis: new (url: string, options: object) => Ioredis }>('ioredis')
+  if (ioredis !== null) {
+    const client = new ioredis.Redis(url, { lazyConnect: true, retryStrategy: () => null })
+    return { client, close: () => client.disconnect() }
+  }
+  type NodeRedis = RedisClient & Connecting & { destroy(): void }
+  const redis = await installed<{ createClient(options: object): NodeRedis }>('redis')
+  if (redis === null) throw missing('A client for Redis (ioredis or redis)', 'npm install ioredis')
+  const client = redis.createClient({ url, socket: { reconnectStrategy: false } })
+  return { client, close: () => client.destroy() }
 }
 
 /** What drivers say when they cannot connect, and what helps. */

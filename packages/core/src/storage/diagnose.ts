@@ -24,6 +24,7 @@ export interface Diagnosis {
   readonly looked: Readonly<Record<string, number>>
 }
 
+/** What is known of the storage beside what it says itself. */
 export interface DiagnoseOptions {
   /** The configured `audit.key`; without it tags are looked at, not checked. */
   readonly auditKey?: string
