@@ -13,6 +13,7 @@ import type {
   EmbeddingParams,
   EmbeddingResponse,
   HooshContext,
+  ReservationOptions,
 } from './host.js'
 import { type Caller, normalise } from './identity/caller.js'
 import { mintToken } from './identity/mint.js'
@@ -47,11 +48,7 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
     get requestId() {
       return id()
     },
-    budget: {
-      pools: async () => (await poolStates(await session())).map(snapshotOf),
-      available: async () => tightestLeft(await poolStates(await session())),
-      reserve: async (amount: Partial<Amount>) => hostReservation(await session(), amount),
-    },
+    budget: budgetOf(parts, session),
     browserToken: async (options: BrowserTokenOptions) => minted(await session(), options),
     audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
     async chat(params: ChatParams, options = {}) {
@@ -101,6 +98,25 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
     },
     fetch: parts.fetchFor({ identify: async () => (await known().catch(nobody))?.identity ?? null }),
   }
+}
+
+/** Pools and reservations of the caller. */
+function budgetOf(parts: ContextParts, session: () => Promise<Session>): HooshContext['budget'] {
+  return {
+    pools: async () => (await poolStates(await session())).map(snapshotOf),
+    available: async () => tightestLeft(await poolStates(await session())),
+    async reserve(amount: Partial<Amount>, options: ReservationOptions = {}) {
+      checkStarted(parts, options)
+      return hostReservation(await session(), amount, options)
+    },
+  }
+}
+
+/** A gateway's start writes, which on SQLite would wait for the very transaction that waits for the start. */
+function checkStarted(parts: ContextParts, { transaction }: ReservationOptions): void {
+  if (transaction === undefined || !(parts.engine() instanceof Promise)) return
+  const message = 'transaction: the gateway has not started yet; `await gateway.ready()` before your first transaction.'
+  throw new HooshError('not_ready', { message, details: { param: 'transaction' } })
 }
 
 function minted({ engine, caller }: Session, options: BrowserTokenOptions) {

@@ -1,5 +1,6 @@
 import type { Amount, Capacity } from './amount.js'
 import type { AuditDetails, AuditEntry } from './audit/store.js'
+import type { HostTransaction } from './budget/joining.js'
 import type { PoolSnapshot } from './budget/snapshot.js'
 import type { CancelSignal } from './cancel.js'
 import type { GatewayReply, GatewayRequest } from './exchange.js'
@@ -55,7 +56,7 @@ export interface HooshContext {
     /** What is left in the tightest pool of each unit; a unit that no pool caps is absent. */
     available(): Promise<Capacity>
     /** Holds an amount in all pools of the caller, renewed until it is settled or released, at most an hour. */
-    reserve(amount: Partial<Amount>): Promise<HostReservation>
+    reserve(amount: Partial<Amount>, options?: ReservationOptions): Promise<HostReservation>
   }
   readonly audit: { record(event: string, details?: AuditDetails): Promise<AuditEntry> }
   chat(params: ChatParams, options?: CallOptions): Promise<ChatCompletion>
@@ -89,8 +90,17 @@ export interface BrowserToken {
 /** A hold of the host's own; ends once, by either of its methods. */
 export interface HostReservation {
   readonly id: string
-  settle(actual: Partial<Amount>): Promise<void>
-  release(): Promise<void>
+  settle(actual: Partial<Amount>, options?: ReservationOptions): Promise<void>
+  release(options?: ReservationOptions): Promise<void>
+}
+
+/** How a step of a reservation is done. */
+export interface ReservationOptions {
+  /**
+   * A transaction that you have open on the database of `@hoosh/sql`: the step is part of it, commits with it and is undone
+   * with it. Your Kysely `Transaction`, the client of `pg` on which you said `begin`, or on SQLite the database object.
+   */
+  transaction?: HostTransaction
 }
 
 /** How one call in process is run. */

@@ -20,6 +20,7 @@ export type {
   Gateway,
   HooshContext,
   HostReservation,
+  ReservationOptions,
   ToolCall,
   WireUsage,
 } from './host.js'

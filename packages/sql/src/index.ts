@@ -8,6 +8,7 @@ import { sqlCache } from './cache.js'
 import { checkBooks } from './check/check.js'
 import { connect, type HostDatabase } from './connection.js'
 import type { Durability } from './dialect.js'
+import { joining } from './joining.js'
 import { sqlKeys } from './keys.js'
 import { ledgerLoader } from './ledger/load.js'
 import { ledgerSaver } from './ledger/save.js'
@@ -21,11 +22,12 @@ import { checkRetention, type Retention, sweeper } from './retention.js'
 import { DEFAULT_PREFIX, tablesOf } from './tables.js'
 import { sqlUsage } from './usage.js'
 import { usageTables } from './usage-tables.js'
-import { type Step, workOn } from './work.js'
+import { type Step, workInside, workOn } from './work.js'
 import { writeOn } from './write.js'
 
 export type { HostDatabase } from './connection.js'
 export type { Durability } from './dialect.js'
+export type { PostgresTransaction } from './joining.js'
 export { type Migration, type MigrationSqlOptions, migrationSql } from './migrate.js'
 export type { PostgresClient, PostgresPool } from './postgres-pool.js'
 export type { Retention } from './retention.js'
@@ -82,20 +84,18 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
   if (schema !== undefined && dialect.name === 'sqlite') throw noSchemas()
   const codec = termsCodec()
   const lockWaitMs = Math.round(silenceMs * LOCK_SHARE)
-  const loader = ledgerLoader(dialect, tables, codec)
+  const loader = ledgerLoader(dialect, tables, codec, lockWaitMs)
   const clock = options.clock ?? (dialect.name === 'sqlite' ? Date.now : undefined)
-  const run = workOn({
-    connection,
-    moment: moments(dialect, tables, { clock, lockWaitMs }),
+  const parts = {
     ids,
     codec,
     loader,
     save: ledgerSaver(dialect, tables, codec),
     audit: auditTables(dialect, tables),
     usage: usageTables(dialect, tables),
-  })
+  }
   const queue = batches<Step>({
-    run,
+    run: workOn({ ...parts, connection, moment: moments(dialect, tables, { clock, lockWaitMs }) }),
     // It may move a pool to another window, whose account the steps beside it would not have read.
     alone: ({ do: what }) => what === 'define',
     ...connection,
@@ -109,9 +109,19 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     if (!dryRun) await connection.setUp(durability)
     return migrateSchema(connection, tables, dryRun)
   }
-  const check = () => checkBooks({ connection, tables, clock, schema: () => schemaFinding(connection, tables) })
   return {
-    budgets: { ...sqlBudgets({ connection, tables, batches: queue, loader, codec }), check },
+    budgets: {
+      ...sqlBudgets({
+        connection,
+        tables,
+        batches: queue,
+        joining: joining(dialect),
+        inside: workInside({ ...parts, moment: moments(dialect, tables, { clock, lockWaitMs: null }) }),
+        loader,
+        codec,
+      }),
+      check: () => checkBooks({ connection, tables, clock, schema: () => schemaFinding(connection, tables) }),
+    },
     audit: sqlAudit(connection, tables, queue),
     usage: sqlUsage(connection, tables, queue),
     rates: sqlRates(rates),

@@ -63,7 +63,7 @@ export interface WorkParts {
   readonly moment: (runner: Runner, asksForLate: boolean) => Promise<Moment>
   readonly ids: () => string
   readonly codec: TermsCodec
-  readonly loader: Pick<Loader, 'load' | 'prepare'>
+  readonly loader: Pick<Loader, 'load' | 'prepare' | 'prepareInside'>
   readonly save: (runner: Runner, books: Books) => Promise<void>
   readonly audit: AuditTables
   readonly usage: UsageTables
@@ -86,22 +86,43 @@ export function workOn(parts: WorkParts): RunSteps<Step> {
     const needs = needsOf(steps)
     await parts.loader.prepare(parts.connection, needs)
     return parts.connection.transaction(async (runner) => {
-      const { at, late } = await parts.moment(runner, needs.asks.length > 0 || needs.overdue > 0)
-      const books = emptyBooks(at, lastEntry)
-      await parts.loader.load(runner, books, needs, late)
-      const beside: Beside = { staged: [], usage: [], lost: [] }
-      const outcomes: Outcome[] = []
-      for (const step of steps)
-        outcomes.push(isOfChain(step) ? await onChain(parts, runner, step) : decided(parts, books, step, beside))
-      await parts.save(runner, books)
-      await parts.audit.stage(runner, beside.staged)
-      await parts.usage.record(runner, beside.usage)
-      if (beside.lost.length > 0)
-        await parts.audit.stage(runner, await lostRecords(parts, runner, books.at, beside.lost))
-      lastEntry = books.lastEntry
-      return outcomes
+      const done = await perform(parts, runner, steps, needs, lastEntry)
+      lastEntry = done.lastEntry
+      return done.outcomes
     })
   }
+}
+
+/** Runs a step inside of a transaction of the host's, which may be undone: nothing of it is remembered. */
+export function workInside(parts: Omit<WorkParts, 'connection'>): (runner: Runner, step: Step) => Promise<unknown> {
+  return async (runner, step) => {
+    const needs = needsOf([step])
+    await parts.loader.prepareInside(runner, needs)
+    const [outcome] = (await perform(parts, runner, [step], needs, 0)).outcomes
+    if ('error' in outcome!) throw outcome.error
+    return outcome!.value
+  }
+}
+
+async function perform(
+  parts: Omit<WorkParts, 'connection'>,
+  runner: Runner,
+  steps: readonly Step[],
+  needs: LedgerNeeds,
+  lastEntry: number,
+): Promise<{ readonly outcomes: readonly Outcome[]; readonly lastEntry: number }> {
+  const { at, late } = await parts.moment(runner, needs.asks.length > 0 || needs.overdue > 0)
+  const books = emptyBooks(at, lastEntry)
+  await parts.loader.load(runner, books, needs, late)
+  const beside: Beside = { staged: [], usage: [], lost: [] }
+  const outcomes: Outcome[] = []
+  for (const step of steps)
+    outcomes.push(isOfChain(step) ? await onChain(parts, runner, step) : decided(parts, books, step, beside))
+  await parts.save(runner, books)
+  await parts.audit.stage(runner, beside.staged)
+  await parts.usage.record(runner, beside.usage)
+  if (beside.lost.length > 0) await parts.audit.stage(runner, await lostRecords(parts, runner, books.at, beside.lost))
+  return { outcomes, lastEntry: books.lastEntry }
 }
 
 function needsOf(steps: readonly Step[]): LedgerNeeds {
@@ -121,7 +142,12 @@ function needsOf(steps: readonly Step[]): LedgerNeeds {
 }
 
 /** A refusal of one step is its own; anything else fails the transaction. */
-function decided(parts: WorkParts, books: Books, step: Exclude<Step, ChainStep>, beside: Beside): Outcome {
+function decided(
+  parts: Pick<WorkParts, 'codec'>,
+  books: Books,
+  step: Exclude<Step, ChainStep>,
+  beside: Beside,
+): Outcome {
   try {
     return { value: decide(parts, books, step, beside) }
   } catch (error) {
@@ -130,7 +156,12 @@ function decided(parts: WorkParts, books: Books, step: Exclude<Step, ChainStep>,
   }
 }
 
-function decide({ codec }: WorkParts, books: Books, step: Exclude<Step, ChainStep>, beside: Beside): unknown {
+function decide(
+  { codec }: Pick<WorkParts, 'codec'>,
+  books: Books,
+  step: Exclude<Step, ChainStep>,
+  beside: Beside,
+): unknown {
   const onLost = (held: Held) => {
     if (held.intent !== null) beside.lost.push(held)
     const usage = usageOf(held)
@@ -196,7 +227,7 @@ function isOfChain(step: Step): step is ChainStep {
   return step.do === 'link' || step.do === 'checkpoint' || step.do === 'trim'
 }
 
-async function onChain({ audit }: WorkParts, runner: Runner, step: ChainStep): Promise<Outcome> {
+async function onChain({ audit }: Pick<WorkParts, 'audit'>, runner: Runner, step: ChainStep): Promise<Outcome> {
   if (step.do === 'checkpoint') return { value: await audit.checkpoint(runner, step.writer, step.at, step.checkpoint) }
   if (step.do === 'trim') return { value: await audit.trim(runner, step.writer, step.through) }
   return { value: await audit.link(runner, step.writer, step.after, step.entries) }
@@ -204,7 +235,7 @@ async function onChain({ audit }: WorkParts, runner: Runner, step: ChainStep): P
 
 /** What became of calls that were begun and never ended, in the words of their intents. */
 async function lostRecords(
-  { audit, ids }: WorkParts,
+  { audit, ids }: Pick<WorkParts, 'audit' | 'ids'>,
   runner: Runner,
   timestamp: number,
   lost: readonly Held[],

@@ -3,6 +3,7 @@ import type { AuditRecord } from '../audit/store.js'
 import type { CallFacts, UsageRecord } from '../cost/store.js'
 import type { Awaitable } from '../time.js'
 import type { BookCheck } from './findings.js'
+import type { JoinsTransactions } from './joining.js'
 import type { PoolTerms } from './terms.js'
 
 /**
@@ -15,7 +16,7 @@ import type { PoolTerms } from './terms.js'
  * An account counts up to 2^53 - 1 in each unit, used and held together. A step that would take one beyond, or whose
  * amount is no whole one, is `invalid_request` and changes nothing: sums are never rounded.
  */
-export interface BudgetStore {
+export interface BudgetStore extends Partial<JoinsTransactions> {
   /**
    * What it keeps in the same step as a hold or a settle. Where it lists a kind, `ReserveRequest.intent` and
    * `CallRecords` of that kind are stored by it; otherwise the engine writes them itself.

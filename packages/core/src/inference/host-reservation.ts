@@ -1,7 +1,7 @@
 import { type Amount, nothing } from '../amount.js'
 import { cancel } from '../cancel.js'
 import { HooshError } from '../errors.js'
-import type { HostReservation } from '../host.js'
+import type { HostReservation, ReservationOptions } from '../host.js'
 import type { Caller } from '../identity/caller.js'
 import type { Engine } from './engine.js'
 import { tellOfPools } from './pool-events.js'
@@ -14,11 +14,16 @@ const LONGEST_MS = 3_600_000
 /**
  * Holds an amount in all pools of a caller for the host's own work, renewed until it ends, at most an hour.
  *
- * @throws HooshError `invalid_request` (nothing, or no whole amounts), `budget_exceeded`, `store_unavailable`
+ * What is done in a transaction of the host's may be undone with it, so it says nothing of whether the hold stands: the
+ * heartbeat finds that out.
+ *
+ * @throws HooshError `invalid_options` (a transaction that cannot be joined), `invalid_request` (nothing, or no whole
+ *   amounts), `budget_exceeded`, `store_unavailable`
  */
 export async function hostReservation(
   { engine, caller, requestId }: { engine: Engine; caller: Caller; requestId: string },
   amount: Partial<Amount>,
+  options: ReservationOptions,
 ): Promise<HostReservation> {
   const fixed = wholeAmount(amount)
   if (fixed.tokens + fixed.nanoUsd === 0)
@@ -29,7 +34,7 @@ export async function hostReservation(
   const asks = await engine.pools.asksFor(caller.pools, caller.identity)
   const startedAt = engine.clock()
   const holder: Holder = { caller, requestId, via: 'host' }
-  await takeReservation(engine, holder, {
+  const request = {
     id,
     owner: caller.user,
     phase: 'reserved',
@@ -38,20 +43,21 @@ export async function hostReservation(
     leaseMs,
     now: startedAt,
     onExpire,
-  })
+  } as const
+  await takeReservation(engine, holder, request, options.transaction)
   const running: RunningCall = { id, counted: () => fixed, cut: cancel(), renewedAt: startedAt }
   engine.running.addReservation(running, startedAt + LONGEST_MS)
   return {
     id,
-    async settle(actual) {
+    async settle(actual, how = {}) {
       const charged = wholeAmount(actual)
-      const settlement = await endReservation(engine, holder, { id, pool: asks[0]?.name }, charged)
-      engine.running.remove(running)
+      const settlement = await endReservation(engine, holder, { id, pool: asks[0]?.name }, charged, how.transaction)
+      if (how.transaction === undefined) engine.running.remove(running)
       tellOfPools(engine, requestId, settlement, charged)
     },
-    async release() {
-      await endReservation(engine, holder, { id, pool: asks[0]?.name }, null)
-      engine.running.remove(running)
+    async release(how = {}) {
+      await endReservation(engine, holder, { id, pool: asks[0]?.name }, null, how.transaction)
+      if (how.transaction === undefined) engine.running.remove(running)
     },
   }
 }

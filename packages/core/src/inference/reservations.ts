@@ -1,5 +1,6 @@
 import type { Amount } from '../amount.js'
 import type { AuditDetails, AuditRecord } from '../audit/store.js'
+import { type HostTransaction, stepsIn } from '../budget/joining.js'
 import type { Grant, ReserveRequest, Settlement } from '../budget/store.js'
 import { HooshError } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
@@ -18,9 +19,19 @@ export interface Holder {
 /**
  * Takes a reservation over the wire or of the host's, and records it: in the same step where the store can.
  *
- * @throws HooshError as `BudgetStore.reserve`, or `store_unavailable` where it could not be recorded; nothing is held then
+ * A record of what is done in the host's transaction may be undone with it. So the chain is not told of it here, and finds it
+ * in the store once that is committed.
+ *
+ * @throws HooshError as `BudgetStore.reserve`, or `store_unavailable` where it could not be recorded; nothing is held then;
+ *   `invalid_options` for a transaction that cannot be joined
  */
-export async function takeReservation(engine: Engine, holder: Holder, request: ReserveRequest): Promise<Grant> {
+export async function takeReservation(
+  engine: Engine,
+  holder: Holder,
+  request: ReserveRequest,
+  transaction?: HostTransaction,
+): Promise<Grant> {
+  const steps = stepsIn(engine.storage, transaction)
   const { id, pools, ask } = request
   const intent = recordOf(engine, holder, 'budget.reserved', 'An amount was reserved.', {
     reservation: id,
@@ -29,13 +40,13 @@ export async function takeReservation(engine: Engine, holder: Holder, request: R
   })
   let grant: Grant
   try {
-    grant = await engine.storage.budgets.reserve(intent === undefined ? request : { ...request, intent })
+    grant = await steps.reserve(intent === undefined ? request : { ...request, intent })
   } catch (error) {
     if (error instanceof HooshError && error.code !== 'store_unavailable') noteUnheld(engine, holder, request, error)
     throw error
   }
   await reportExpired(engine, grant.expired)
-  if (intent !== undefined) await keepBesideHold(engine, id, intent)
+  if (intent !== undefined && transaction === undefined) await keepBesideHold(engine, id, intent)
   return grant
 }
 
@@ -43,15 +54,16 @@ export async function takeReservation(engine: Engine, holder: Holder, request: R
  * Ends such a reservation, and records it in the same way.
  *
  * @param actual what was used; null gives all of it back
- * @throws HooshError as `BudgetStore.settle` and `release`
+ * @throws HooshError as `BudgetStore.settle` and `release`; `invalid_options` for a transaction that cannot be joined
  */
 export async function endReservation(
   engine: Engine,
   holder: Holder,
   { id, pool }: { readonly id: string; readonly pool: string | undefined },
   actual: Amount | null,
+  transaction?: HostTransaction,
 ): Promise<Settlement> {
-  const { budgets } = engine.storage
+  const steps = stepsIn(engine.storage, transaction)
   const record =
     actual === null
       ? recordOf(engine, holder, 'budget.released', 'A reservation was given back.', {
@@ -65,8 +77,8 @@ export async function endReservation(
           metadata: { charged_nano_usd: actual.nanoUsd, charged_tokens: actual.tokens, via: holder.via },
         })
   const records = record === undefined ? undefined : { audit: [record] }
-  const settlement = await (actual === null ? budgets.release(id, records) : budgets.settle(id, actual, records))
-  if (record !== undefined && !settlement.repeated) await keepStaged(engine, record)
+  const settlement = await (actual === null ? steps.release(id, records) : steps.settle(id, actual, records))
+  if (record !== undefined && !settlement.repeated && transaction === undefined) await keepStaged(engine, record)
   return settlement
 }
 

@@ -16,6 +16,7 @@ export {
 } from '../budget/ending.js'
 export type { BookCheck, Finding, FindingCode } from '../budget/findings.js'
 export { budgetExceeded, checkSums, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
+export type { HostTransaction, JoinedBudgets, JoinsTransactions } from '../budget/joining.js'
 export { type LostCall, lostEvent, lostUsage, reversalOf } from '../budget/lost.js'
 export { type MemoryRateOptions, memoryRates } from '../budget/memory-rates.js'
 export { type MemoryBudgetOptions, memoryBudgets } from '../budget/memory-store.js'
