@@ -50,6 +50,7 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
     release: (id, records) => add<Settlement>({ do: 'release', id, records }),
     expire: (policy) => add<ExpiredReservation[]>({ do: 'expire', policy }),
     define: (pool, terms, records) => add<void>({ do: 'define', pool, terms, records }),
+    forget: (pool) => add<boolean>({ do: 'forget', pool }),
     read: (pools, now) => connection.read((runner) => states(parts, runner, pools, now)),
     list: ({ limit, after, now }) => connection.read((runner) => list(parts, runner, limit, after, now)),
     entries: (pool, page) => connection.read((runner) => entries(parts, runner, pool, page)),

@@ -10,6 +10,7 @@ import { connect, type HostDatabase } from './connection.js'
 import type { Durability } from './dialect.js'
 import { joining } from './joining.js'
 import { sqlKeys } from './keys.js'
+import { poolForgetter } from './ledger/forget.js'
 import { ledgerLoader } from './ledger/load.js'
 import { ledgerSaver } from './ledger/save.js'
 import { termsCodec } from './ledger/terms.js'
@@ -91,13 +92,14 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     codec,
     loader,
     save: ledgerSaver(dialect, tables, codec),
+    forget: poolForgetter(dialect, tables),
     audit: auditTables(dialect, tables),
     usage: usageTables(dialect, tables),
   }
   const queue = batches<Step>({
     run: workOn({ ...parts, connection, moment: moments(dialect, tables, { clock, lockWaitMs }) }),
-    // It may move a pool to another window, whose account the steps beside it would not have read.
-    alone: ({ do: what }) => what === 'define',
+    // They may move a pool to another window, whose account the steps beside them would not have read, or end it.
+    alone: ({ do: what }) => what === 'define' || what === 'forget',
     ...connection,
   })
   const rates = batches<RateStep>({

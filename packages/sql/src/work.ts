@@ -42,6 +42,7 @@ export type Step =
       readonly terms: PoolTerms | null
       readonly records?: CallRecords | undefined
     }
+  | { readonly do: 'forget'; readonly pool: string }
   | { readonly do: 'stage'; readonly writer: string; readonly records: readonly AuditRecord[] }
   | {
       readonly do: 'link'
@@ -65,6 +66,7 @@ export interface WorkParts {
   readonly codec: TermsCodec
   readonly loader: Pick<Loader, 'load' | 'prepare' | 'prepareInside'>
   readonly save: (runner: Runner, books: Books) => Promise<void>
+  readonly forget: (runner: Runner, pool: string) => Promise<boolean>
   readonly audit: AuditTables
   readonly usage: UsageTables
 }
@@ -117,7 +119,7 @@ async function perform(
   const beside: Beside = { staged: [], usage: [], lost: [] }
   const outcomes: Outcome[] = []
   for (const step of steps)
-    outcomes.push(isOfChain(step) ? await onChain(parts, runner, step) : decided(parts, books, step, beside))
+    outcomes.push(isOnRows(step) ? await onRows(parts, runner, step) : decided(parts, books, step, beside))
   await parts.save(runner, books)
   await parts.audit.stage(runner, beside.staged)
   await parts.usage.record(runner, beside.usage)
@@ -136,18 +138,13 @@ function needsOf(steps: readonly Step[]): LedgerNeeds {
     } else if (step.do === 'extend' || step.do === 'settle' || step.do === 'release') needs.reservations.add(step.id)
     else if (step.do === 'renew') for (const { id } of step.running) needs.reservations.add(id)
     else if (step.do === 'expire') needs.overdue = Math.max(needs.overdue, step.policy.limit)
-    else if (step.do === 'define') needs.pools.add(step.pool)
+    else if (step.do === 'define' || step.do === 'forget') needs.pools.add(step.pool)
   }
   return needs
 }
 
 /** A refusal of one step is its own; anything else fails the transaction. */
-function decided(
-  parts: Pick<WorkParts, 'codec'>,
-  books: Books,
-  step: Exclude<Step, ChainStep>,
-  beside: Beside,
-): Outcome {
+function decided(parts: Pick<WorkParts, 'codec'>, books: Books, step: Exclude<Step, RowStep>, beside: Beside): Outcome {
   try {
     return { value: decide(parts, books, step, beside) }
   } catch (error) {
@@ -159,7 +156,7 @@ function decided(
 function decide(
   { codec }: Pick<WorkParts, 'codec'>,
   books: Books,
-  step: Exclude<Step, ChainStep>,
+  step: Exclude<Step, RowStep>,
   beside: Beside,
 ): unknown {
   const onLost = (held: Held) => {
@@ -220,14 +217,19 @@ function keep(records: CallRecords | undefined, { staged, usage }: Beside): void
   for (const record of records?.audit ?? []) staged.push({ writer: NO_WRITER, record })
 }
 
-/** Those that decide by what the database says of a chain, not by books that were read before. */
-type ChainStep = Extract<Step, { do: 'link' | 'checkpoint' | 'trim' }>
+/** Those that decide by what the database says of a chain or a pool, not by books that were read before. */
+type RowStep = Extract<Step, { do: 'link' | 'checkpoint' | 'trim' | 'forget' }>
 
-function isOfChain(step: Step): step is ChainStep {
-  return step.do === 'link' || step.do === 'checkpoint' || step.do === 'trim'
+function isOnRows(step: Step): step is RowStep {
+  return step.do === 'link' || step.do === 'checkpoint' || step.do === 'trim' || step.do === 'forget'
 }
 
-async function onChain({ audit }: Pick<WorkParts, 'audit'>, runner: Runner, step: ChainStep): Promise<Outcome> {
+async function onRows(
+  { audit, forget }: Pick<WorkParts, 'audit' | 'forget'>,
+  runner: Runner,
+  step: RowStep,
+): Promise<Outcome> {
+  if (step.do === 'forget') return { value: await forget(runner, step.pool) }
   if (step.do === 'checkpoint') return { value: await audit.checkpoint(runner, step.writer, step.at, step.checkpoint) }
   if (step.do === 'trim') return { value: await audit.trim(runner, step.writer, step.through) }
   return { value: await audit.link(runner, step.writer, step.after, step.entries) }

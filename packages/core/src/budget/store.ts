@@ -87,6 +87,15 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
   /** Sets (or with null removes) a pool's override. Counts at once; never touches accounts. */
   define(pool: string, terms: PoolTerms | null, records?: CallRecords): Awaitable<void>
 
+  /**
+   * Ends a pool whose name is not used again: its override goes at once, so that nothing new is held in it, and the pool
+   * itself once nothing is held there any more. Its entries stay as long as others do; a settle that comes after an
+   * expiry is still booked, though the pool may be missing from what it answers.
+   *
+   * @returns whether it is gone; false while something is held in it: then to be asked again
+   */
+  forget(pool: string): Awaitable<boolean>
+
   /** All overrides, so that a process can tell limits and prices without a look-up per call. */
   overrides(): Awaitable<{ name: string; terms: PoolTerms }[]>
 

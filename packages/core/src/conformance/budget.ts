@@ -1,5 +1,6 @@
 import { budgetAmountCases } from './budget-amounts.js'
 import { budgetEndingCases } from './budget-endings.js'
+import { budgetForgottenCases } from './budget-forgotten.js'
 import { budgetFrozenCases } from './budget-frozen.js'
 import type { BudgetCase } from './budget-harness.js'
 import { budgetHoldCases } from './budget-holds.js'
@@ -14,6 +15,7 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetAmountCases,
   ...budgetWindowCases,
   ...budgetEndingCases,
+  ...budgetForgottenCases,
   ...budgetLostCases,
   ...budgetRaceCases,
   ...budgetFrozenCases,

@@ -17,6 +17,7 @@ import { keepsPromises } from './promises.js'
 import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
+import { asUnknownRun } from './runs.js'
 import { type Ending, type Settled, settle } from './settle.js'
 import type { Try } from './try.js'
 
@@ -52,7 +53,7 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     return await reserveFor(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
     if (admitted !== undefined && admitted.entered !== null) await engine.limits.leave(admitted.entered, 0)
-    const error = asHooshError(thrown)
+    const error = asHooshError(asUnknownRun(engine, call.caller.runs, thrown))
     await noteRefusal(engine, call, error)
     throw error
   } finally {
@@ -134,14 +135,15 @@ function intentOf(audit: AuditLog, call: Call, first: Candidate, inspected: Insp
   })
 }
 
-/** In the order of its keys; with a key or a browser token, which one. */
+/** In the order of its keys; with a key or a browser token, which one, and the pools of its runs. */
 function intentDetails({ kind, stream, caller }: Call, inspected: Inspected | null): AuditDetails {
   const { credential } = caller.identity
-  if (inspected === null && credential === undefined) return { kind, stream }
+  if (inspected === null && credential === undefined && caller.runs === null) return { kind, stream }
   return {
     ...(inspected !== null && detailsOf(inspected.found)),
     ...(credential !== undefined && { key: credential.id }),
     kind,
+    ...(caller.runs !== null && { runs: caller.runs }),
     stream,
   }
 }

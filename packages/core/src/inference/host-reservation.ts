@@ -7,6 +7,7 @@ import type { Engine } from './engine.js'
 import { tellOfPools } from './pool-events.js'
 import { endReservation, type Holder, takeReservation } from './reservations.js'
 import type { RunningCall } from './running.js'
+import { asksOf } from './runs.js'
 
 /** How long a host's reservation is kept alive, ms. */
 const LONGEST_MS = 3_600_000
@@ -31,7 +32,7 @@ export async function hostReservation(
   const id = engine.ids()
   const { leaseMs, onExpire } = engine.settings.budget
   const ask = { fixed, each: nothing, floor: 0, wish: 0, atMost: 0 }
-  const asks = await engine.pools.asksFor(caller.pools, caller.identity)
+  const asks = await asksOf(engine, caller)
   const startedAt = engine.clock()
   const holder: Holder = { caller, requestId, via: 'host' }
   const request = {

@@ -49,7 +49,7 @@ export function ledgerLocks(dialect: Dialect, { pools, holds }: Tables, lockWait
   // A row that the host's own transaction is about to make is waited for no longer than a lock.
   const bound = statement<never>(dialect, `select ${limits(lockWaitMs)}`)
 
-  /** Pools that have a row, as far as this process knows: rows are never deleted. */
+  /** Pools that have a row, as far as this process knows: of names that are used again they are never deleted. */
   const made = new Set<string>()
   const unmade = (needs: LedgerNeeds) => lockable(needs).filter((name) => !made.has(name))
 
