@@ -106,6 +106,9 @@ describe('a command that cannot do what was asked', () => {
     [64, ['doctor', '--database', 'app.sqlite', '--schema', 'x'], /^--schema is for PostgreSQL/],
     [64, ['migrate', '--databse', 'x'], /^Unknown option '--databse'/],
     [64, ['migrat'], /^There is no command "migrat"/],
+    [64, ['audit', 'verify', 'nowhere.ndjson'], /^There is no file nowhere\.ndjson\./],
+    [64, ['audit', 'verify', 'x', '--checkpoints', 'y'], /^Which key signed these checkpoints\? --public-key/],
+    [64, ['audit', 'verify', 'x', '--public-key', 'package.json'], /^There is no Ed25519 public key in package\.json/],
     [69, ['doctor', '--database', 'nowhere.sqlite'], /^There is no file nowhere\.sqlite in /],
     [
       69,

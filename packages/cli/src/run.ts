@@ -22,10 +22,18 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     return typeof answer === 'number' ? answer : misused(command, answer, output)
   } catch (error) {
     const failure = failureOf(error)
-    if (failure === null) return misused(command, error instanceof Error ? error.message : String(error), output)
+    if (failure === null) return misused(command, wordsOf(error), output)
     output.err(failure.message)
     return failure.code
   }
+}
+
+/** A file that cannot be read is told of in words; what Node says of the others is good enough. */
+function wordsOf(error: unknown): string {
+  const { code, path, message } = Object(error) as { code?: unknown; path?: unknown; message?: unknown }
+  if (code === 'ENOENT') return `There is no file ${String(path)}.`
+  if (code === 'EISDIR') return 'That is a folder; name the files in it.'
+  return typeof message === 'string' ? message : String(error)
 }
 
 function misused({ usage }: Command, what: string, { err }: Output): number {
