@@ -20,6 +20,8 @@ const NAMES = [
   'places',
   'keys',
   'cache',
+  'payloads',
+  'subjects',
 ] as const
 
 /** Our tables as statements name them. Prefix and schema are checked, so they need no quotes. */
