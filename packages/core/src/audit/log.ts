@@ -1,13 +1,14 @@
 import { HooshError } from '../errors.js'
 import { type Awaitable, within } from '../time.js'
+import { createAnchorCheck } from './anchors.js'
 import { type Appender, createAppender } from './appender.js'
 import { predecessors, sharedWriterName, writerName } from './boot.js'
 import { checkRecord, ownRecord, type Writable } from './canonical.js'
 import { writerKey } from './chain.js'
 import { createClockwork } from './clockwork.js'
-import { type CoverCheck, createCoverCheck } from './covered.js'
+import { createCoverCheck } from './covered.js'
 import { checkpointLines, type ExportFilter, exportOf } from './export.js'
-import { type AuditPage, type AuditReport, type AuditStatus, pageOf, reportOf, statusOf } from './page.js'
+import { type AuditPage, type AuditReport, type AuditStatus, type Checks, pageOf, reportOf, statusOf } from './page.js'
 import { type FailedAuth, type RecordFields, type RefusalFields, shapersOf } from './refusals.js'
 import { createRetention, type Retention, type RetentionOptions } from './retention.js'
 import { createSigning, type Signing, type SigningOptions } from './signing.js'
@@ -107,6 +108,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const verifier = createVerifier({ store, clock, ...(key !== undefined && { key }), ...(logger && { logger }) })
   const signing = createSigning(options, writer)
   const cover = createCoverCheck(store, options.signingKey)
+  const anchors = createAnchorCheck(store, options.signingKey)
   const appender = createAppender({
     store: tellingOf(store, verifier),
     writer,
@@ -154,7 +156,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       return pageOf(store, filter)
     },
     status: () => statusOf(verifier),
-    verify: () => verify(verifier, cover),
+    verify: () => verify({ verifier, cover, anchors }),
     export: async (filter) => {
       await within(VERIFY_MS, appender.flush())
       return exportOf(store, filter)
@@ -165,13 +167,14 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   }
 }
 
-async function verify(verifier: Verifier, cover: CoverCheck): Promise<AuditReport> {
+async function verify(checks: Checks): Promise<AuditReport> {
   const all = async () => {
-    await verifier.follow()
-    await cover.follow()
+    await checks.verifier.follow()
+    await checks.cover.follow()
+    await checks.anchors.follow()
     return true
   }
-  return reportOf(verifier, cover, (await within(VERIFY_MS, all())) ?? false)
+  return reportOf(checks, (await within(VERIFY_MS, all())) ?? false)
 }
 
 function nameOf({ chain, key, signingKey, node, ids }: AuditLogOptions): string {
