@@ -1,4 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
+import type { PreparedPayload } from '../audit/payload-vault.js'
 import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { limitField, providerFacts } from '../providers/catalog.js'
@@ -14,6 +15,7 @@ import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
 import { type Inspected, inspect, tellFound } from './inspect.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
+import { holdWithPayload, requestPayload } from './payloads.js'
 import { keepsPromises } from './promises.js'
 import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
@@ -106,14 +108,13 @@ async function reserveFor(
     })
   }
   const range = rangeFor(engine, call, first)
-  const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first, inspected)
-  const holding = hold(engine, call, {
-    asks,
-    candidate: first,
-    quote: quoteFor(engine, asks, first)!,
-    range,
-    intent,
-  })
+  const payload = engine.vault === null ? null : requestPayload(engine.vault, call)
+  const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first, inspected, payload)
+  const plan = { asks, candidate: first, quote: quoteFor(engine, asks, first)!, range, intent }
+  const holding =
+    payload === null || intent === undefined
+      ? hold(engine, call, plan)
+      : holdWithPayload(engine, call, { ...plan, intent }, payload)
   const held = holding instanceof Promise ? await holding : holding
   // The intent is durable before the provider hears of the call; where it cannot be, there is no call.
   const staging = intent === undefined ? undefined : keepBesideHold(engine, call.id, intent)
@@ -165,7 +166,13 @@ const NO_OUTPUT: OutputRange = {
   watchable: false,
 }
 
-function intentOf(audit: AuditLog, call: Call, first: Candidate, inspected: Inspected | null): AuditRecord {
+function intentOf(
+  audit: AuditLog,
+  call: Call,
+  first: Candidate,
+  inspected: Inspected | null,
+  payload: PreparedPayload | null,
+): AuditRecord {
   return audit.own({
     event: 'inference.request',
     level: 'info',
@@ -176,18 +183,24 @@ function intentOf(audit: AuditLog, call: Call, first: Candidate, inspected: Insp
     pool: call.pools[0]!,
     reservation: call.id,
     requestId: call.requestId,
-    metadata: intentDetails(call, inspected),
+    metadata: intentDetails(call, inspected, payload),
   })
 }
 
 /** In the order of its keys; with a key or a browser token, which one, and the pools of its runs. */
-function intentDetails({ kind, stream, caller }: Call, inspected: Inspected | null): AuditDetails {
+function intentDetails(
+  { kind, stream, caller }: Call,
+  inspected: Inspected | null,
+  payload: PreparedPayload | null,
+): AuditDetails {
   const { credential } = caller.identity
-  if (inspected === null && credential === undefined && caller.runs === null) return { kind, stream }
+  if (inspected === null && credential === undefined && caller.runs === null && payload === null)
+    return { kind, stream }
   return {
     ...(inspected !== null && detailsOf(inspected.found)),
     ...(credential !== undefined && { key: credential.id }),
     kind,
+    ...payload?.details,
     ...(caller.runs !== null && { runs: caller.runs }),
     stream,
   }

@@ -1,4 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
+import type { PayloadVault } from '../audit/payload-vault.js'
 import type { PoolBook } from '../budget/pool-book.js'
 import type { Settings } from '../config/settings.js'
 import type { OutputCounter } from '../context/output-count.js'
@@ -36,6 +37,8 @@ export interface Engine {
   readonly dlp: Policy | null
   /** Null where the host turned the log off. */
   readonly audit: AuditLog | null
+  /** What calls said; null where it is not kept, and always without a log. */
+  readonly vault: PayloadVault | null
   readonly metrics: Metrics
   readonly events: EventBus
   readonly logger: Logger
