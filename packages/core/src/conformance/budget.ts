@@ -1,4 +1,5 @@
 import { budgetAmountCases } from './budget-amounts.js'
+import { budgetClockCases } from './budget-clocks.js'
 import { budgetCreditCases } from './budget-credits.js'
 import { budgetEndingCases } from './budget-endings.js'
 import { budgetForgottenCases } from './budget-forgotten.js'
@@ -16,6 +17,7 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetHoldCases,
   ...budgetAmountCases,
   ...budgetWindowCases,
+  ...budgetClockCases,
   ...budgetEndingCases,
   ...budgetForgottenCases,
   ...budgetLostCases,

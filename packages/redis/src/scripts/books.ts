@@ -150,27 +150,32 @@ local function beyond(a, b) return { t = math.max(a.t - b.t, 0), n = math.max(a.
 local function atLeast(a, b) return { t = math.max(a.t, b.t), n = math.max(a.n, b.n) } end
 local NOTHING = { t = 0, n = 0 }
 
-local function enter(name, ...)
+-- 'about' is the id of a credit or refund, and what its note says.
+local function enter(name, id, start, kind, amount, overrun, about)
   local key = P .. 'entries:' .. name
-  later('XADD', key, 'MINID', '~', text(math.max(NOW - KEEP, 0)), '*', 'at', text(AT), ...)
+  local fields = { 'id', id, 'start', start, 'kind', kind, 't', text(amount.t), 'n', text(amount.n),
+    'ot', text(overrun.t), 'on', text(overrun.n), 'at', text(AT) }
+  if about then
+    fields[#fields + 1], fields[#fields + 2] = 'ref', about.id
+    if about.note then fields[#fields + 1], fields[#fields + 2] = 'note', about.note end
+  end
+  later('XADD', key, 'MINID', '~', text(math.max(NOW - KEEP, 0)), '*', unpack(fields))
   later('PEXPIRE', key, text(KEEP))
 end
 
 local function enterCredit(name, kind, credit, t, n)
-  enter(name, 'id', '', 'start', '', 'kind', kind, 't', text(t), 'n', text(n), 'ot', '0', 'on', '0', 'ref', credit.id,
-    unpack(credit.note and { 'note', credit.note } or {}))
+  enter(name, '', '', kind, { t = t, n = n }, NOTHING, credit)
 end
 
 ${DRAWS}
 -- Books what ends or mends a reservation in all its accounts.
-local function post(id, hold, kind, freed, charged, overrun, ...)
+local function post(id, hold, kind, freed, charged, overrun, about)
   local from, to = netOf(hold), charged
   if hold.state ~= 'held' then to = plus(from, charged) end
   for at, it in ipairs(accountsOf(hold)) do
     if hold.draws and #hold.draws[at] > 0 then hold.draws[at] = undraw(it, hold.draws[at], from, to) end
     it.used, it.held, it.changed = plus(it.used, charged), minus(it.held, freed), true
-    enter(it.name, 'id', id, 'start', text(it.start), 'kind', kind, 't', text(charged.t), 'n', text(charged.n),
-      'ot', text(overrun.t), 'on', text(overrun.n), ...)
+    enter(it.name, id, text(it.start), kind, charged, overrun, about)
   end
 end
 

@@ -66,8 +66,7 @@ local net = netOf(it)
 if it.state == 'held' or same(refund, NOTHING) or refund.t > net.t or refund.n > net.n then
   return say('refused', holdRow(id, it))
 end
-post(id, it, 'refund', NOTHING, minus(NOTHING, refund), NOTHING, 'ref', refund.id,
-  unpack(refund.note and { 'note', refund.note } or {}))
+post(id, it, 'refund', NOTHING, minus(NOTHING, refund), NOTHING, refund)
 it.refunds = it.refunds or {}
 it.refunds[#it.refunds + 1] = refund
 it.changed = true
