@@ -198,6 +198,10 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
     'POST /v1/models/delete': 404,
     'POST /v1/catalog/sync': 404,
     'POST /v1/training/status': 400,
+    // A run has a cap.
+    'POST /v1/tokens/runs': 400,
+    'GET /v1/tokens/runs/:id': 404,
+    'DELETE /v1/tokens/runs/:id': 404,
     'GET /v1/keys/:id': 404,
     'DELETE /v1/keys/:id': 404,
     'POST /v1/keys/:id/rotate': 404,

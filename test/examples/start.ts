@@ -15,11 +15,15 @@ export interface Example {
 }
 
 /** Starts `examples/<name>` as it is built, on a free port and without keys of providers; it ends with the test. */
-export async function startExample(name: string, { cwd }: { cwd: string }): Promise<Example> {
+export async function startExample(
+  name: string,
+  { cwd, env = {} }: { cwd: string; env?: NodeJS.ProcessEnv },
+): Promise<Example> {
   const app = await child(new URL(`../../examples/${name}/dist/main.js`, import.meta.url), [], {
     PORT: '0',
     OPENAI_API_KEY: '',
     NODE_ENV: 'test',
+    ...env,
   })
   onTestFinished(() => killed(app.process))
   while (!/tokens\/pools.*\n/.test(app.output())) await new Promise((resolve) => setTimeout(resolve, 20))

@@ -100,7 +100,7 @@ describe.each(STORES)('PUT and DELETE /v1/tokens/pools/{name} on $name', (store)
   const open = async (options = {}) => {
     const { storage, remove } = await store.open()
     onTestFinished(remove)
-    return door({ storage, migrate: true, ...options })
+    return { ...(await door({ storage, migrate: true, ...options })), storage }
   }
 
   it('set a pool at once, before its template, until they are taken away', async () => {
@@ -140,6 +140,37 @@ describe.each(STORES)('PUT and DELETE /v1/tokens/pools/{name} on $name', (store)
     expect([await routeFor(to, 'demo'), await routeFor(to, 'demo')]).toEqual(['demo', 'rate_limit_exceeded'])
   })
 
+  it('`frozen` alone freezes and unfreezes, and keeps the terms, of a template or of its own', async () => {
+    const to = await open()
+    for (const own of [undefined, { tokens: 500_000, window: 'day' }]) {
+      if (own !== undefined) await put(to, 'user:alice', own)
+      const [{ used: _before, reserved: _held, available: _left, ...terms }] = (await to.get('/v1/tokens/pools'))
+        .body as [Record<string, unknown>]
+      const held = (await to.post('/v1/tokens/reserve', { tokens: 500 })).body as { reservation_id: string }
+      expect((await put(to, 'user:alice', { frozen: true })).body).toMatchObject({
+        ...terms,
+        frozen: true,
+        reserved: 500,
+      })
+      const refused = await to.post('/v1/tokens/reserve', { tokens: 1 })
+      expect([refused.status, errorOf(refused)]).toMatchObject([403, { code: 'pool_frozen', pool: 'user:alice' }])
+      expect(await routeFor(to, 'demo')).toBe('pool_frozen')
+      expect((await to.post('/v1/tokens/check', { tokens: 1 })).body).toMatchObject({ allowed: false })
+      const reply = await to.post('/v1/tokens/report', { reservation_id: held.reservation_id, actual: 4 })
+      expect(reply.status).toBe(200)
+      const unfrozen = (await put(to, 'user:alice', { frozen: false })).body
+      expect(unfrozen).toMatchObject({ ...terms, used: 4, reserved: 0 })
+      expect(unfrozen).not.toHaveProperty('frozen')
+      expect(await to.storage.budgets?.overrides()).toHaveLength(own === undefined ? 0 : 1)
+    }
+  })
+
+  it('freeze a pool by name alone only where something says what it is', async () => {
+    const to = await open({ pools: {} })
+    const reply = await put(to, 'nobody-knows', { frozen: true })
+    expect([reply.status, errorOf(reply).code]).toEqual([404, 'unknown_pool'])
+  })
+
   it('make a pool that no template knows', async () => {
     const to = await open({ pools: {} })
     expect(await routeFor(to, 'demo')).toBe('unknown_pool')
@@ -150,12 +181,15 @@ describe.each(STORES)('PUT and DELETE /v1/tokens/pools/{name} on $name', (store)
   it('are on record, with who did it', async () => {
     const to = await open()
     await put(to, 'team:red/blue', { usd: '1.5' })
+    for (const frozen of [true, false]) await put(to, 'team:red/blue', { frozen })
     await to.send('DELETE', `/v1/tokens/pools/${encodeURIComponent('team:red/blue')}`, admin)
     const { entries } = (await to.get('/v1/audit?subject=root', admin)).body as { entries: object[] }
     const about = { level: 'warn', subject: 'root', pool: 'team:red/blue' }
-    expect(entries).toHaveLength(2)
+    expect(entries).toHaveLength(4)
     for (const event of [
       { event: 'admin.pool_set', metadata: { tokens: null, nano_usd: 1.5e9 } },
+      { event: 'admin.pool_frozen' },
+      { event: 'admin.pool_unfrozen' },
       { event: 'admin.pool_deleted' },
     ])
       expect(entries).toContainEqual(expect.objectContaining({ ...about, ...event }))
@@ -183,6 +217,7 @@ describe('PUT /v1/tokens/pools/{name}', () => {
     ['a limit below 0', { limits: { concurrent: -1 } }, 'limits.concurrent'],
     ['an unknown limit', { limits: { rpm: 1 } }, 'limits.rpm'],
     ['an unknown way with unpriced models', { unpriced: 'maybe' }, 'unpriced'],
+    ['a freeze that is neither', { frozen: 'yes' }, 'frozen'],
   ])('of %s is 400 that names it', async (_what, body, param) => {
     const reply = await put(await door(), 'p', body)
     expect([reply.status, errorOf(reply).code, errorOf(reply).param]).toEqual([400, 'invalid_request', param])

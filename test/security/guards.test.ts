@@ -27,6 +27,7 @@ describe('what is answered', () => {
           ...(method === 'GET' ? {} : { body: '{}' }),
         })
         expect(reply.headers.get('cache-control'), `${method} ${path} as ${as}: ${reply.status}`).toBe('no-store')
+        expect(reply.headers.get('x-content-type-options'), `${method} ${path} as ${as}`).toBe('nosniff')
       }
     }
     for (const [method, path] of [
@@ -34,10 +35,12 @@ describe('what is answered', () => {
       ['PATCH', '/v1/models'],
       ['POST', '/v1/chat/completions'],
     ] as const) {
-      expect((await to.send(method, path)).headers.get('cache-control')).toBe('no-store')
+      const { headers } = await to.send(method, path)
+      expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual(['no-store', 'nosniff'])
     }
     const streamed = await chat(to, 'm', { stream: true })
-    expect(streamed.headers.get('cache-control')).toBe('no-cache, no-transform')
+    expect(streamed.headers.get('cache-control')).toBe('no-store, no-transform')
+    expect(streamed.headers.get('x-content-type-options')).toBe('nosniff')
   })
 
   it('repeats nothing of a request but names, cut short, as JSON', async () => {
@@ -60,6 +63,7 @@ describe('what is answered', () => {
       expect(reply.text.length).toBeLessThan(1_000)
       expect(JSON.stringify([...reply.headers])).not.toContain('<script>')
     }
+    for (const line of to.logged) expect(JSON.stringify(line).length).toBeLessThan(4_000)
   })
 })
 

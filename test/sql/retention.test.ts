@@ -86,6 +86,23 @@ describe.each(DATABASES)('what is old is forgotten on $name', (kind) => {
     expect(kept.map(({ reservation }) => reservation)).toEqual(['new'])
   })
 
+  test('a forgotten pool goes with the last of its entries', async () => {
+    const { clock, storage, count } = await open(kind)
+    const { budgets } = storage
+    await budgets.reserve(request('r', ['run', 'ann'], 9))
+    await budgets.settle('r', { tokens: 4, nanoUsd: 0 })
+    expect(await budgets.forget('run')).toBe(true)
+    await storage.sweep!(clock.now())
+    expect(await budgets.entries('run', { limit: 10 })).toHaveLength(1)
+    clock.advance(31 * DAY_MS)
+    await storage.sweep!(clock.now())
+    expect(await budgets.entries('run', { limit: 10 })).toEqual([])
+    expect([await count('pools'), await count('accounts'), await count('holds')]).toEqual([1, 1, 0])
+    await budgets.define('unused', request('', ['unused'], 0).pools[0]!.terms)
+    expect(await budgets.forget('unused')).toBe(true)
+    expect(await count('pools')).toBe(1)
+  })
+
   test('usage records go, and their totals stay', async () => {
     const { clock, storage, count } = await open(kind)
     const records = Array.from({ length: 1_200 }, (_, index) => usage(`u${index}`, T + index))

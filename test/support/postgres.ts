@@ -39,8 +39,8 @@ export function postgresSchema(options: SqlStorageOptions = {}) {
   const schema = schemaName()
   const pools: pg.Pool[] = []
   const storages: SqlStorage[] = []
-  const pool = () => {
-    const made = postgresPool()
+  const pool = (more: pg.PoolConfig = {}) => {
+    const made = postgresPool(more)
     pools.push(made)
     return made
   }

@@ -9,6 +9,7 @@ import {
   type HooshContext,
   type HooshEvent,
   type HooshOptions,
+  type HooshRun,
   type HostReservation,
   type Identify,
   type Identity,
@@ -67,6 +68,8 @@ describe('a context', () => {
     expectTypeOf(me.budget.available).returns.toEqualTypeOf<Promise<Capacity>>()
     expectTypeOf(me.budget.reserve).parameter(0).toEqualTypeOf<{ tokens?: number; nanoUsd?: number }>()
     expectTypeOf(me.budget.reserve).returns.toEqualTypeOf<Promise<HostReservation>>()
+    expectTypeOf(me.budget.run).returns.toEqualTypeOf<Promise<HooshRun>>()
+    expectTypeOf<HooshRun>().toExtend<HooshContext>()
     expectTypeOf(me.audit.record).returns.toEqualTypeOf<Promise<AuditEntry>>()
     expectTypeOf(me.stream).returns.toEqualTypeOf<AsyncIterable<ChatCompletionChunk>>()
     expectTypeOf(me.embed).returns.toEqualTypeOf<Promise<EmbeddingResponse>>()

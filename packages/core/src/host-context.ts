@@ -13,6 +13,9 @@ import type {
   EmbeddingParams,
   EmbeddingResponse,
   HooshContext,
+  HooshRun,
+  ReservationOptions,
+  RunOptions,
 } from './host.js'
 import { type Caller, normalise } from './identity/caller.js'
 import { mintToken } from './identity/mint.js'
@@ -21,25 +24,32 @@ import { chunksOf } from './inference/chunks.js'
 import type { Engine } from './inference/engine.js'
 import { hostReservation } from './inference/host-reservation.js'
 import { newCall } from './inference/new-call.js'
+import { asksOf, asUnknownRun, callerIn, closeRun, openRun } from './inference/runs.js'
 import { chatRequest, embeddingsRequest } from './routes/schemas.js'
 import { validated } from './routes/validate.js'
 
 /** What a context works with: the engine, started on first use, and the HTTP surface for `fetch`. */
 export interface ContextParts {
   engine(): Promise<Engine> | Engine
-  fetchFor(caller: { identify: ContextCaller['identify'] }): typeof globalThis.fetch
+  fetchFor(caller: ContextSource): typeof globalThis.fetch
   ids(): string
 }
 
+/** Whose context it is, and in which runs he calls: their ids as a header has them. */
+export interface ContextSource extends ContextCaller {
+  run?: string | undefined
+}
+
 /** The request's caller, in process. Costs next to nothing until one of its methods is called. */
-export function hostContext(parts: ContextParts, source: ContextCaller): HooshContext {
+export function hostContext(parts: ContextParts, source: ContextSource): HooshContext {
   let caller: Promise<Caller> | undefined
   let requestId = source.requestId
   const known = () => (caller ??= callerOf(source))
   const id = () => (requestId ??= parts.ids())
   const session = async () => {
     const who = await known()
-    return { engine: await parts.engine(), caller: who, requestId: id() }
+    const engine = await parts.engine()
+    return { engine, caller: callerIn(engine, who, source.run), requestId: id() }
   }
   const signalOf = (signal: AbortSignal | undefined): CancelSignal => signal ?? cancel()
   return {
@@ -47,12 +57,8 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
     get requestId() {
       return id()
     },
-    budget: {
-      pools: async () => (await poolStates(await session())).map(snapshotOf),
-      available: async () => tightestLeft(await poolStates(await session())),
-      reserve: async (amount: Partial<Amount>) => hostReservation(await session(), amount),
-    },
-    browserToken: async (options: BrowserTokenOptions) => minted(await session(), options),
+    budget: budgetOf(parts, session, (mine, options) => runContext(parts, source, mine, options)),
+    browserToken: async (options: BrowserTokenOptions) => minted(await parts.engine(), await known(), options),
     audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
     async chat(params: ChatParams, options = {}) {
       const { engine, caller: who } = await session()
@@ -99,11 +105,36 @@ export function hostContext(parts: ContextParts, source: ContextCaller): HooshCo
       )
       return JSON.parse(textOf(reply.body)) as EmbeddingResponse
     },
-    fetch: parts.fetchFor({ identify: async () => (await known().catch(nobody))?.identity ?? null }),
+    fetch: parts.fetchFor({ identify: async () => (await known().catch(nobody))?.identity ?? null, run: source.run }),
   }
 }
 
-function minted({ engine, caller }: Session, options: BrowserTokenOptions) {
+/** Pools, reservations and runs of the caller. */
+function budgetOf(
+  parts: ContextParts,
+  session: () => Promise<Session>,
+  run: (session: Session, options: RunOptions) => Promise<HooshRun>,
+): HooshContext['budget'] {
+  return {
+    pools: async () => (await toldOfRuns(await session(), poolStates)).map(snapshotOf),
+    available: async () => tightestLeft(await toldOfRuns(await session(), poolStates)),
+    async reserve(amount: Partial<Amount>, options: ReservationOptions = {}) {
+      checkStarted(parts, options)
+      return toldOfRuns(await session(), (mine) => hostReservation(mine, amount, options))
+    },
+    run: async (options) => run(await session(), options),
+  }
+}
+
+/** A gateway's start writes, which on SQLite would wait for the very transaction that waits for the start. */
+function checkStarted(parts: ContextParts, { transaction }: ReservationOptions): void {
+  if (transaction === undefined || !(parts.engine() instanceof Promise)) return
+  const message = 'transaction: the gateway has not started yet; `await gateway.ready()` before your first transaction.'
+  throw new HooshError('not_ready', { message, details: { param: 'transaction' } })
+}
+
+/** Of the caller himself: a page is in no run. */
+function minted(engine: Engine, caller: Caller, options: BrowserTokenOptions) {
   return mintToken({ signer: engine.tokens, id: engine.ids(), now: engine.clock() }, caller, options)
 }
 
@@ -111,6 +142,40 @@ interface Session {
   readonly engine: Engine
   readonly caller: Caller
   readonly requestId: string
+}
+
+/** How long a run is open unless it is said. */
+const RUN_MS = 3_600_000
+
+/** The same context, in a run of its own. */
+async function runContext(
+  parts: ContextParts,
+  source: ContextSource,
+  { engine, caller, requestId }: Session,
+  { ttlMs = RUN_MS, ...caps }: RunOptions,
+): Promise<HooshRun> {
+  const { id, expiresAt } = await openRun(engine, caller, caps, ttlMs)
+  const run = source.run === undefined ? id : `${source.run}, ${id}`
+  const context = hostContext(parts, { identify: async () => caller.identity, requestId, run })
+  return Object.assign(context, {
+    id,
+    expiresAt: new Date(expiresAt).toISOString(),
+    close: () => closeRun(engine, caller, id).then(snapshotOf, nothingLeft),
+  })
+}
+
+/** A run whose time is over, or that was closed before, is closed. */
+function nothingLeft(thrown: unknown): null {
+  if (thrown instanceof HooshError && thrown.code === 'unknown_run') return null
+  throw thrown
+}
+
+async function toldOfRuns<Result>(session: Session, work: (session: Session) => Promise<Result>): Promise<Result> {
+  try {
+    return await work(session)
+  } catch (thrown) {
+    throw asUnknownRun(session.engine, session.caller.runs, thrown)
+  }
 }
 
 async function callerOf(source: ContextCaller): Promise<Caller> {
@@ -126,8 +191,7 @@ function nobody(thrown: unknown): null {
 }
 
 async function poolStates({ engine, caller }: Session) {
-  const asks = await engine.pools.asksFor(caller.pools, caller.identity)
-  return engine.storage.budgets.read(asks, engine.clock())
+  return engine.storage.budgets.read(await asksOf(engine, caller), engine.clock())
 }
 
 /** Names that hoosh's own entries begin with: a host's entry must not look like one. */

@@ -1,5 +1,6 @@
 import type { Amount, Capacity } from './amount.js'
 import type { AuditDetails, AuditEntry } from './audit/store.js'
+import type { HostTransaction } from './budget/joining.js'
 import type { PoolSnapshot } from './budget/snapshot.js'
 import type { CancelSignal } from './cancel.js'
 import type { GatewayReply, GatewayRequest } from './exchange.js'
@@ -55,7 +56,16 @@ export interface HooshContext {
     /** What is left in the tightest pool of each unit; a unit that no pool caps is absent. */
     available(): Promise<Capacity>
     /** Holds an amount in all pools of the caller, renewed until it is settled or released, at most an hour. */
-    reserve(amount: Partial<Amount>): Promise<HostReservation>
+    reserve(amount: Partial<Amount>, options?: ReservationOptions): Promise<HostReservation>
+    /**
+     * Opens a run with a budget of its own: what is done in its context is paid by the caller's pools and by the run's, and
+     * whichever is empty first refuses. Rejects with `too_many_runs` where 100 of the user's are open.
+     *
+     * @example
+     * const run = await hoosh.budget.run({ tokens: 50_000 })
+     * try { await agent(run) } finally { await run.close() }
+     */
+    run(options: RunOptions): Promise<HooshRun>
   }
   readonly audit: { record(event: string, details?: AuditDetails): Promise<AuditEntry> }
   chat(params: ChatParams, options?: CallOptions): Promise<ChatCompletion>
@@ -65,6 +75,29 @@ export interface HooshContext {
   browserToken(options: BrowserTokenOptions): Promise<BrowserToken>
   /** The whole `/v1` surface in process, as this caller: `new OpenAI({ fetch, baseURL: 'http://hoosh/v1' })`. */
   fetch: typeof globalThis.fetch
+}
+
+/** What a run may spend, of at least one unit, and how long it may take. */
+export interface RunOptions {
+  tokens?: number
+  /** A number, or a decimal string with up to nine decimals. */
+  usd?: number | string
+  /** 3_600_000 (an hour); 1_000 to 86_400_000. */
+  ttlMs?: number
+}
+
+/** A caller's context in a run: `budget.pools()` has the run's pool too, and `budget.run` opens a run within the run. */
+export interface HooshRun extends HooshContext {
+  /** What clients of the same user send as `x-hoosh-run` to be in it. */
+  readonly id: string
+  /** ISO 8601. Nothing new is begun in it from then on. */
+  readonly expiresAt: string
+  /**
+   * Ends the run: what is begun in it from now on is refused with `unknown_run`, and calls that run end as they would have.
+   *
+   * @returns its pool, as it stood; null where the run was over already
+   */
+  close(): Promise<PoolSnapshot | null>
 }
 
 /** What a browser token may do; never more than whom it is made for. */
@@ -89,8 +122,17 @@ export interface BrowserToken {
 /** A hold of the host's own; ends once, by either of its methods. */
 export interface HostReservation {
   readonly id: string
-  settle(actual: Partial<Amount>): Promise<void>
-  release(): Promise<void>
+  settle(actual: Partial<Amount>, options?: ReservationOptions): Promise<void>
+  release(options?: ReservationOptions): Promise<void>
+}
+
+/** How a step of a reservation is done. */
+export interface ReservationOptions {
+  /**
+   * A transaction that you have open on the database of `@hoosh/sql`: the step is part of it, commits with it and is undone
+   * with it. Your Kysely `Transaction`, the client of `pg` on which you said `begin`, or on SQLite the database object.
+   */
+  transaction?: HostTransaction
 }
 
 /** How one call in process is run. */

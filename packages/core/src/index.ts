@@ -19,7 +19,10 @@ export type {
   EmbeddingResponse,
   Gateway,
   HooshContext,
+  HooshRun,
   HostReservation,
+  ReservationOptions,
+  RunOptions,
   ToolCall,
   WireUsage,
 } from './host.js'

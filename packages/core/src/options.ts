@@ -137,6 +137,8 @@ export interface PoolSpec {
   limits?: Limits
   /** What a model without a known price does on a pool with money: refused by default. */
   unpriced?: 'refuse' | 'allow'
+  /** Takes no new call (403 `pool_frozen`); what runs is settled. False by default. */
+  frozen?: boolean
 }
 
 /** How calls are held and settled. Times are in milliseconds, outputs in tokens. */

@@ -22,6 +22,7 @@ import { keyedCalls } from './inference/keyed/keyed-calls.js'
 import { callLimits } from './inference/limits.js'
 import { modelLimits } from './inference/model-limits.js'
 import { runningCalls } from './inference/running.js'
+import { openRuns, sweepRuns } from './inference/runs.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
 import { loggerOf } from './observability/logger.js'
@@ -74,6 +75,7 @@ export async function start(
     settings,
     router,
     pools: poolBook(poolTemplates(settings.pools), storage.budgets),
+    runs: openRuns(),
     storage,
     prices: priceBook({ overrides: settings.prices, clock }),
     dlp,
@@ -202,6 +204,7 @@ function windUp(engine: Engine): () => void {
     every(sweepMs, async () => {
       await sweep(engine)
       await engine.pools.refresh()
+      await sweepRuns(engine)
       await engine.storage.sweep?.(engine.clock())
     }),
     every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),

@@ -31,7 +31,7 @@ import {
   unknownPool,
   usageOf,
 } from './rows.js'
-import { DEFINE, END, EXPIRE } from './scripts/endings.js'
+import { DEFINE, END, EXPIRE, FORGET } from './scripts/endings.js'
 import { EXTEND, RENEW, RESERVE } from './scripts/holds.js'
 import { ENTRIES, FIND, FIND_OLDEST, LIST, OVERRIDES, READ } from './scripts/reads.js'
 import type { Script } from './scripts/script.js'
@@ -76,6 +76,11 @@ export function redisBudgets(parts: BudgetParts): BudgetStore {
       const text = parts.book.write(terms)
       await said(parts, DEFINE, [pool, text], 'defined')
       parts.book.noteOverride(pool, text)
+    },
+    async forget(pool) {
+      const [, gone] = await said(parts, FORGET, [pool], 'forgotten', CALM)
+      parts.book.noteOverride(pool, '')
+      return String(gone) !== ''
     },
     overrides: () => overrides(parts),
   }

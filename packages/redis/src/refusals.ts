@@ -32,6 +32,14 @@ export function refusalOf([word, ...rest]: Reply, step: RefusedStep): HooshError
       return unknownPool(String(rest[0]))
     case 'late':
       return new HooshError('store_unavailable', { message: 'Redis answered too late; try again.' })
+    case 'frozen': {
+      const [at, states] = rest as [unknown, unknown[]]
+      const index = Number(at) - 1
+      return budgetExceeded(
+        { granted: false, tightest: step.stateOf(states[index], index), unit: 'tokens', needed: 0 },
+        step.now,
+      )
+    }
     case 'exceeded': {
       const [at, unit, needed, states] = rest as [unknown, keyof typeof UNIT, unknown, unknown[]]
       const index = Number(at) - 1

@@ -3,6 +3,8 @@ import type {
   Entry,
   ExpiredReservation,
   Grant,
+  HostTransaction,
+  JoinedBudgets,
   PoolAsk,
   PoolState,
   Reservation,
@@ -10,6 +12,7 @@ import type {
 } from '@hoosh/core/storage'
 import type { Batches } from './batch.js'
 import type { Connection } from './connection.js'
+import type { Joining } from './joining.js'
 import { accountFor, type Books, emptyBooks, reservationOf, stateOf, termsFor } from './ledger/books.js'
 import { amountOf, type Loader, windowsOf } from './ledger/load.js'
 import type { TermsCodec } from './ledger/terms.js'
@@ -23,6 +26,9 @@ export interface BudgetParts {
   readonly connection: Connection
   readonly tables: Tables
   readonly batches: Batches<Step>
+  readonly joining: Joining
+  /** Runs a step inside of a transaction of the host's. */
+  readonly inside: (runner: Runner, step: Step) => Promise<unknown>
   readonly loader: Loader
   readonly codec: TermsCodec
 }
@@ -44,6 +50,7 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
     release: (id, records) => add<Settlement>({ do: 'release', id, records }),
     expire: (policy) => add<ExpiredReservation[]>({ do: 'expire', policy }),
     define: (pool, terms, records) => add<void>({ do: 'define', pool, terms, records }),
+    forget: (pool) => add<boolean>({ do: 'forget', pool }),
     read: (pools, now) => connection.read((runner) => states(parts, runner, pools, now)),
     list: ({ limit, after, now }) => connection.read((runner) => list(parts, runner, limit, after, now)),
     entries: (pool, page) => connection.read((runner) => entries(parts, runner, pool, page)),
@@ -52,6 +59,18 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
       const rows = await connection.read((runner) => findOverrides(runner))
       return rows.map(({ name, override }) => ({ name: String(name), terms: codec.read(override)! }))
     },
+    join: (transaction) => joined(parts, transaction),
+  }
+}
+
+function joined({ joining, inside }: BudgetParts, transaction: HostTransaction): JoinedBudgets {
+  const runner = joining.runnerOn(transaction)
+  const add = async <Result>(step: Step) =>
+    (await joining.inside(transaction, runner, () => inside(runner, step))) as Result
+  return {
+    reserve: (request) => add<Grant>({ do: 'reserve', request }),
+    settle: (id, actual, records) => add<Settlement>({ do: 'settle', id, actual, records }),
+    release: (id, records) => add<Settlement>({ do: 'release', id, records }),
   }
 }
 

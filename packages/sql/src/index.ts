@@ -7,7 +7,9 @@ import { sqlBudgets } from './budgets.js'
 import { sqlCache } from './cache.js'
 import { connect, type HostDatabase } from './connection.js'
 import type { Durability } from './dialect.js'
+import { joining } from './joining.js'
 import { sqlKeys } from './keys.js'
+import { poolForgetter } from './ledger/forget.js'
 import { ledgerLoader } from './ledger/load.js'
 import { ledgerSaver } from './ledger/save.js'
 import { termsCodec } from './ledger/terms.js'
@@ -20,11 +22,12 @@ import { checkRetention, type Retention, sweeper } from './retention.js'
 import { tablesOf } from './tables.js'
 import { sqlUsage } from './usage.js'
 import { usageTables } from './usage-tables.js'
-import { type Step, workOn } from './work.js'
+import { type Step, workInside, workOn } from './work.js'
 import { writeOn } from './write.js'
 
 export type { HostDatabase } from './connection.js'
 export type { Durability } from './dialect.js'
+export type { PostgresTransaction } from './joining.js'
 export { type MigrationSqlOptions, migrationSql } from './migrate.js'
 export type { PostgresClient, PostgresPool } from './postgres-pool.js'
 export type { Retention } from './retention.js'
@@ -76,22 +79,21 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
   if (schema !== undefined && dialect.name === 'sqlite') throw noSchemas()
   const codec = termsCodec()
   const lockWaitMs = Math.round(silenceMs * LOCK_SHARE)
-  const loader = ledgerLoader(dialect, tables, codec)
+  const loader = ledgerLoader(dialect, tables, codec, lockWaitMs)
   const clock = options.clock ?? (dialect.name === 'sqlite' ? Date.now : undefined)
-  const run = workOn({
-    connection,
-    moment: moments(dialect, tables, { clock, lockWaitMs }),
+  const parts = {
     ids,
     codec,
     loader,
     save: ledgerSaver(dialect, tables, codec),
+    forget: poolForgetter(dialect, tables),
     audit: auditTables(dialect, tables),
     usage: usageTables(dialect, tables),
-  })
+  }
   const queue = batches<Step>({
-    run,
-    // It may move a pool to another window, whose account the steps beside it would not have read.
-    alone: ({ do: what }) => what === 'define',
+    run: workOn({ ...parts, connection, moment: moments(dialect, tables, { clock, lockWaitMs }) }),
+    // They may move a pool to another window, whose account the steps beside them would not have read, or end it.
+    alone: ({ do: what }) => what === 'define' || what === 'forget',
     ...connection,
   })
   const rates = batches<RateStep>({
@@ -104,7 +106,15 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     await openSchema(connection, tables, migrate)
   }
   return {
-    budgets: sqlBudgets({ connection, tables, batches: queue, loader, codec }),
+    budgets: sqlBudgets({
+      connection,
+      tables,
+      batches: queue,
+      joining: joining(dialect),
+      inside: workInside({ ...parts, moment: moments(dialect, tables, { clock, lockWaitMs: null }) }),
+      loader,
+      codec,
+    }),
     audit: sqlAudit(connection, tables, queue),
     usage: sqlUsage(connection, tables, queue),
     rates: sqlRates(rates),

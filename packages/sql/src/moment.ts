@@ -14,8 +14,8 @@ export interface Moment {
 export interface MomentOptions {
   /** The store's clock; absent where that is the database's. */
   readonly clock: Clock | undefined
-  /** Most that a transaction waits for a row that another one has locked, ms. */
-  readonly lockWaitMs: number
+  /** Most that a transaction waits for a row that another one has locked, ms; null in the host's own, which has its own limits. */
+  readonly lockWaitMs: number | null
 }
 
 /** A transaction in which a process has stopped is ended by the server after this time, and its locks with it. */
@@ -30,7 +30,7 @@ const IDLE_LIMIT_MS = 5_000
 export function moments(dialect: Dialect, { holds }: Pick<Tables, 'holds'>, { clock, lockWaitMs }: MomentOptions) {
   const now = clock === undefined ? dialect.now : 'cast(? as bigint)'
   const late = `exists (select 1 from ${holds} where state = 'held' and lease_until <= ${now})`
-  const bounds = dialect.locksRows ? `, ${limits(lockWaitMs)}` : ''
+  const bounds = dialect.locksRows && lockWaitMs !== null ? `, ${limits(lockWaitMs)}` : ''
   const ask = statement<Record<string, unknown>>(dialect, `select ${now} as at, ${late} as late${bounds}`)
   return async (runner: Runner, asksForLate: boolean): Promise<Moment> => {
     const at = clock?.()

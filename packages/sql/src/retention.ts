@@ -136,6 +136,14 @@ function sweepStatements(
           on c.pool = p.value and c.entry < ? limit ?
       ) returning pool, window_start, tokens, nano_usd`,
     ),
+    dropPools: statement<Row>(
+      dialect,
+      `delete from ${pools} as p where p.name in ${strings} and p.template is null and p.override is null
+        and exists (select 1 from ${accounts} as a where a.pool = p.name)
+        and not exists (select 1 from ${holds} as h where h.pool = p.name and h.entry is not null)
+        and not exists (select 1 from ${corrections} as c where c.pool = p.name) returning name`,
+    ),
+    dropAccounts: statement<never>(dialect, `delete from ${accounts} where pool in ${strings}`),
     addDropped: rowsStatement(
       dialect,
       DROPPED,
@@ -157,7 +165,10 @@ async function dropRates(dialect: Dialect, sql: SweepStatements, runner: Runner,
   return keys.length
 }
 
-/** What goes is added to what its accounts have dropped, in the same transaction. */
+/**
+ * What goes is added to what its accounts have dropped, in the same transaction. A pool that was forgotten goes with the
+ * last of its entries.
+ */
 async function dropEntries(
   dialect: Dialect,
   sql: SweepStatements,
@@ -171,6 +182,8 @@ async function dropEntries(
   const gone = await sql.dropHolds(runner, ids)
   gone.push(...(await sql.dropCorrections(runner, pools, before, STEP)))
   await sql.addDropped(runner, summed(gone))
+  const forgotten = (await sql.dropPools(runner, pools)).map(({ name }) => String(name))
+  if (forgotten.length > 0) await sql.dropAccounts(runner, dialect.list(forgotten))
   return gone.length
 }
 

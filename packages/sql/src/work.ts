@@ -8,6 +8,7 @@ import {
   type ExpirePolicy,
   HooshError,
   type LinkedRecord,
+  lostEvent,
   type NewCheckpoint,
   type PoolTerms,
   type ReserveRequest,
@@ -41,6 +42,7 @@ export type Step =
       readonly terms: PoolTerms | null
       readonly records?: CallRecords | undefined
     }
+  | { readonly do: 'forget'; readonly pool: string }
   | { readonly do: 'stage'; readonly writer: string; readonly records: readonly AuditRecord[] }
   | {
       readonly do: 'link'
@@ -62,8 +64,9 @@ export interface WorkParts {
   readonly moment: (runner: Runner, asksForLate: boolean) => Promise<Moment>
   readonly ids: () => string
   readonly codec: TermsCodec
-  readonly loader: Pick<Loader, 'load' | 'prepare'>
+  readonly loader: Pick<Loader, 'load' | 'prepare' | 'prepareInside'>
   readonly save: (runner: Runner, books: Books) => Promise<void>
+  readonly forget: (runner: Runner, pool: string) => Promise<boolean>
   readonly audit: AuditTables
   readonly usage: UsageTables
 }
@@ -85,22 +88,43 @@ export function workOn(parts: WorkParts): RunSteps<Step> {
     const needs = needsOf(steps)
     await parts.loader.prepare(parts.connection, needs)
     return parts.connection.transaction(async (runner) => {
-      const { at, late } = await parts.moment(runner, needs.asks.length > 0 || needs.overdue > 0)
-      const books = emptyBooks(at, lastEntry)
-      await parts.loader.load(runner, books, needs, late)
-      const beside: Beside = { staged: [], usage: [], lost: [] }
-      const outcomes: Outcome[] = []
-      for (const step of steps)
-        outcomes.push(isOfChain(step) ? await onChain(parts, runner, step) : decided(parts, books, step, beside))
-      await parts.save(runner, books)
-      await parts.audit.stage(runner, beside.staged)
-      await parts.usage.record(runner, beside.usage)
-      if (beside.lost.length > 0)
-        await parts.audit.stage(runner, await lostRecords(parts, runner, books.at, beside.lost))
-      lastEntry = books.lastEntry
-      return outcomes
+      const done = await perform(parts, runner, steps, needs, lastEntry)
+      lastEntry = done.lastEntry
+      return done.outcomes
     })
   }
+}
+
+/** Runs a step inside of a transaction of the host's, which may be undone: nothing of it is remembered. */
+export function workInside(parts: Omit<WorkParts, 'connection'>): (runner: Runner, step: Step) => Promise<unknown> {
+  return async (runner, step) => {
+    const needs = needsOf([step])
+    await parts.loader.prepareInside(runner, needs)
+    const [outcome] = (await perform(parts, runner, [step], needs, 0)).outcomes
+    if ('error' in outcome!) throw outcome.error
+    return outcome!.value
+  }
+}
+
+async function perform(
+  parts: Omit<WorkParts, 'connection'>,
+  runner: Runner,
+  steps: readonly Step[],
+  needs: LedgerNeeds,
+  lastEntry: number,
+): Promise<{ readonly outcomes: readonly Outcome[]; readonly lastEntry: number }> {
+  const { at, late } = await parts.moment(runner, needs.asks.length > 0 || needs.overdue > 0)
+  const books = emptyBooks(at, lastEntry)
+  await parts.loader.load(runner, books, needs, late)
+  const beside: Beside = { staged: [], usage: [], lost: [] }
+  const outcomes: Outcome[] = []
+  for (const step of steps)
+    outcomes.push(isOnRows(step) ? await onRows(parts, runner, step) : decided(parts, books, step, beside))
+  await parts.save(runner, books)
+  await parts.audit.stage(runner, beside.staged)
+  await parts.usage.record(runner, beside.usage)
+  if (beside.lost.length > 0) await parts.audit.stage(runner, await lostRecords(parts, runner, books.at, beside.lost))
+  return { outcomes, lastEntry: books.lastEntry }
 }
 
 function needsOf(steps: readonly Step[]): LedgerNeeds {
@@ -114,13 +138,13 @@ function needsOf(steps: readonly Step[]): LedgerNeeds {
     } else if (step.do === 'extend' || step.do === 'settle' || step.do === 'release') needs.reservations.add(step.id)
     else if (step.do === 'renew') for (const { id } of step.running) needs.reservations.add(id)
     else if (step.do === 'expire') needs.overdue = Math.max(needs.overdue, step.policy.limit)
-    else if (step.do === 'define') needs.pools.add(step.pool)
+    else if (step.do === 'define' || step.do === 'forget') needs.pools.add(step.pool)
   }
   return needs
 }
 
 /** A refusal of one step is its own; anything else fails the transaction. */
-function decided(parts: WorkParts, books: Books, step: Exclude<Step, ChainStep>, beside: Beside): Outcome {
+function decided(parts: Pick<WorkParts, 'codec'>, books: Books, step: Exclude<Step, RowStep>, beside: Beside): Outcome {
   try {
     return { value: decide(parts, books, step, beside) }
   } catch (error) {
@@ -129,7 +153,12 @@ function decided(parts: WorkParts, books: Books, step: Exclude<Step, ChainStep>,
   }
 }
 
-function decide({ codec }: WorkParts, books: Books, step: Exclude<Step, ChainStep>, beside: Beside): unknown {
+function decide(
+  { codec }: Pick<WorkParts, 'codec'>,
+  books: Books,
+  step: Exclude<Step, RowStep>,
+  beside: Beside,
+): unknown {
   const onLost = (held: Held) => {
     if (held.intent !== null) beside.lost.push(held)
     const usage = usageOf(held)
@@ -188,14 +217,19 @@ function keep(records: CallRecords | undefined, { staged, usage }: Beside): void
   for (const record of records?.audit ?? []) staged.push({ writer: NO_WRITER, record })
 }
 
-/** Those that decide by what the database says of a chain, not by books that were read before. */
-type ChainStep = Extract<Step, { do: 'link' | 'checkpoint' | 'trim' }>
+/** Those that decide by what the database says of a chain or a pool, not by books that were read before. */
+type RowStep = Extract<Step, { do: 'link' | 'checkpoint' | 'trim' | 'forget' }>
 
-function isOfChain(step: Step): step is ChainStep {
-  return step.do === 'link' || step.do === 'checkpoint' || step.do === 'trim'
+function isOnRows(step: Step): step is RowStep {
+  return step.do === 'link' || step.do === 'checkpoint' || step.do === 'trim' || step.do === 'forget'
 }
 
-async function onChain({ audit }: WorkParts, runner: Runner, step: ChainStep): Promise<Outcome> {
+async function onRows(
+  { audit, forget }: Pick<WorkParts, 'audit' | 'forget'>,
+  runner: Runner,
+  step: RowStep,
+): Promise<Outcome> {
+  if (step.do === 'forget') return { value: await forget(runner, step.pool) }
   if (step.do === 'checkpoint') return { value: await audit.checkpoint(runner, step.writer, step.at, step.checkpoint) }
   if (step.do === 'trim') return { value: await audit.trim(runner, step.writer, step.through) }
   return { value: await audit.link(runner, step.writer, step.after, step.entries) }
@@ -203,22 +237,21 @@ async function onChain({ audit }: WorkParts, runner: Runner, step: ChainStep): P
 
 /** What became of calls that were begun and never ended, in the words of their intents. */
 async function lostRecords(
-  { audit, ids }: WorkParts,
+  { audit, ids }: Pick<WorkParts, 'audit' | 'ids'>,
   runner: Runner,
   timestamp: number,
   lost: readonly Held[],
 ): Promise<Beside['staged']> {
   const records: Beside['staged'] = []
-  for (const { id, owner, intent, charged, accounts } of lost) {
+  for (const { id, owner, phase, intent, charged, accounts } of lost) {
     const began = await audit.recordOf(runner, intent!.at, intent!.id)
     const about = began === null ? { subject: owner, pool: accounts[0]?.pool.name ?? '' } : aboutOf(began)
     const record: AuditRecord = {
       ...about,
       id: ids(),
       timestamp,
-      event: 'inference.lost',
+      ...lostEvent(phase),
       level: 'warn',
-      message: 'A call ended without an outcome; its hold was charged.',
       reservation: id,
       metadata: { charged_nano_usd: charged.nanoUsd, charged_tokens: charged.tokens },
     }

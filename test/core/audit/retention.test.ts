@@ -72,6 +72,23 @@ describe('old entries', () => {
     expect(at.log.status()).toMatchObject({ chain_valid: true })
   })
 
+  it.each([[false], [true]])(
+    'are missed only where nobody vouches for where the chain now begins (signed: %s)',
+    async (isSigned) => {
+      const signing = isSigned ? { signingKey, checkpointEvery: { entries: 5 } } : {}
+      const { log, store } = await opened({ archive: () => {}, ...signing })
+      const { writer } = log
+      const [archived] = await store.heads()
+      expect([archived!.anchor.seq > 0, (await log.verify()).unvouched]).toEqual([true, []])
+      // Somebody cuts more off, and says where the rest begins.
+      const cutAt = archived!.anchor.seq + 3
+      const [entry] = await store.chain(writer, cutAt - 1, 1)
+      await store.trim(writer, { seq: cutAt, hash: entry!.integrity!.hash })
+      const report = await log.verify()
+      expect([report.valid, report.unvouched]).toEqual([true, [{ writer, seq: cutAt }]])
+    },
+  )
+
   it('of a chain with checkpoints leave up to one of them', async () => {
     const path = folder()
     const at = await opened({ archive: fileArchive(path), signingKey, checkpointEvery: { entries: 10 } })

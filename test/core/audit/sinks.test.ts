@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -38,6 +38,10 @@ describe('a sink that is a file', () => {
   })
 })
 
+it.skipIf(!existsSync('/dev/full'))('a file that takes nothing rejects (/dev/full, where there is one)', async () => {
+  await expect(fileSink('/dev/full')('{"a":1}')).rejects.toMatchObject({ code: 'ENOSPC' })
+})
+
 describe('a sink that is a git repository', () => {
   it('commits each line, and a repetition once', async () => {
     const path = folder()
@@ -48,6 +52,26 @@ describe('a sink that is a git repository', () => {
     expect(git('show', 'HEAD:checkpoints.ndjson')).toBe('{"a":1}\n{"b":2}\n')
     expect(git('log', '--format=%s').trim().split('\n')).toHaveLength(2)
     expect(git('status', '--porcelain')).toBe('')
+  })
+
+  it('that is broken takes nothing, and the line once when it is mended', async () => {
+    const path = folder()
+    const git = (...args: string[]) => execFileSync('git', ['-C', path, ...args], { encoding: 'utf8' })
+    git('init', '--quiet')
+    await gitSink(path)('{"a":1}')
+    const head = readFileSync(join(path, '.git', 'HEAD'))
+    for (const breakIt of [
+      () => writeFileSync(join(path, '.git', 'index.lock'), ''),
+      () => writeFileSync(join(path, '.git', 'HEAD'), 'nonsense'),
+    ]) {
+      breakIt()
+      await expect(gitSink(path)('{"b":2}')).rejects.toThrow(/git/)
+      await expect(gitSink(path)('{"b":2}')).rejects.toThrow(/git/)
+      rmSync(join(path, '.git', 'index.lock'), { force: true })
+      writeFileSync(join(path, '.git', 'HEAD'), head)
+    }
+    await gitSink(path)('{"b":2}')
+    expect(git('show', 'HEAD:checkpoints.ndjson')).toBe('{"a":1}\n{"b":2}\n')
   })
 
   it('rejects where there is none', async () => {
@@ -75,6 +99,18 @@ describe('a sink behind HTTP', () => {
     const { got, url } = await served(204)
     await httpSink(url, { headers: { authorization: 'Bearer x' } })('{"a":1}')
     expect(got).toEqual([{ body: '{"a":1}\n', auth: 'Bearer x' }])
+  })
+
+  it('that hangs has not taken it when its time is over', async () => {
+    const server = createServer(() => {})
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    await expect(httpSink(url, { timeoutMs: 50 })('{"a":1}')).rejects.toThrow(/timeout/)
+    await expect(httpSink('http://127.0.0.1:1/')('{"a":1}')).rejects.toThrow()
   })
 
   it.each([

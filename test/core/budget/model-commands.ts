@@ -49,8 +49,12 @@ const terms: fc.Arbitrary<PoolTerms> = fc
   .record({
     capacity: fc.record({ tokens: fc.nat(90), nanoUsd: fc.nat(90) }, { requiredKeys: [] }),
     window: fc.constantFrom<PoolTerms['window']>(null, 'hour', 'day', 'week', { everyMs: 90_000 }),
+    frozen: fc.constantFrom(false, false, false, true),
   })
-  .map(({ capacity, window }) => ({ capacity: { ...capacity }, window, timeZone: 'UTC', unpriced: 'refuse' as const }))
+  .map(({ capacity, window, frozen }) => {
+    const terms = { capacity: { ...capacity }, window, timeZone: 'UTC', unpriced: 'refuse' as const }
+    return frozen ? { ...terms, frozen } : terms
+  })
 const pool = fc.constantFrom(...POOLS)
 const id = fc.constantFrom(...IDS)
 const onExpire = fc.constantFrom('charge' as const, 'counted' as const)

@@ -67,11 +67,12 @@ export function figures(model: Model, pool: string, start: number): { used: Amou
 const openOf = ({ reservations }: Model) => [...reservations.values()].filter(({ state }) => state === 'held')
 
 /** `rest < floor ? refuse : min(atMost, rest, max(wish, rest / 8))`, `plenty` in place of `fixed` where all have 8 times it. */
-function grant(ask: Ask, accounts: { capacity: PoolTerms['capacity']; used: Amount; held: Amount }[]) {
-  const left = accounts.map(({ capacity, used, held }) => {
+function grant(ask: Ask, accounts: { terms: PoolTerms; used: Amount; held: Amount }[]) {
+  if (accounts.some(({ terms }) => terms.frozen)) return refuse('pool_frozen')
+  const left = accounts.map(({ terms: { capacity }, used, held }) => {
     return each((unit) => (capacity[unit] ?? Number.POSITIVE_INFINITY) - used[unit] - held[unit])
   })
-  const isBlocked = accounts.some(({ capacity }) => capacity.tokens === 0)
+  const isBlocked = accounts.some(({ terms }) => terms.capacity.tokens === 0)
   const from = (fixed: Amount) => {
     const pays = units.flatMap((unit) =>
       left.map((rest) => payable(rest[unit] - fixed[unit], ask.each[unit], fixed[unit])),
@@ -91,7 +92,7 @@ function grant(ask: Ask, accounts: { capacity: PoolTerms['capacity']; used: Amou
   const { plenty } = ask
   const hasPlenty =
     plenty && left.every((rest) => units.every((unit) => plenty[unit] === 0 || rest[unit] >= 8 * plenty[unit]))
-  return (hasPlenty ? from(plenty) : null) ?? from(ask.fixed)
+  return (hasPlenty ? from(plenty) : null) ?? from(ask.fixed) ?? refuse('budget_exceeded')
 }
 
 /** Only a unit that the ask uses can refuse it. */
@@ -119,11 +120,11 @@ export function reserve(model: Model, request: ReserveRequest) {
   if (terms.some((one) => one === null)) return refuse('unknown_pool')
   const windows = new Map(request.pools.map(({ name }, at) => [name, windowStart(terms[at]!.window, model.now)]))
   const accounts = request.pools.map(({ name }, at) => ({
-    capacity: terms[at]!.capacity,
+    terms: terms[at]!,
     ...figures(after, name, windows.get(name)!),
   }))
   const got = grant(ask, accounts)
-  if (got === null) return refuse('budget_exceeded')
+  if (!('output' in got)) return got
   Object.assign(model, after)
   for (const [at, { name, terms: template }] of request.pools.entries())
     model.templates.set(name, template ?? terms[at]!)
@@ -145,12 +146,12 @@ export function extend(model: Model, id: string, ask: Ask) {
   if (held?.state !== 'held') return refuse('not_held')
   const accounts = [...held.windows].map(([name, start]) => {
     return {
-      capacity: (model.overrides.get(name) ?? model.templates.get(name)!).capacity,
+      terms: model.overrides.get(name) ?? model.templates.get(name)!,
       ...figures(model, name, start),
     }
   })
   const got = grant(ask, accounts)
-  if (got === null) return refuse('budget_exceeded')
+  if (!('output' in got)) return got
   held.held = plus(held.held, got.amount)
   held.counted = plus(held.counted, got.fixed)
   return granted(model, held, got.output)

@@ -21,6 +21,24 @@ describe('the logger', () => {
     expect(lines[0]).toContain('[secret]')
   })
 
+  it('writes no line that is longer than 16,384 characters, and says what it cut', () => {
+    const lines: string[] = []
+    const logger = jsonLines({ write: (line) => lines.push(line) })
+    const long = 'x'.repeat(1_000_000)
+    logger.warn({ model: long, route: 'openai', list: Array(100_000).fill(long.slice(0, 9)) }, 'attempt failed')
+    logger.error({ err: new Error(long, { cause: new Error(long) }) }, long)
+    logger.error(Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`field${at}`, at])), 'many fields')
+    for (const line of lines) {
+      expect(line.length).toBeLessThanOrEqual(16_385)
+      expect(line.indexOf('\n')).toBe(line.length - 1)
+    }
+    const [model, error, many] = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(model).toMatchObject({ route: 'openai', msg: 'attempt failed' })
+    expect(model!.model).toMatch(/^x{1024}… \(1000000 characters\)$/)
+    expect(error).toMatchObject({ name: 'hoosh', level: 50 })
+    expect(many).toMatchObject({ msg: 'many fields', cut: expect.any(Number) })
+  })
+
   it('of the host is used as it is', () => {
     const own = { debug() {}, info() {}, warn() {}, error() {} }
     expect(loggerOf(own)).toBe(own)

@@ -36,6 +36,7 @@ export const ANSWERS: readonly Case[] = [
       expect(response.headers.get('content-type')).toMatch(/^application\/json/)
       const length = mount.dropsLength === true ? null : String(Buffer.byteLength(text))
       expect(response.headers.get('content-length')).toBe(length)
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff')
       expect(response.headers.get('x-hoosh-route')).toBe('openai')
       expect(JSON.parse(text).usage).toMatchObject({ total_tokens: provider.bill.totalTokens, provider: 'openai' })
       expect(await pool()).toMatchObject({ used: provider.bill.totalTokens, reserved: 0 })
@@ -47,7 +48,8 @@ export const ANSWERS: readonly Case[] = [
       const response = await chat({ stream: true })
       expect(await response.text()).toMatch(WHOLE)
       expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
-      expect(response.headers.get('cache-control')).toBe('no-cache, no-transform')
+      expect(response.headers.get('cache-control')).toBe('no-store, no-transform')
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff')
       expect(response.headers.get('content-encoding')).toBeNull()
     },
   },

@@ -26,7 +26,8 @@ export function fileArchive(directory: string): (segment: AuditSegment) => Promi
 async function write(path: string, segment: AuditSegment): Promise<void> {
   const file = await open(path, 'wx', 0o640)
   try {
-    for await (const piece of segment.text()) await file.write(piece)
+    // `write` alone may take a part and say nothing, where the disk is nearly full; this goes on until it takes all or fails.
+    for await (const piece of segment.text()) await file.appendFile(piece)
     await file.sync()
   } finally {
     await file.close()

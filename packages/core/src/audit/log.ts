@@ -1,13 +1,14 @@
 import { HooshError } from '../errors.js'
 import { type Awaitable, within } from '../time.js'
+import { createAnchorCheck } from './anchors.js'
 import { type Appender, createAppender } from './appender.js'
 import { predecessors, sharedWriterName, writerName } from './boot.js'
 import { checkRecord, ownRecord, type Writable } from './canonical.js'
 import { writerKey } from './chain.js'
 import { createClockwork } from './clockwork.js'
-import { type CoverCheck, createCoverCheck } from './covered.js'
+import { createCoverCheck } from './covered.js'
 import { checkpointLines, type ExportFilter, exportOf } from './export.js'
-import { type AuditPage, type AuditReport, type AuditStatus, pageOf, reportOf, statusOf } from './page.js'
+import { type AuditPage, type AuditReport, type AuditStatus, type Checks, pageOf, reportOf, statusOf } from './page.js'
 import { type FailedAuth, type RecordFields, type RefusalFields, shapersOf } from './refusals.js'
 import { createRetention, type Retention, type RetentionOptions } from './retention.js'
 import { createSigning, type Signing, type SigningOptions } from './signing.js'
@@ -61,6 +62,8 @@ export interface AuditLog {
   staged(record: AuditRecord): void
   /** Records a refused call: one each, ten a minute of a caller, the rest counted. Never throws. */
   refused(fields: RefusalFields): void
+  /** Records that an amount could not be reserved, in the same way. Never throws. */
+  unheld(fields: RefusalFields): void
   /** Records that a known caller asked for what is not for him, in the same way. Never throws. */
   forbidden(fields: RefusalFields): void
   /** Counts a request without a known caller; one entry a minute says how many. Never throws. */
@@ -105,6 +108,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const verifier = createVerifier({ store, clock, ...(key !== undefined && { key }), ...(logger && { logger }) })
   const signing = createSigning(options, writer)
   const cover = createCoverCheck(store, options.signingKey)
+  const anchors = createAnchorCheck(store, options.signingKey)
   const appender = createAppender({
     store: tellingOf(store, verifier),
     writer,
@@ -131,6 +135,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     stage: (record) => stage(parts, record),
     staged: (record) => appender.note(record),
     refused: (fields) => shapers.refused.note(fields.subject ?? '', fields),
+    unheld: (fields) => shapers.unheld.note(fields.subject ?? '', fields),
     forbidden: (fields) => shapers.forbidden.note(fields.subject ?? '', fields),
     authFailed: (details = {}) => shapers.failed.note('', details),
     start: async () => {
@@ -151,7 +156,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       return pageOf(store, filter)
     },
     status: () => statusOf(verifier),
-    verify: () => verify(verifier, cover),
+    verify: () => verify({ verifier, cover, anchors }),
     export: async (filter) => {
       await within(VERIFY_MS, appender.flush())
       return exportOf(store, filter)
@@ -162,13 +167,14 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   }
 }
 
-async function verify(verifier: Verifier, cover: CoverCheck): Promise<AuditReport> {
+async function verify(checks: Checks): Promise<AuditReport> {
   const all = async () => {
-    await verifier.follow()
-    await cover.follow()
+    await checks.verifier.follow()
+    await checks.cover.follow()
+    await checks.anchors.follow()
     return true
   }
-  return reportOf(verifier, cover, (await within(VERIFY_MS, all())) ?? false)
+  return reportOf(checks, (await within(VERIFY_MS, all())) ?? false)
 }
 
 function nameOf({ chain, key, signingKey, node, ids }: AuditLogOptions): string {

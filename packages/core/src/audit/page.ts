@@ -1,3 +1,4 @@
+import type { AnchorCheck, UnvouchedAnchor } from './anchors.js'
 import type { CoverCheck } from './covered.js'
 import type { AuditEntry, AuditFilter, AuditStore, StoredEntry } from './store.js'
 import type { Fault, Verifier } from './verifier.js'
@@ -50,9 +51,21 @@ export interface AuditReport {
   checkpoints: Record<string, { seq: number; epoch: number; time: number }>
   /** Entries of each writer that no checkpoint covers yet. */
   uncovered: { writer: string; after: number; through: number; entries: number; since: number | null }[]
+  /**
+   * Chains of which the storage has no beginning, and nothing that says it may be so: older entries were evicted from memory,
+   * archived together with the record of it, or cut off. The archive and the checkpoints elsewhere tell which.
+   */
+  unvouched: UnvouchedAnchor[]
 }
 
-export function reportOf(verifier: Verifier, cover: CoverCheck, complete: boolean): AuditReport {
+/** What looks at the log, each from its side. */
+export interface Checks {
+  readonly verifier: Verifier
+  readonly cover: CoverCheck
+  readonly anchors: AnchorCheck
+}
+
+export function reportOf({ verifier, cover, anchors }: Checks, complete: boolean): AuditReport {
   const { valid, verifiedThrough, verifiedAt, signed, firstBad = null } = verifier.state()
   const uncovered = Object.entries(verifiedThrough).map(([writer, through]) => {
     const { seq: after = 0, time: since = null } = cover.covered.get(writer) ?? {}
@@ -67,5 +80,6 @@ export function reportOf(verifier: Verifier, cover: CoverCheck, complete: boolea
     signed,
     checkpoints: Object.fromEntries(cover.covered),
     uncovered: uncovered.filter(({ entries }) => entries > 0),
+    unvouched: [...anchors.unvouched],
   }
 }

@@ -58,11 +58,13 @@ export function failedAuths({ clock, emit }: ShaperOptions) {
 /** Everything that is counted before it is recorded. */
 export function shapersOf(options: ShaperOptions) {
   const refused = refusals({ ...options, event: 'inference.refused' })
+  const unheld = refusals({ ...options, event: 'budget.refused' })
   const forbidden = refusals({ ...options, event: 'auth.refused' })
   const failed = failedAuths(options)
-  const all = [refused, forbidden, failed]
+  const all = [refused, unheld, forbidden, failed]
   return {
     refused,
+    unheld,
     forbidden,
     failed,
     sweep: () => {

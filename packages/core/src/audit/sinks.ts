@@ -79,7 +79,8 @@ async function appendLine(path: string, line: string): Promise<void> {
   if (tail.isTorn) await cut(path, tail.start)
   const file = await open(path, 'a', 0o640)
   try {
-    await file.write(`${line}\n`)
+    // Not `write`, which on a nearly full disk may take a part of the line and say nothing.
+    await file.appendFile(`${line}\n`)
     await file.sync()
   } finally {
     await file.close()

@@ -33,7 +33,7 @@ export interface Refused {
  * What an ask gets from its accounts as they stand, overdue holds taken off. See `Ask` for the rule.
  *
  * A pool is asked only in the units it caps, and only in those the ask uses: a call that costs nothing passes a pool
- * whose money is spent. A cap of 0 tokens blocks whatever is asked. Where both pay, `plenty` is held in place of `fixed`.
+ * whose money is spent. A cap of 0 tokens blocks whatever is asked, and so does a pool that is frozen. Where both pay, `plenty` is held in place of `fixed`.
  *
  * @throws HooshError `invalid_request` where the ask comes to no whole, non-negative, safe amount
  */
@@ -59,6 +59,7 @@ function decideWith(fixed: Amount, ask: Ask, accounts: readonly PoolState[]): Gr
   let tightest: PoolState | undefined
   let tightUnit: keyof Amount = 'tokens'
   for (const account of accounts) {
+    if (account.terms.frozen === true) return { granted: false, tightest: account, unit: 'tokens', needed: 0 }
     for (const unit of UNITS) {
       const pays = restOf(account, unit, fixed[unit], ask.each[unit])
       if (pays < rest) {
@@ -128,9 +129,16 @@ export function wholeAmount(amount: Amount): Amount {
   return amount
 }
 
-/** The refusal as the caller reads it: which pool, what is left, what it takes, and when to come back. */
+/** Another time may do for a budget, and another call for a limit; here nothing does but an admin. */
+function poolFrozen(pool: string): HooshError {
+  const message = `The pool "${pool}" is frozen: it takes no new calls until an admin unfreezes it.`
+  return new HooshError('pool_frozen', { message, details: { pool, retryable: false } })
+}
+
+/** The refusal as the caller reads it: which pool, and, unless that is frozen, what is left, what it takes, when to come back. */
 export function budgetExceeded({ tightest, unit, needed }: Refused, now: number): HooshError {
   const { name, terms, windowEnd } = tightest
+  if (terms.frozen === true) return poolFrozen(name)
   const left = Math.max(0, leftOf(tightest, unit))
   const say = (amount: number) => (unit === 'tokens' ? `${amount} tokens` : `${usdText(amount)} USD`)
   const resetsAt = windowEnd === null ? null : new Date(windowEnd).toISOString()

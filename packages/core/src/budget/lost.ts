@@ -40,3 +40,10 @@ export function lostUsage({ id, owner, held, charged, outputTokens, pools, call,
 export function reversalOf(lost: UsageRecord): UsageRecord {
   return { ...lost, id: lost.id.replace(/\.lost$/, '.reversal'), reverses: true }
 }
+
+/** What the log says of a hold that nobody has ended: a call's, or one for a client's or the host's own work. */
+export function lostEvent(phase: 'reserved' | 'sent'): { readonly event: string; readonly message: string } {
+  return phase === 'sent'
+    ? { event: 'inference.lost', message: 'A call ended without an outcome; its hold was charged.' }
+    : { event: 'budget.expired', message: 'A reservation was not ended in its time; it was charged.' }
+}

@@ -179,6 +179,13 @@ export function close(books: Books, held: Held, state: Exclude<Held['state'], 'h
   if (gone !== undefined) books.ended.delete(gone.id)
 }
 
+/** Takes a pool off the books, unless something is held in it. */
+export function forget({ pools }: Books, name: string): boolean {
+  if (pools.get(name)?.open != null) return false
+  pools.delete(name)
+  return true
+}
+
 /** Entries of a pool, newest first. */
 export function* entriesOf(books: Books, pool: string): Generator<Entry> {
   for (const { number, held, kind, amount, overrun, at } of books.postings.newestFirst()) {

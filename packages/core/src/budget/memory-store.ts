@@ -21,7 +21,7 @@ export interface MemoryBudgetOptions {
 /**
  * Budgets of one process, gone with it. Every operation answers at once, so two calls cannot meet inside of one.
  *
- * Pools are never forgotten (about 0.6 KB each); of a pool with windows the last four are known, and those that still run.
+ * Pools are kept until they are told to be forgotten (about 0.6 KB each); of a pool with windows the last four are known, and those that still run.
  */
 export function memoryBudgets({ clock, maxEnded = 10_000, maxEntries = 10_000 }: MemoryBudgetOptions) {
   const books = ledger.emptyBooks(maxEnded, maxEntries)
@@ -46,6 +46,10 @@ export function memoryBudgets({ clock, maxEnded = 10_000, maxEntries = 10_000 }:
       return held === undefined ? null : ledger.reservationOf(held)
     },
     define: (pool, terms) => define(books, pool, terms),
+    forget: (pool) => {
+      define(books, pool, null)
+      return ledger.forget(books, pool)
+    },
     overrides: () => [...books.overrides].map(([name, terms]) => ({ name, terms })),
   } satisfies store.BudgetStore
 }

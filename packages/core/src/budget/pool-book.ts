@@ -15,6 +15,8 @@ export interface PoolBook {
   effective(ask: PoolAsk): PoolTerms | null
   /** Takes a fresh look at the overrides. */
   refresh(): Promise<void>
+  /** Whether an override is known of a pool whose name is such a one. */
+  isAnyOverridden(isSought: (name: string) => boolean): boolean
   noteOverride(name: string, terms: PoolTerms | null): void
   /** Whether a call's last look at one of these pools found it scarce. */
   wasScarce(pools: readonly string[]): boolean
@@ -32,6 +34,10 @@ export function poolBook(
     effective: (ask) => overrides.get(ask.name) ?? ask.terms,
     async refresh() {
       overrides = new Map((await store.overrides()).map(({ name, terms }) => [name, terms]))
+    },
+    isAnyOverridden(isSought) {
+      for (const name of overrides.keys()) if (isSought(name)) return true
+      return false
     },
     noteOverride(name, terms) {
       if (terms === null) overrides.delete(name)

@@ -29,7 +29,7 @@ export interface RateStore {
    * Takes a place under every key, or under none. Two callers, in any processes, never both get the last one; an id
    * that has its places already keeps them, and has no second one. A place whose lease was not renewed is free.
    *
-   * @param leaseMs 1_000 to 3_600_000
+   * @param leaseMs 1_000 to 86_400_000
    * @returns null where it has entered; else the first key that is full
    */
   enter(id: string, places: readonly Place[], leaseMs: number, now: number): Awaitable<string | null>

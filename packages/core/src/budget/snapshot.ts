@@ -9,11 +9,13 @@ export interface PoolSnapshot {
   /** ISO 8601; null for a lifetime pool, as is `resetsAt`. */
   windowStart: string | null
   resetsAt: string | null
+  /** Takes no new calls. */
+  frozen: boolean
   /** Only the units that are capped. */
   capacity: Capacity
   used: Amount
   held: Amount
-  /** capacity - used - held, never below 0, only the units that are capped. */
+  /** capacity - used - held, never below 0, only the units that are capped. Of a frozen pool too: what it has once it is none. */
   available: Capacity
 }
 
@@ -29,6 +31,7 @@ export function snapshotOf({ name, terms, windowStart, windowEnd, used, held }: 
     window: terms.window,
     windowStart: windowEnd === null ? null : new Date(windowStart).toISOString(),
     resetsAt: windowEnd === null ? null : new Date(windowEnd).toISOString(),
+    frozen: terms.frozen === true,
     capacity: { ...terms.capacity },
     used: { ...used },
     held: { ...held },

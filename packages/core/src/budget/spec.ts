@@ -7,7 +7,7 @@ import { isTimeZone } from './window.js'
 /** The largest cap: with what is used and held on top, sums stay safe integers. */
 const MAX_CAP = 2 ** 52
 
-const FIELDS = ['tokens', 'usd', 'window', 'timeZone', 'limits', 'unpriced']
+const FIELDS = ['tokens', 'usd', 'window', 'timeZone', 'limits', 'unpriced', 'frozen']
 const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent', 'weight']
 const WINDOWS: unknown[] = ['hour', 'day', 'week', 'month']
 
@@ -42,15 +42,17 @@ export function wirePoolTerms(body: unknown): PoolTerms {
 
 function termsOf(spec: unknown, fault: Fault): PoolTerms {
   const fields = objectOf(spec, '', FIELDS, fault) as Partial<Record<keyof PoolSpec, unknown>>
-  const { timeZone = 'UTC', unpriced = 'refuse' } = fields
+  const { timeZone = 'UTC', unpriced = 'refuse', frozen = false } = fields
   if (typeof timeZone !== 'string' || !isTimeZone(timeZone)) throw fault('timeZone', 'the IANA name of a time zone')
   if (unpriced !== 'refuse' && unpriced !== 'allow') throw fault('unpriced', "'refuse' or 'allow'")
+  if (typeof frozen !== 'boolean') throw fault('frozen', 'true or false')
   return Object.freeze({
     capacity: Object.freeze(capacityOf(fields, fault)),
     window: windowOf(fields.window ?? null, fault),
     timeZone,
     ...(fields.limits !== undefined && { limits: Object.freeze(limitsOf(fields.limits, fault)) }),
     unpriced,
+    ...(frozen && { frozen }),
   })
 }
 

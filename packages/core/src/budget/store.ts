@@ -2,6 +2,7 @@ import type { Amount } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
 import type { CallFacts, UsageRecord } from '../cost/store.js'
 import type { Awaitable } from '../time.js'
+import type { JoinsTransactions } from './joining.js'
 import type { PoolTerms } from './terms.js'
 
 /**
@@ -14,7 +15,7 @@ import type { PoolTerms } from './terms.js'
  * An account counts up to 2^53 - 1 in each unit, used and held together. A step that would take one beyond, or whose
  * amount is no whole one, is `invalid_request` and changes nothing: sums are never rounded.
  */
-export interface BudgetStore {
+export interface BudgetStore extends Partial<JoinsTransactions> {
   /**
    * What it keeps in the same step as a hold or a settle. Where it lists a kind, `ReserveRequest.intent` and
    * `CallRecords` of that kind are stored by it; otherwise the engine writes them itself.
@@ -32,14 +33,15 @@ export interface BudgetStore {
    * now. With others, or once it has ended, it is a conflict: an answer would let a call run without a hold.
    *
    * @throws HooshError, the first that applies: `reservation_conflict`, `too_many_reservations`, `unknown_pool`
-   *   (no terms and no override), `budget_exceeded` (names the tightest pool, what is left, when it resets)
+   *   (no terms and no override), `pool_frozen` (names the first that is), `budget_exceeded` (names the tightest pool,
+   *   what is left, when it resets)
    */
   reserve(request: ReserveRequest): Awaitable<Grant>
 
   /**
    * Holds more for a running call, by the same rule as `reserve`, in every pool of its hold or in none.
    *
-   * @throws HooshError `not_held` (never made, or already ended), `budget_exceeded`
+   * @throws HooshError `not_held` (never made, or already ended), `pool_frozen`, `budget_exceeded`
    */
   extend(id: string, ask: Ask): Awaitable<Grant>
 
@@ -83,6 +85,15 @@ export interface BudgetStore {
 
   /** Sets (or with null removes) a pool's override. Counts at once; never touches accounts. */
   define(pool: string, terms: PoolTerms | null, records?: CallRecords): Awaitable<void>
+
+  /**
+   * Ends a pool whose name is not used again: its override goes at once, so that nothing new is held in it, and the pool
+   * itself once nothing is held there any more. Its entries stay as long as others do; a settle that comes after an
+   * expiry is still booked, though the pool may be missing from what it answers.
+   *
+   * @returns whether it is gone; false while something is held in it: then to be asked again
+   */
+  forget(pool: string): Awaitable<boolean>
 
   /** All overrides, so that a process can tell limits and prices without a look-up per call. */
   overrides(): Awaitable<{ name: string; terms: PoolTerms }[]>

@@ -9,4 +9,6 @@ export interface PoolTerms {
   readonly timeZone: string
   readonly limits?: Limits
   readonly unpriced: 'refuse' | 'allow'
+  /** Takes no new hold, and extends none. Absent is false. */
+  readonly frozen?: boolean
 }

@@ -44,7 +44,7 @@ export function exactly(fixed: Amount): Ask {
 /** Holds `count` tokens (or what `more` says) for `ann`, as a call of ours. */
 export async function reserve(
   harness: BudgetHarness,
-  store: BudgetStore,
+  store: Pick<BudgetStore, 'reserve'>,
   id: string,
   pools: readonly PoolAsk[],
   count: number,

@@ -1,5 +1,7 @@
 import { budgetAmountCases } from './budget-amounts.js'
 import { budgetEndingCases } from './budget-endings.js'
+import { budgetForgottenCases } from './budget-forgotten.js'
+import { budgetFrozenCases } from './budget-frozen.js'
 import type { BudgetCase } from './budget-harness.js'
 import { budgetHoldCases } from './budget-holds.js'
 import { budgetLostCases } from './budget-lost.js'
@@ -13,7 +15,9 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetAmountCases,
   ...budgetWindowCases,
   ...budgetEndingCases,
+  ...budgetForgottenCases,
   ...budgetLostCases,
   ...budgetRaceCases,
+  ...budgetFrozenCases,
   ...budgetReadCases,
 ]

@@ -103,7 +103,7 @@ function channel(
   const pass: Pass = createPass(
     policy.answers ?? policy.standIns,
     {
-      plain: say,
+      plain: (text, start, end) => say(text.slice(start, end)),
       found({ name, level }, value) {
         if (name !== STAND_IN.name) {
           redacted.names.add(name)
@@ -115,7 +115,7 @@ function channel(
         else out += isJson ? insideJson(meant) : meant
       },
     },
-    { keepsAll: false, releasesWords: policy.releasesWords || policy.answers === null },
+    { releasesWords: policy.releasesWords || policy.answers === null },
   )
   const read: Unescaper | null = isJson ? unescaper() : null
   const taken = () => {

@@ -1,18 +1,23 @@
 import { HooshError } from '../errors.js'
-import type { DlpFinding, DlpLevel, DlpVerdict } from '../options.js'
+import type { DlpFinding, DlpVerdict } from '../options.js'
 import type { Awaitable } from '../time.js'
 import { higher } from './levels.js'
-import { createPass, type Pass } from './pass.js'
+import { createPass, type Findings, passWhole } from './pass.js'
 import type { Inspection, Policy, Ruling } from './policy.js'
-import { createPseudonyms, type Pseudonyms, STAND_IN } from './pseudonyms.js'
-import { type Reading, readingOf, replaced, valueAt } from './reading.js'
+import { createPseudonyms, STAND_IN } from './pseudonyms.js'
+import { type Place, type Reading, readingOf, replaced, valueAt } from './reading.js'
 import type { RequestContent, Unreadable } from './texts.js'
 
-/** A finding in one text, by positions in the text as it is read. */
-interface Found extends Ruling {
-  readonly start: number
-  readonly end: number
+/** What findings of one name are: shared by them, for there may be as many as a text has words. */
+interface Kind extends Ruling {
   readonly name: string
+  /** What stands in the place of what was removed. */
+  readonly redaction: string
+}
+
+/** A finding in one text, by positions in the text as it is read. */
+interface Found extends Place {
+  readonly kind: Kind
 }
 
 /** Characters looked at before others get their turn: about ten milliseconds. */
@@ -54,16 +59,17 @@ async function inspectLong(
   const found: Found[][] = []
   let looked = 0
   for (const { text } of readings) {
-    const finder = finderOf(policy)
+    const one = collector(policy)
+    const pass = createPass(policy.scanner, one.findings, { releasesWords: false })
     for (let at = 0; at < text.length; at += WINDOW) {
-      finder.pass.push(text.slice(at, at + WINDOW))
+      pass.push(text.slice(at, at + WINDOW))
       looked += Math.min(WINDOW, text.length - at)
       if (looked < TURN) continue
       looked = 0
       await new Promise((resolve) => setImmediate(resolve))
     }
-    finder.pass.end()
-    found.push(finder.found)
+    pass.end()
+    found.push(one.found)
   }
   return conclusion(policy, { readings, unreadable }, found, verdict ?? {})
 }
@@ -71,36 +77,33 @@ async function inspectLong(
 const NONE: Found[] = []
 
 function findIn(policy: Policy, text: string): Found[] {
-  if (policy.scanner.isClean(text)) return NONE
-  const { pass, found } = finderOf(policy)
-  pass.push(text)
-  pass.end()
-  return found
+  const { findings, found } = collector(policy)
+  return passWhole(policy.scanner, text, findings) ? found : NONE
 }
 
-function finderOf(policy: Policy): { pass: Pass; found: Found[] } {
+function collector(policy: Policy): { findings: Findings; found: Found[] } {
   const found: Found[] = []
-  const rulings = new Map<string, Ruling>()
-  const rulingOf = (name: string, level: DlpLevel): Ruling => {
-    let ruling = rulings.get(name)
-    if (ruling === undefined) {
-      ruling = policy.rule(name, level)
-      rulings.set(name, ruling)
-    }
-    return ruling
-  }
+  const kinds = new Map<string, Kind>()
   let at = 0
-  const findings = {
-    plain(text: string) {
-      at += text.length
+  const findings: Findings = {
+    plain(_text, start, end) {
+      at += end - start
     },
-    found(rule: { name: string; level: DlpLevel }, value: string) {
-      const { level, action } = rulingOf(rule.name, rule.level)
-      found.push({ start: at, end: at + value.length, name: rule.name, level, action })
-      at += value.length
+    found({ name, level }, _beginning, length) {
+      let kind = kinds.get(name)
+      if (kind === undefined) {
+        kind = kindOf(name, policy.rule(name, level))
+        kinds.set(name, kind)
+      }
+      found.push({ start: at, end: at + length, kind })
+      at += length
     },
   }
-  return { pass: createPass(policy.scanner, findings, { keepsAll: true, releasesWords: false }), found }
+  return { findings, found }
+}
+
+function kindOf(name: string, { level, action }: Ruling): Kind {
+  return { name, level, action, redaction: redaction(name) }
 }
 
 function conclusion(
@@ -110,7 +113,7 @@ function conclusion(
   verdict: DlpVerdict,
 ): Inspection {
   const found = verdict.findings === undefined ? scanned : joined(policy, readings, scanned, verdict.findings)
-  const all = [...found.flat(), ...[...unreadable].map((kind) => unread(policy, kind)).filter(isOfNote)]
+  const all = [...kindsIn(found), ...[...unreadable].map((kind) => unread(policy, kind)).filter(isOfNote)]
   // What is said of the content as a whole counts like a finding, under the name of who says it.
   const whole = [{ name: 'default_level', ...policy.rule('default_level', policy.defaultLevel) }]
   if (verdict.level !== undefined) whole.push({ name: 'classifier', ...policy.rule('classifier', verdict.level) })
@@ -118,7 +121,7 @@ function conclusion(
     return sorted([...all, ...whole].filter((one) => one.action === action).map(({ name }) => name))
   }
   const level = [...all, ...whole].reduce((highest, one) => higher(highest, one.level), policy.defaultLevel)
-  const changing = found.map((list) => list.filter(({ action }) => action === 'redact' || action === 'pseudonymise'))
+  const changing = found.map((list) => list.filter(({ kind }) => changes(kind)))
   return {
     level,
     patterns: sorted(all.map(({ name }) => name)),
@@ -128,10 +131,20 @@ function conclusion(
   }
 }
 
+function kindsIn(found: readonly Found[][]): Set<Kind> {
+  const kinds = new Set<Kind>()
+  for (const list of found) for (const { kind } of list) kinds.add(kind)
+  return kinds
+}
+
+function changes({ action }: Ruling): boolean {
+  return action === 'redact' || action === 'pseudonymise'
+}
+
 /** What cannot be read cannot be redacted either. Token ids are a text that was made unreadable: they stay at home. */
 function unread(policy: Policy, name: Unreadable): Ruling & { readonly name: string } {
   const { level, action } = policy.rule(name, name === 'token_ids' ? 'confidential' : 'public')
-  return { name, level, action: action === 'redact' || action === 'pseudonymise' ? 'block' : action }
+  return { name, level, action: changes({ level, action }) ? 'block' : action }
 }
 
 function isOfNote({ level, action }: Ruling): boolean {
@@ -149,16 +162,11 @@ function changed(readings: readonly Reading[], changing: readonly Found[][]): Pi
   const taken = new Set(readings.flatMap(({ plain }) => plain.match(looksTaken) ?? []))
   const pseudonyms = createPseudonyms((standIn) => taken.has(standIn))
   const texts = readings.map((reading, index) =>
-    replaced(
-      reading,
-      changing[index]!.map((found) => ({ ...found, by: insteadOf(found, reading, pseudonyms) })),
+    replaced(reading, changing[index]!, ({ start, end, kind: { name, action, redaction } }) =>
+      action === 'redact' ? redaction : pseudonyms.of(name, valueAt(reading, start, end)),
     ),
   )
   return { texts, restore: pseudonyms.values }
-}
-
-function insteadOf({ name, action, start, end }: Found, reading: Reading, pseudonyms: Pseudonyms): string {
-  return action === 'redact' ? redaction(name) : pseudonyms.of(name, valueAt(reading, start, end))
 }
 
 /** What stands in the place of what was removed. */
@@ -179,7 +187,7 @@ function joined(
     const reading = readings[text]
     const fits = reading !== undefined && 0 <= start && start < end && end <= reading.text.length
     if (!fits || !/^[A-Za-z]\w{0,39}$/.test(name)) throw badFinding()
-    lists[text]!.push({ start, end, name, ...policy.rule(name, level, own) })
+    lists[text]!.push({ start, end, kind: kindOf(name, policy.rule(name, level, own)) })
   }
   return lists.map((list) => {
     const kept: Found[] = []

@@ -1,12 +1,13 @@
 import { afterCalmWords } from './calm.js'
 import type { Rule } from './rule.js'
-import { type Cursor, continued, type Scanner, undecidedFrom } from './scanner.js'
+import { type Cursor, type Scanner, undecidedFrom } from './scanner.js'
 
-/** Gets a text back in order: what nothing was found in, and what was found. */
+/** Is told of a text in order: what nothing was found in, and what was found. */
 export interface Findings {
-  plain(text: string): void
-  /** `value` is only its beginning where values are not kept. */
-  found(rule: Rule, value: string): void
+  /** A part of `text`, from `start` to `end`. */
+  plain(text: string, start: number, end: number): void
+  /** `beginning` is at most 127 characters of the `length` that were found, and all of them where nothing continues a match. */
+  found(rule: Rule, beginning: string, length: number): void
 }
 
 /** One text on its way through a scanner, in pieces cut anywhere: what is found is what would be found in the whole. */
@@ -22,25 +23,17 @@ const CONTEXT = 64
 interface State {
   readonly scanner: Scanner
   readonly to: Findings
-  readonly keepsAll: boolean
   readonly releasesWords: boolean
   /** What is not decided yet, behind a little of what is. */
   text: string
   /** Where that begins. */
   at: number
   /** A match of which the end has not come. */
-  open: { readonly rule: Rule; value: string } | null
+  open: { readonly rule: Rule; readonly beginning: string; length: number } | null
 }
 
-/**
- * @param options.keepsAll collect all of what was found, which may be long; else its first 127 characters at most
- * @param options.releasesWords give plain words on at once; only where all rules are built-in ones
- */
-export function createPass(
-  scanner: Scanner,
-  to: Findings,
-  options: { keepsAll: boolean; releasesWords: boolean },
-): Pass {
+/** @param options.releasesWords give plain words on at once; only where all rules are built-in ones */
+export function createPass(scanner: Scanner, to: Findings, options: { releasesWords: boolean }): Pass {
   const state: State = { scanner, to, ...options, text: '', at: 0, open: null }
   return {
     push(piece) {
@@ -55,22 +48,31 @@ export function createPass(
   }
 }
 
-function advance(state: State, final: boolean): void {
-  if (state.open !== null && !carryOn(state, final)) return
-  const { scanner, to, text } = state
+/** A text in one piece. Says whether anything was found: of a text in which nothing is, nothing is told. */
+export function passWhole(scanner: Scanner, text: string, to: Findings): boolean {
   const cursor: Cursor = []
+  if (scanner.next(text, 0, cursor) === null) return false
+  advance({ scanner, to, releasesWords: false, text, at: 0, open: null }, true, cursor)
+  return true
+}
+
+function advance(state: State, final: boolean, cursor: Cursor = []): void {
+  if (state.open !== null && !carryOn(state, state.open, final)) return
+  const { scanner, to, text } = state
   const decided = final ? text.length + 1 : decidedUntil(state)
   for (;;) {
     const match = scanner.next(text, state.at, cursor)
     if (match === null || match.start >= decided) break
-    if (match.start > state.at) to.plain(text.slice(state.at, match.start))
-    state.at = match.end
-    state.open = { rule: match.rule, value: text.slice(match.start, match.end) }
-    if (!carryOn(state, final)) return
+    const { rule, start, end } = match
+    if (start > state.at) to.plain(text, state.at, start)
+    const beginning = text.slice(start, end)
+    state.at = end
+    if (rule.more === undefined && rule.until === undefined) to.found(rule, beginning, end - start)
+    else if (!carryOn(state, { rule, beginning, length: end - start }, final)) return
   }
   const until = Math.min(decided, text.length)
   if (until <= state.at) return
-  to.plain(text.slice(state.at, until))
+  to.plain(text, state.at, until)
   state.at = until
 }
 
@@ -79,14 +81,12 @@ function decidedUntil({ text, at, releasesWords }: State): number {
   return releasesWords ? afterCalmWords(text, from) : from
 }
 
-/** Whether the match that is open has come to its end. */
-function carryOn(state: State, final: boolean): boolean {
-  const { text, at, open } = state
-  const { end, open: goesOn } = continued(open!.rule, text, at, final)
-  if (state.keepsAll) open!.value += text.slice(at, end)
+/** Whether a match that goes on has come to its end. */
+function carryOn(state: State, match: NonNullable<State['open']>, final: boolean): boolean {
+  const { end, open } = state.scanner.continued(match.rule, state.text, state.at, final)
+  match.length += end - state.at
   state.at = end
-  if (goesOn) return false
-  state.open = null
-  state.to.found(open!.rule, open!.value)
-  return true
+  state.open = open ? match : null
+  if (!open) state.to.found(match.rule, match.beginning, match.length)
+  return !open
 }

@@ -1,4 +1,4 @@
-import { escaped, insideJson, meant, unescaped } from './escapes.js'
+import { escaped, meant, unescaped } from './escapes.js'
 import { type Folded, folded } from './fold.js'
 import type { RequestText } from './texts.js'
 
@@ -17,30 +17,35 @@ export function readingOf({ text, isJson }: RequestText): Reading {
   return { text: view.text, isJson, plain, view }
 }
 
-/** What is put in the place of a part of a text. */
-export interface Replacement {
+/** A part of a text as it is read. */
+export interface Place {
   readonly start: number
   readonly end: number
-  readonly by: string
 }
 
-/** The text with other parts, in the order of their places, written as it came. */
-export function replaced({ isJson, plain, view }: Reading, replacements: readonly Replacement[]): string {
+/**
+ * The text with something else in the place of parts of it, written as it came.
+ *
+ * @param places in their order
+ * @param by letters, digits and signs that JSON has no escapes for
+ */
+export function replaced<P extends Place>(
+  { isJson, plain, view }: Reading,
+  places: readonly P[],
+  by: (place: P) => string,
+): string {
   let result = ''
   let at = 0
-  for (const { start, end, by } of replacements) {
-    result += written(plain.slice(at, view.origin(start)), isJson) + (isJson ? insideJson(by) : by)
-    at = view.origin(end)
+  for (const place of places) {
+    result += plain.slice(at, view.origin(place.start)) + by(place)
+    at = view.origin(place.end)
   }
-  return result + written(plain.slice(at), isJson)
+  result += plain.slice(at)
+  return isJson ? escaped(result) : result
 }
 
 /** The value that stands at a place, as the caller meant it. */
 export function valueAt({ isJson, plain, view }: Reading, start: number, end: number): string {
   const value = plain.slice(view.origin(start), view.origin(end))
   return isJson ? meant(value) : value
-}
-
-function written(text: string, isJson: boolean): string {
-  return isJson ? escaped(text) : text
 }

@@ -11,8 +11,12 @@ export interface Match {
 export interface Scanner {
   /** The first match that begins at `from` or later; of several the longest, then that of the rule named first. */
   next(text: string, from: number, cursor: Cursor): Match | null
-  /** Whether nothing matches anywhere in a text. */
-  isClean(text: string): boolean
+  /**
+   * Where a match that began is at its end: what continues it, from `from` on.
+   *
+   * @param final the text ends here; else it may go on
+   */
+  continued(rule: Rule, text: string, from: number, final: boolean): Continuation
 }
 
 /** What the search of one text knows: the next match of each family, so that no text is searched twice. */
@@ -40,8 +44,8 @@ interface Searcher {
   readonly rules: readonly Rule[]
   /** All rules of the family, each in a group of its own. */
   readonly all: RegExp
-  /** Each by itself, at one place. */
-  readonly each: readonly RegExp[]
+  /** At one place, the rules after one that can fail its check. */
+  readonly others: readonly (RegExp | null)[]
 }
 
 export function createScanner(rules: readonly Rule[]): Scanner {
@@ -52,48 +56,65 @@ export function createScanner(rules: readonly Rule[]): Scanner {
       rules.filter((rule) => rule.family === family),
     ),
   )
+  const endings = new Map<Rule, RegExp>()
+  for (const rule of rules) {
+    if (rule.until !== undefined) endings.set(rule, new RegExp(rule.until, 'g'))
+    else if (rule.more !== undefined) endings.set(rule, new RegExp(`[${rule.more}]*`, 'y'))
+  }
   return {
-    next(text, from, cursor) {
-      let first: Match | null = null
-      searchers.forEach((one, index) => {
-        let known = cursor[index]
-        if (known === undefined || (known !== null && known.start < from)) {
-          known = search(one, text, from)
-          cursor[index] = known
-        }
-        if (known !== null && (first === null || comesBefore(known, first))) first = known
-      })
-      return first
-    },
-    isClean: (text) => searchers.every((one) => search(one, text, 0) === null),
+    next: (text, from, cursor) => firstOf(searchers, text, from, cursor),
+    continued: (rule, text, from, final) => continued(rule, endings.get(rule), text, from, final),
   }
 }
 
 function searcher(family: Family, rules: readonly Rule[]): Searcher {
   const guard = GUARDS[family]
-  const flags = family === 'customAnyCase' ? 'gi' : 'g'
-  const sticky = family === 'customAnyCase' ? 'yi' : 'y'
+  const anyCase = family === 'customAnyCase' ? 'i' : ''
+  const oneOf = (some: readonly Rule[], flags: string) =>
+    new RegExp(`${guard}(?:${some.map(({ pattern }) => `(${pattern})`).join('|')})`, flags + anyCase)
   return {
     needs: NEEDS[family],
     rules,
-    all: new RegExp(`${guard}(?:${rules.map(({ pattern }) => `(${pattern})`).join('|')})`, flags),
-    each: rules.map(({ pattern }) => new RegExp(`${guard}(?:${pattern})`, sticky)),
+    all: oneOf(rules, 'g'),
+    others: rules.map(({ check }, index) => {
+      const after = rules.slice(index + 1)
+      return check === undefined || after.length === 0 ? null : oneOf(after, 'y')
+    }),
   }
+}
+
+function firstOf(searchers: readonly Searcher[], text: string, from: number, cursor: Cursor): Match | null {
+  let first: Match | null = null
+  for (let index = 0; index < searchers.length; index += 1) {
+    let known = cursor[index]
+    if (known === undefined || (known !== null && known.start < from)) {
+      known = search(searchers[index]!, text, from)
+      cursor[index] = known
+    }
+    if (known !== null && (first === null || comesBefore(known, first))) first = known
+  }
+  return first
 }
 
 function comesBefore(one: Match, other: Match): boolean {
   return one.start < other.start || (one.start === other.start && one.end > other.end)
 }
 
-function search({ needs, rules, all, each }: Searcher, text: string, from: number): Match | null {
+function search({ needs, rules, all, others }: Searcher, text: string, from: number): Match | null {
   if (needs !== undefined && text.indexOf(needs, from) < 0) return null
   all.lastIndex = from
   for (let found = all.exec(text); found !== null; found = all.exec(text)) {
     const start = found.index
-    // The first rule that matches here may fail its check, and another match in its place.
     let index = firstGroup(found) - 1
     let length = checked(rules[index]!, found[0])
-    while (length === 0 && ++index < rules.length) length = lengthAt(rules[index]!, each[index]!, text, start)
+    // A rule that matches here may fail its check, and one after it match in its place.
+    for (let other = others[index]!; length === 0 && other !== null; other = others[index]!) {
+      other.lastIndex = start
+      const instead = other.exec(text)
+      if (instead === null) break
+      index += firstGroup(instead)
+      length = checked(rules[index]!, instead[0])
+    }
     if (length > 0) return { rule: rules[index]!, start, end: start + length }
     all.lastIndex = start + 1
   }
@@ -106,17 +127,11 @@ function firstGroup(found: RegExpExecArray): number {
   return group
 }
 
-function lengthAt(rule: Rule, pattern: RegExp, text: string, start: number): number {
-  pattern.lastIndex = start
-  const found = pattern.exec(text)
-  return found === null ? 0 : checked(rule, found[0])
-}
-
 function checked({ check }: Rule, match: string): number {
   return check === undefined ? match.length : check(match)
 }
 
-/** Where a match that began is at its end: what continues it, from `from` on. `open` where the text ends before it does. */
+/** Where a match ends; `open` where the text ends before it does. */
 export interface Continuation {
   readonly end: number
   readonly open: boolean
@@ -125,23 +140,22 @@ export interface Continuation {
 /** Characters that may belong to the end of a long match, and so are kept until more has come. */
 const LONGEST_UNTIL = 100
 
-/**
- * @param final the text ends here; else it may go on
- */
-export function continued(rule: Rule, text: string, from: number, final: boolean): Continuation {
-  if (rule.until !== undefined) {
-    const until = new RegExp(rule.until, 'g')
-    until.lastIndex = from
-    const found = until.exec(text)
-    if (found !== null) return { end: found.index + found[0].length, open: false }
-    return final ? { end: text.length, open: false } : { end: Math.max(from, text.length - LONGEST_UNTIL), open: true }
+function continued(
+  { until }: Rule,
+  ending: RegExp | undefined,
+  text: string,
+  from: number,
+  final: boolean,
+): Continuation {
+  if (ending === undefined) return { end: from, open: false }
+  ending.lastIndex = from
+  const found = ending.exec(text)
+  if (until === undefined) {
+    const end = from + found![0].length
+    return { end, open: !final && end === text.length }
   }
-  if (rule.more === undefined) return { end: from, open: false }
-  const run = new RegExp(`[${rule.more}]*`, 'y')
-  run.lastIndex = from
-  run.exec(text)
-  const end = run.lastIndex
-  return { end, open: !final && end === text.length }
+  if (found !== null) return { end: found.index + found[0].length, open: false }
+  return final ? { end: text.length, open: false } : { end: Math.max(from, text.length - LONGEST_UNTIL), open: true }
 }
 
 /** Where matches may still begin that the end of the text hides: what begins before has all it can need. */

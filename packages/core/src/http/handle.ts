@@ -45,6 +45,8 @@ export async function handle(door: Door, request: GatewayRequest): Promise<Gatew
     door.noteError(error, requestId)
     reply = errorReply(error, requestId)
   }
+  // No browser shall take an answer for a page or a script, whatever a provider has put into it.
+  reply.headers['x-content-type-options'] = 'nosniff'
   if (door.cors !== null) Object.assign(reply.headers, corsHeaders(door.cors, request.header('origin')))
   return reply
 }

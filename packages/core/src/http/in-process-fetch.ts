@@ -1,16 +1,21 @@
 import { type CancelSignal, cancel } from '../cancel.js'
 import type { GatewayReply } from '../exchange.js'
 import type { ContextCaller, Gateway } from '../host.js'
+import { RUN_HEADER } from '../inference/runs.js'
 import { follow, fromWeb, letGo, toResponse } from './web-bridge.js'
 
 /**
  * A `fetch` that never leaves the process: of the URL only path and query count. Rejects as fetch does when its signal
  * aborts; the call ends then, as it does when the answer's body is cancelled or the caller's own signal aborts.
  */
-export function inProcessFetch(handle: Gateway['handle'], caller: ContextCaller): typeof fetch {
+export function inProcessFetch(
+  handle: Gateway['handle'],
+  caller: ContextCaller & { run?: string | undefined },
+): typeof fetch {
   return async (input, init) => {
     // A real Request, so that every kind of body that fetch takes becomes bytes and a content type here too.
     const request = new Request(input instanceof Request ? input : new URL(String(input), 'http://hoosh'), init)
+    if (caller.run !== undefined) request.headers.append(RUN_HEADER, caller.run)
     const gone = cancel()
     const unfollow = follow(gone, [request, caller])
     if (gone.aborted) throw gone.reason

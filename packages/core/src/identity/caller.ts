@@ -8,6 +8,8 @@ export interface Caller {
   readonly user: string
   /** At least one, each once, in the order of the identity. */
   readonly pools: readonly string[]
+  /** Pools among them of the runs that he calls in; null where he calls in none. */
+  readonly runs: readonly string[] | null
   readonly admin: boolean
   /** Whether one of the identity's patterns matches; true where it has none. */
   mayUse(model: string): boolean
@@ -26,6 +28,7 @@ export const NOBODY: Caller = {
   get pools(): never {
     throw new HooshError('unauthenticated')
   },
+  runs: null,
   admin: false,
   mayUse: () => false,
   mayGive: () => false,
@@ -65,6 +68,7 @@ export function normalise(identity: Identity): Caller {
     identity,
     user,
     pools: named.length === 0 ? [DEFAULT_POOL] : named.length === 1 ? named : [...new Set(named)],
+    runs: null,
     admin: roles.includes('admin'),
     mayUse: (model) => fits(models, model),
     mayGive: (tool) => fits(tools, tool),

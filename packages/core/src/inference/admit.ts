@@ -5,6 +5,7 @@ import { refusalOf } from './allowed.js'
 import type { Call } from './call.js'
 import type { Engine } from './engine.js'
 import type { Entered, Limited } from './limits.js'
+import { asksOf } from './runs.js'
 
 /** A call that may go on: where it can go, what pays, and the places it takes up. */
 export interface Admitted {
@@ -30,7 +31,7 @@ export function admit(engine: Engine, call: Call): Awaitable<Admitted> {
   })
   const candidates =
     engine.warmth === null || call.bytes === null ? found : engine.warmth.prefer(found, call.caller.user, call.bytes)
-  const asks = engine.pools.asksFor(call.pools, call.caller.identity)
+  const asks = asksOf(engine, call.caller, call.pools)
   return asks instanceof Promise
     ? asks.then((paying) => withinLimits(engine, call, candidates, paying))
     : withinLimits(engine, call, candidates, asks)

@@ -3,8 +3,8 @@ import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { limitField, providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
-import type { Awaitable } from '../time.js'
 import { type Admitted, admit } from './admit.js'
+import { keepBesideHold } from './audit-staging.js'
 import { type Call, type CallHold, infoOf } from './call.js'
 import { type Charge, chargeOfNothing } from './charge.js'
 import type { Engine } from './engine.js'
@@ -17,6 +17,7 @@ import { keepsPromises } from './promises.js'
 import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
+import { asUnknownRun } from './runs.js'
 import { type Ending, type Settled, settle } from './settle.js'
 import type { Try } from './try.js'
 
@@ -52,7 +53,7 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     return await reserveFor(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
     if (admitted !== undefined && admitted.entered !== null) await engine.limits.leave(admitted.entered, 0)
-    const error = asHooshError(thrown)
+    const error = asHooshError(asUnknownRun(engine, call.caller.runs, thrown))
     await noteRefusal(engine, call, error)
     throw error
   } finally {
@@ -79,7 +80,8 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted, inspec
     intent,
   })
   const held = holding instanceof Promise ? await holding : holding
-  const staging = intent === undefined ? undefined : stageIntent(engine, call, intent)
+  // The intent is durable before the provider hears of the call; where it cannot be, there is no call.
+  const staging = intent === undefined ? undefined : keepBesideHold(engine, call.id, intent)
   if (staging !== undefined) await staging
   const running = runningCall(
     held,
@@ -133,34 +135,21 @@ function intentOf(audit: AuditLog, call: Call, first: Candidate, inspected: Insp
   })
 }
 
-/** In the order of its keys; with a key or a browser token, which one. */
+/** In the order of its keys; with a key or a browser token, which one, and the pools of its runs. */
 function intentDetails({ kind, stream, caller }: Call, inspected: Inspected | null): AuditDetails {
   const { credential } = caller.identity
-  if (inspected === null && credential === undefined) return { kind, stream }
+  if (inspected === null && credential === undefined && caller.runs === null) return { kind, stream }
   return {
     ...(inspected !== null && detailsOf(inspected.found)),
     ...(credential !== undefined && { key: credential.id }),
     kind,
+    ...(caller.runs !== null && { runs: caller.runs }),
     stream,
   }
 }
 
 function detailsOf({ level, patterns }: NonNullable<HooshError['details']['dlp']>): AuditDetails {
   return { dlp_level: level, dlp_patterns: patterns }
-}
-
-/** The intent is durable before the provider hears of the call; where it cannot be, there is no call. */
-function stageIntent(engine: Engine, call: Call, intent: AuditRecord): Awaitable<void> {
-  if (engine.storage.budgets.persists?.includes('audit') === true) return engine.audit!.staged(intent)
-  const giveBack = async (error: unknown) => {
-    await engine.storage.budgets.release(call.id)
-    throw error
-  }
-  try {
-    return engine.audit!.stage(intent)?.catch(giveBack)
-  } catch (error) {
-    return giveBack(error)
-  }
 }
 
 /** Tells of a call that was refused before it had begun. */

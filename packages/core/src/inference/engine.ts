@@ -20,6 +20,7 @@ import type { KeyedCalls } from './keyed/keyed-calls.js'
 import type { CallLimits } from './limits.js'
 import type { ModelLimit } from './model-limits.js'
 import type { RunningCalls } from './running.js'
+import type { OpenRuns } from './runs.js'
 import type { SettleRetries } from './settle-retries.js'
 
 /** What the steps of a call work with: one gateway's parts. */
@@ -27,6 +28,7 @@ export interface Engine {
   readonly settings: Settings
   readonly router: Router
   readonly pools: PoolBook
+  readonly runs: OpenRuns
   readonly storage: Storage
   readonly prices: PriceBook
   /** What is looked for in content; null where the host did not ask for it. */

@@ -1,3 +1,4 @@
+import { lostEvent } from '../budget/lost.js'
 import type { ExpiredReservation, Settlement } from '../budget/store.js'
 import type { Engine } from './engine.js'
 
@@ -7,12 +8,11 @@ export async function reportExpired(engine: Engine, expired: readonly ExpiredRes
   for (const { id, owner, pools, charged, phase, usage } of expired) {
     engine.events.emit({ type: 'budget.expired', reservation: id, owner, ...charged })
     if (usage !== undefined && persists?.includes('usage') !== true) await engine.storage.usage.record([usage])
-    if (engine.audit === null || persists?.includes('audit') === true || phase !== 'sent') continue
+    if (engine.audit === null || persists?.includes('audit') === true) continue
     await engine.audit.stage(
       engine.audit.record({
-        event: 'inference.lost',
+        ...lostEvent(phase),
         level: 'warn',
-        message: 'A call ended without an outcome; its hold was charged.',
         ...(usage === undefined ? {} : { provider: usage.provider, model: usage.model, requestId: usage.requestId }),
         subject: owner,
         ...(pools[0] === undefined ? {} : { pool: pools[0] }),

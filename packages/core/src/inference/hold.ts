@@ -49,7 +49,7 @@ interface HoldPlan {
  *
  * Where there is plenty the bound is a generous guess; the prompt is counted only where room is scarce.
  *
- * @throws HooshError `budget_exceeded`, `unknown_pool`, `store_unavailable`
+ * @throws HooshError `budget_exceeded`, `pool_frozen`, `unknown_pool`, `store_unavailable`
  */
 export function hold(engine: Engine, call: Call, plan: HoldPlan): Awaitable<CallHold> {
   const facts = tokenFacts(plan.candidate.route, plan.candidate.model)
@@ -232,7 +232,7 @@ async function extendHold(engine: Engine, held: CallHold, ask: Ask): Promise<boo
     held.held = grant.held
     return true
   } catch (error) {
-    if (error instanceof HooshError && error.code === 'budget_exceeded') {
+    if (error instanceof HooshError && (error.code === 'budget_exceeded' || error.code === 'pool_frozen')) {
       held.emptied = error.details.pool
       return false
     }

@@ -47,7 +47,7 @@ export function newCall(engine: Engine, source: CallSource): Call {
 
 function poolsOf(named: unknown, caller: Caller): readonly string[] {
   if (typeof named !== 'string' || caller.pools.includes(named)) return caller.pools
-  return [nameablePool(named, caller)]
+  return [nameablePool(named, caller), ...(caller.runs ?? [])]
 }
 
 /** A pool that the caller may name; whether another one exists is nobody's business. */

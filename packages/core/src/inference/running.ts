@@ -16,7 +16,7 @@ export interface RunningCalls {
   /** Takes no more calls. */
   close(): void
   add(running: RunningCall): void
-  /** A hold of the host's own: kept alive until then, and nothing to wait for at the end. */
+  /** A hold of the host's own: kept alive until then, or until it is gone, and nothing to wait for at the end. */
   addReservation(running: RunningCall, until: number): void
   remove(running: RunningCall): void
   /** One heartbeat for all of them; those whose hold is gone are cut off. */
@@ -76,7 +76,7 @@ export function runningCalls(limits: { leaseMs: number; clock: () => number }): 
     renew(renew) {
       const now = limits.clock()
       for (const [reservation, until] of reservations) if (until <= now) reservations.delete(reservation)
-      return heartbeat([...calls, ...reservations.keys()], renew, limits)
+      return heartbeat([...calls, ...reservations.keys()], renew, limits, (gone) => reservations.delete(gone))
     },
     ping(now) {
       for (const call of calls) call.ping?.(now)
@@ -93,13 +93,19 @@ async function heartbeat(
   beating: readonly RunningCall[],
   renew: (running: { id: string; counted: Amount }[]) => Promise<string[]> | string[],
   { leaseMs, clock }: { leaseMs: number; clock: () => number },
+  forget: (gone: RunningCall) => void,
 ): Promise<void> {
   if (beating.length === 0) return
   try {
     const lost = new Set(await renew(beating.map(({ id, counted }) => ({ id, counted: counted() }))))
     for (const call of beating) {
-      if (lost.has(call.id)) call.cut.abort(new HooshError('lease_lost'))
-      else call.renewedAt = clock()
+      if (!lost.has(call.id)) {
+        call.renewedAt = clock()
+        continue
+      }
+      call.cut.abort(new HooshError('lease_lost'))
+      // Not before its lease would be over: the host's transaction that holds it may be open still.
+      if (clock() - call.renewedAt >= leaseMs) forget(call)
     }
   } catch {
     // The store is away: a call goes on within the lease it has.

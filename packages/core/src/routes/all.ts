@@ -9,6 +9,7 @@ import { model, models, modelsCatalog } from './models.js'
 import { deletePool, putPool } from './pools.js'
 import { queueStatus } from './queue.js'
 import type { RouteDefinition } from './route.js'
+import { runsClose, runsGet, runsOpen } from './runs.js'
 import { tokensCheck, tokensPools, tokensReport, tokensReserve } from './tokens.js'
 import { catalogSync, trainingStatus } from './training.js'
 
@@ -26,6 +27,9 @@ export const ROUTES: readonly RouteDefinition[] = [
   tokensReserve,
   tokensReport,
   tokensPools,
+  runsOpen,
+  runsGet,
+  runsClose,
   putPool,
   deletePool,
   costs,

@@ -1,6 +1,7 @@
 import { chat, embed } from '../inference/chat.js'
 import { legacyTools } from '../inference/legacy-tools.js'
 import { newCall } from '../inference/new-call.js'
+import { callerIn, RUN_HEADER } from '../inference/runs.js'
 import type { RouteDefinition } from './route.js'
 import { chatRequest, embeddingsRequest } from './schemas.js'
 import { validated } from './validate.js'
@@ -17,11 +18,20 @@ export const chatCompletions: RouteDefinition = {
     validated(chatRequest, value)
     const modern = legacyTools(value)
     const source = { params: modern ?? value, bytes: modern === null ? bytes : null }
+    const paying = callerIn(engine, caller, request.header(RUN_HEADER))
     const provider = request.header('x-hoosh-provider')
     const priority = request.header('x-hoosh-priority')
     return chat(
       engine,
-      newCall(engine, { kind: 'chat', ...source, caller, requestId, signal: request.signal, provider, priority }),
+      newCall(engine, {
+        kind: 'chat',
+        ...source,
+        caller: paying,
+        requestId,
+        signal: request.signal,
+        provider,
+        priority,
+      }),
       request.header('idempotency-key'),
     )
   },
@@ -37,6 +47,7 @@ export const embeddings: RouteDefinition = {
   async handle({ request, readJson, caller, requestId }, engine) {
     const { value, bytes } = await readJson()
     validated(embeddingsRequest, value)
+    const paying = callerIn(engine, caller, request.header(RUN_HEADER))
     const provider = request.header('x-hoosh-provider')
     const priority = request.header('x-hoosh-priority')
     return embed(
@@ -45,7 +56,7 @@ export const embeddings: RouteDefinition = {
         kind: 'embeddings',
         params: value,
         bytes,
-        caller,
+        caller: paying,
         requestId,
         signal: request.signal,
         provider,

@@ -15,6 +15,7 @@ export function wirePool(state: PoolState): Record<string, unknown> {
     window: pool.window,
     window_start: pool.windowStart,
     resets_at: pool.resetsAt,
+    ...(pool.frozen && { frozen: true }),
     ...(capacity.nanoUsd === undefined
       ? {}
       : {

@@ -1,26 +1,27 @@
 import { z } from 'zod'
-import type { AuditRecord } from '../audit/store.js'
 import { wirePoolTerms } from '../budget/spec.js'
-import type { PoolTerms } from '../budget/terms.js'
-import type { Engine } from '../inference/engine.js'
+import { freezePool, setPool, stateOf } from '../inference/pool-admin.js'
 import { wirePool } from './pool-wire.js'
-import { type Exchange, json, type RouteDefinition } from './route.js'
+import { json, type RouteDefinition } from './route.js'
 import { poolName } from './schemas.js'
 import { validated } from './validate.js'
 
 const poolPath = z.object({ name: poolName })
 
-/** Sets a pool's terms, from now on and before any template. */
+/** Sets a pool's terms, from now on and before any template. A body that only says `frozen` leaves all others as they are. */
 export const putPool: RouteDefinition = {
   method: 'PUT',
   path: '/v1/tokens/pools/:name',
   access: 'admin',
   async handle(exchange, engine) {
     const { name } = validated(poolPath, exchange.params)
-    const terms = wirePoolTerms((await exchange.readJson()).value)
-    await define(engine, exchange, name, terms)
-    const [state] = await engine.storage.budgets.read([{ name, terms }], engine.clock())
-    return json(wirePool(state!), exchange)
+    const { value } = await exchange.readJson()
+    const terms = wirePoolTerms(value)
+    if (Object.keys(value).join() === 'frozen') {
+      return json(wirePool(await freezePool(engine, exchange, name, terms.frozen === true)), exchange)
+    }
+    await setPool(engine, exchange, name, terms)
+    return json(wirePool(await stateOf(engine, { name, terms })), exchange)
   },
 }
 
@@ -31,25 +32,7 @@ export const deletePool: RouteDefinition = {
   access: 'admin',
   async handle(exchange, engine) {
     const { name } = validated(poolPath, exchange.params)
-    await define(engine, exchange, name, null)
+    await setPool(engine, exchange, name, null)
     return json({ name, deleted: true }, exchange)
   },
-}
-
-async function define(engine: Engine, exchange: Exchange, name: string, terms: PoolTerms | null): Promise<void> {
-  const { audit, storage } = engine
-  const record: AuditRecord | undefined = audit?.record({
-    event: terms === null ? 'admin.pool_deleted' : 'admin.pool_set',
-    level: 'warn',
-    message:
-      terms === null ? `The terms of the pool "${name}" were removed.` : `The terms of the pool "${name}" were set.`,
-    subject: exchange.caller.user,
-    pool: name,
-    requestId: exchange.requestId,
-    metadata: terms === null ? {} : { tokens: terms.capacity.tokens ?? null, nano_usd: terms.capacity.nanoUsd ?? null },
-  })
-  await storage.budgets.define(name, terms, record === undefined ? undefined : { audit: [record] })
-  engine.pools.noteOverride(name, terms)
-  if (record === undefined || audit === null) return
-  await (storage.budgets.persists?.includes('audit') === true ? audit.staged(record) : audit.stage(record))
 }

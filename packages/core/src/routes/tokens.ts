@@ -7,9 +7,9 @@ import { HooshError } from '../errors.js'
 import type { GatewayReply } from '../exchange.js'
 import type { Caller } from '../identity/caller.js'
 import type { Engine } from '../inference/engine.js'
-import { reportExpired } from '../inference/expired.js'
 import { nameablePool } from '../inference/new-call.js'
 import { tellOfPools } from '../inference/pool-events.js'
+import { endReservation, type Holder, takeReservation } from '../inference/reservations.js'
 import { wirePool } from './pool-wire.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
 import { poolName, tokenCount } from './schemas.js'
@@ -55,7 +55,8 @@ export const tokensCheck: RouteDefinition = {
     const state = await stateOf(engine, exchange.caller, wanted.pool)
     const amount = cappedAmount(wanted, state)
     const left = tightestLeft([state])
-    const allowed = amount.tokens <= (left.tokens ?? Infinity) && amount.nanoUsd <= (left.nanoUsd ?? Infinity)
+    const isOpen = state.terms.frozen !== true
+    const allowed = isOpen && amount.tokens <= (left.tokens ?? Infinity) && amount.nanoUsd <= (left.nanoUsd ?? Infinity)
     return json({ allowed, ...leftOnWire(left) }, exchange)
   },
 }
@@ -83,12 +84,11 @@ export const tokensReserve: RouteDefinition = {
     }
     let grant: Grant
     try {
-      grant = await engine.storage.budgets.reserve(request)
+      grant = await takeReservation(engine, holderOf(exchange), request)
     } catch (error) {
       if (error instanceof HooshError && error.code === 'budget_exceeded') return refusal(error, state, exchange)
       throw error
     }
-    await reportExpired(engine, grant.expired)
     const expires = new Date(engine.clock() + leaseMs).toISOString()
     return json(
       { reserved: true, ...leftOnWire(tightestLeft(grant.pools)), reservation_id: id, expires_at: expires },
@@ -113,8 +113,8 @@ export const tokensReport: RouteDefinition = {
     }
     const actual = { tokens: said.actual ?? 0, nanoUsd: said.actual_usd ?? 0 }
     const settlement = await (said.reservation_id === undefined
-      ? settleOldest(engine, caller, said, actual)
-      : settleNamed(engine, caller, said.reservation_id, said.pool, actual))
+      ? settleOldest(engine, holderOf(exchange), said, actual)
+      : settleNamed(engine, holderOf(exchange), { id: said.reservation_id, pool: said.pool }, actual))
     tellOfPools(engine, exchange.requestId, settlement, actual)
     const { pools } = settlement
     const [state] = pools
@@ -140,6 +140,10 @@ export const tokensPools: RouteDefinition = {
       exchange,
     )
   },
+}
+
+function holderOf({ caller, requestId }: Exchange): Holder {
+  return { caller, requestId, via: 'http' }
 }
 
 async function stateOf(engine: Engine, caller: Caller, pool: string | undefined): Promise<PoolState> {
@@ -198,14 +202,13 @@ function refusal(error: HooshError, state: PoolState, exchange: Exchange): Gatew
 /** Ends the caller's own reservation over the wire by its id. */
 async function settleNamed(
   engine: Engine,
-  caller: Caller,
-  id: string,
-  pool: string | undefined,
+  holder: Holder,
+  { id, pool }: { readonly id: string; readonly pool: string | undefined },
   actual: Amount,
 ): Promise<Settlement> {
   const { budgets } = engine.storage
   const found = await budgets.find({ id })
-  if (found === null || found.owner !== caller.user || found.phase !== 'reserved') {
+  if (found === null || found.owner !== holder.caller.user || found.phase !== 'reserved') {
     throw new HooshError('not_held', {
       message: 'You have no reservation of this id.',
       details: { param: 'reservation_id' },
@@ -217,7 +220,7 @@ async function settleNamed(
       details: { param: 'pool' },
     })
   }
-  return budgets.settle(id, actual)
+  return endReservation(engine, holder, { id, pool: found.holds[0]?.pool }, actual)
 }
 
 /**
@@ -226,11 +229,12 @@ async function settleNamed(
  */
 async function settleOldest(
   engine: Engine,
-  caller: Caller,
+  holder: Holder,
   said: { pool?: string | undefined; reserved?: number | undefined },
   actual: Amount,
 ): Promise<Settlement> {
   const { budgets } = engine.storage
+  const { caller } = holder
   const { reserved, pool = caller.pools[0]! } = said
   if (reserved === undefined) {
     throw new HooshError('invalid_request', {
@@ -247,7 +251,7 @@ async function settleOldest(
       })
     }
     try {
-      const settlement = await budgets.settle(found.id, actual)
+      const settlement = await endReservation(engine, holder, { id: found.id, pool }, actual)
       if (!settlement.repeated) return settlement
     } catch (error) {
       if (!(error instanceof HooshError && error.code === 'reservation_conflict')) throw error

@@ -15,7 +15,8 @@ export {
   settled,
 } from '../budget/ending.js'
 export { budgetExceeded, checkSums, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
-export { type LostCall, lostUsage, reversalOf } from '../budget/lost.js'
+export type { HostTransaction, JoinedBudgets, JoinsTransactions } from '../budget/joining.js'
+export { type LostCall, lostEvent, lostUsage, reversalOf } from '../budget/lost.js'
 export { type MemoryRateOptions, memoryRates } from '../budget/memory-rates.js'
 export { type MemoryBudgetOptions, memoryBudgets } from '../budget/memory-store.js'
 export type { Place, RateAnswer, RateAsk, RateStore, RateWindow, Staying } from '../budget/rates.js'

@@ -58,12 +58,16 @@ local function pool(name)
   return pools[name]
 end
 
-local function capacityOf(name)
-  local known = pool(name)
-  local terms = known.override ~= '' and known.override or known.template
+-- What terms cap, and whether they freeze; nothing where there are none.
+local function capacityOf(terms)
   if terms == '' then return nil end
-  local capacity = cjson.decode(terms).capacity
-  return { t = capacity.tokens, n = capacity.nanoUsd }
+  local said = cjson.decode(terms)
+  return { t = said.capacity.tokens, n = said.capacity.nanoUsd, frozen = said.frozen }
+end
+
+local function termsOf(name)
+  local known = pool(name)
+  return known.override ~= '' and known.override or known.template
 end
 
 local function accountsOf(hold)
@@ -187,6 +191,7 @@ end
 local function decideWith(fixed, ask, found, capacities)
   local rest, tightest, tightUnit = math.huge, nil, 't'
   for at, it in ipairs(found) do
+    if capacities[at].frozen then return nil, { 'frozen', text(at), statesOf(found) } end
     for _, unit in ipairs(UNITS) do
       local pays = restOf(it, capacities[at], unit, fixed[unit], ask.each[unit])
       if pays < rest then rest, tightest, tightUnit = pays, at, unit end

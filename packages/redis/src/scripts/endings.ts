@@ -91,3 +91,23 @@ end
 return say('defined')
 `,
 )
+
+/** `BudgetStore.forget`. What corrections may still need is kept as long as ended holds are. */
+export const FORGET = script(
+  'allow-oom',
+  OPENING,
+  BOOKS,
+  `
+local name = word()
+redis.call('HDEL', P .. 'overrides', name)
+for _, id in ipairs(redis.call('ZRANGE', P .. 'open:' .. name, '0', '-1')) do
+  local it = find(id)
+  if it and it.state == 'held' then return say('forgotten', '') end
+end
+redis.call('ZREM', P .. 'names', name)
+redis.call('DEL', P .. 'open:' .. name)
+redis.call('PEXPIRE', P .. 'pool:' .. name, text(KEEP))
+redis.call('PEXPIRE', P .. 'account:0:' .. name, text(KEEP))
+return say('forgotten', '1')
+`,
+)

@@ -44,8 +44,7 @@ local found, capacities, places = {}, {}, {}
 for at, one in ipairs(asked) do
   local terms = one.override ~= '' and one.override or one.template
   if terms == '' then return say('unknown', one.name) end
-  local capacity = cjson.decode(terms).capacity
-  capacities[at] = { t = capacity.tokens, n = capacity.nanoUsd }
+  capacities[at] = capacityOf(terms)
   found[at] = account(one.name, one.start)
   found[at].ends = one.ends
   places[at] = { one.name, one.start }
@@ -98,7 +97,7 @@ local it = find(id)
 if not it or it.state ~= 'held' then return say('none') end
 local found, capacities = accountsOf(it), {}
 for at, one in ipairs(found) do
-  capacities[at] = capacityOf(one.name)
+  capacities[at] = capacityOf(termsOf(one.name))
   if not capacities[at] then return say('unknown', one.name) end
 end
 local granted, refusal = decide(ask, found, capacities)

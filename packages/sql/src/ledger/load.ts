@@ -14,9 +14,9 @@ export type Loader = ReturnType<typeof ledgerLoader>
 type Row = Record<string, unknown>
 
 /** The reads of the ledger: a few for all steps of a transaction together. Integers may come as bigint or text. */
-export function ledgerLoader(dialect: Dialect, tables: Tables, codec: TermsCodec) {
+export function ledgerLoader(dialect: Dialect, tables: Tables, codec: TermsCodec, lockWaitMs: number) {
   const sql = ledgerStatements(dialect, tables)
-  const locks = dialect.locksRows ? ledgerLocks(dialect, tables) : null
+  const locks = dialect.locksRows ? ledgerLocks(dialect, tables, lockWaitMs) : null
   const reader: Reader = { dialect, sql, codec }
   /** Without locking anything: for whoever only looks, or has the whole database locked. */
   const look = async (runner: Runner, books: Books, needs: LedgerNeeds, late: boolean): Promise<void> => {
@@ -33,6 +33,8 @@ export function ledgerLoader(dialect: Dialect, tables: Tables, codec: TermsCodec
     look,
     /** Before a transaction that is going to `load`. */
     prepare: async (connection: Connection, needs: LedgerNeeds) => locks?.prepare(connection, needs),
+    /** Before a `load` in the host's own transaction. */
+    prepareInside: async (runner: Runner, needs: LedgerNeeds) => locks?.prepareInside(runner, needs),
     /** Fills the books with all that the steps need, and with the overdue holds of the pools they hold in. */
     async load(runner: Runner, books: Books, needs: LedgerNeeds, late: boolean): Promise<void> {
       if (locks === null) return look(runner, books, needs, late)

@@ -1,6 +1,7 @@
 import { HooshError } from '@hoosh/core/storage'
 import type { Connection } from '../connection.js'
 import type { Dialect } from '../dialect.js'
+import { limits } from '../moment.js'
 import { type Runner, statement } from '../statement.js'
 import type { Tables } from '../tables.js'
 import type { Books } from './books.js'
@@ -23,7 +24,7 @@ export function oldestLate(holds: string): string {
  * How transactions that run side by side keep off each other: whoever changes an account or a hold has locked the rows of
  * all pools it stands in, in the order of their names, so that nobody waits in a circle.
  */
-export function ledgerLocks(dialect: Dialect, { pools, holds }: Tables) {
+export function ledgerLocks(dialect: Dialect, { pools, holds }: Tables, lockWaitMs: number) {
   const { strings } = dialect
   const ofHolds = (ids: string) => `select pool from ${holds} where reservation in ${ids}`
   const lockText = (names: string) =>
@@ -45,17 +46,30 @@ export function ledgerLocks(dialect: Dialect, { pools, holds }: Tables) {
     `insert into ${pools} (name) select value from ${strings} as names order by value on conflict do nothing`,
   )
 
-  /** Pools that have a row, as far as this process knows: rows are never deleted. */
+  // A row that the host's own transaction is about to make is waited for no longer than a lock.
+  const bound = statement<never>(dialect, `select ${limits(lockWaitMs)}`)
+
+  /** Pools that have a row, as far as this process knows: of names that are used again they are never deleted. */
   const made = new Set<string>()
+  const unmade = (needs: LedgerNeeds) => lockable(needs).filter((name) => !made.has(name))
 
   return {
     /** Makes a row for each pool that is asked for and has none, for it to be locked by: before the transaction, on its own. */
     async prepare(connection: Connection, needs: LedgerNeeds): Promise<void> {
-      const missing = lockable(needs).filter((name) => !made.has(name))
+      const missing = unmade(needs)
       if (missing.length === 0) return
-      await connection.transaction((runner) => create(runner, dialect.list(missing)))
+      await connection.transaction(async (runner) => {
+        await bound(runner)
+        await create(runner, dialect.list(missing))
+      })
       if (made.size > MAX_MADE) made.clear()
       for (const name of missing) made.add(name)
+    },
+
+    /** The same inside of the host's own transaction, with which it may be undone: so nothing is remembered of it. */
+    async prepareInside(runner: Runner, needs: LedgerNeeds): Promise<void> {
+      const missing = unmade(needs)
+      if (missing.length > 0) await create(runner, dialect.list(missing))
     },
 
     /** Locks the pools that the steps may change. Of those that only have overdue holds it takes what is free. */

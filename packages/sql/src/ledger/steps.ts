@@ -206,9 +206,14 @@ export function end(books: Books, held: Held, ending: Ending): Settlement {
     }
   }
   const { outcome, overrun, repeated } = ending
-  const pools = held.accounts.map((account) => stateOf(account))
+  const pools = held.accounts.filter(isListed).map((account) => stateOf(account))
   const lost = outcome === 'corrected' ? usageOf(held) : null
   return { outcome, overrun, repeated, pools, ...(lost !== null && { reversal: reversalOf(lost) }) }
+}
+
+/** Of one that was forgotten nobody knows the terms any more. */
+function isListed({ pool }: Account): boolean {
+  return pool.override !== null || pool.template !== null
 }
 
 function expireOne(books: Books, held: Held, onExpire: ExpirePolicy['onExpire'], onLost: OnLost): void {

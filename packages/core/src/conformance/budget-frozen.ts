@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import {
+  assertRefused,
+  assertTokens,
+  type BudgetCase,
+  exactly,
+  none,
+  pool,
+  refusal,
+  reserve,
+  termsOf,
+  tokens,
+} from './budget-harness.js'
+
+const frozen = { ...termsOf({ tokens: 100 }), frozen: true }
+
+/** A pool that is frozen. */
+export const budgetFrozenCases: readonly BudgetCase[] = [
+  {
+    name: 'a frozen pool takes no hold, not even of nothing, and is told of before one that is empty',
+    async run(harness) {
+      const store = await harness.open()
+      const [team, spent] = [pool('team', { tokens: 100 }), pool('spent', { tokens: 0 })]
+      await store.define('team', frozen)
+      const { code, details } = await refusal(() => reserve(harness, store, 'r', [spent, team], 1))
+      assert.deepEqual([code, details.pool], ['pool_frozen', 'team'])
+      await assertRefused('pool_frozen', () => reserve(harness, store, 'r', [team], 0, { ask: exactly(none) }))
+      const template = { name: 'by-template', terms: frozen }
+      await assertRefused('pool_frozen', () => reserve(harness, store, 'r', [template], 1))
+      assert.equal(await store.find({ id: 'r' }), null)
+    },
+  },
+  {
+    name: 'what a pool holds when it is frozen is settled as ever, but holds no more; unfrozen it goes on where it was',
+    async run(harness) {
+      const [store, other] = [await harness.open(), await harness.open()]
+      const team = pool('team', { tokens: 100 })
+      await reserve(harness, store, 'r', [team], 30)
+      await other.define('team', frozen)
+      await assertRefused('pool_frozen', () => store.extend('r', exactly(tokens(1))))
+      await assertRefused('pool_frozen', () => reserve(harness, store, 's', [team], 1))
+      const { outcome, pools } = await store.settle('r', tokens(20))
+      assert.deepEqual([outcome, pools[0]?.used, pools[0]?.terms.frozen], ['settled', tokens(20), true])
+      await other.define('team', null)
+      await reserve(harness, store, 's', [team], 80)
+      await assertTokens(harness, store, team, { used: 20, held: 80 })
+    },
+  },
+]
