@@ -478,6 +478,18 @@ def verify(logs, checkpoints=(), public=None, key=None):
     return verification.conclude()
 
 
+def check_payload(payload, logs):
+    """Whether a payload, as the gateway tells it, is what its entry in the log says: ok, changed, or unknown."""
+    content = payload["content"]
+    raw = base64.b64decode(content) if payload["encoding"] == "base64" else content.encode()
+    digest = hashlib.sha256(b"hoosh-payload-v1\0" + bytes.fromhex(payload["salt"]) + raw).hexdigest()
+    for _, text, _ in lines_of(logs):
+        entry = json.loads(text) if text and payload["id"] in text else {}
+        if entry.get("id") == payload["id"]:
+            return "ok" if entry.get("metadata", {}).get("payload_hash") == digest else "changed"
+    return "unknown"
+
+
 def main():
     parser = argparse.ArgumentParser(description="Checks an exported hoosh audit log.")
     parser.error = lambda message: (print(message, file=sys.stderr), sys.exit(64))
@@ -485,6 +497,7 @@ def main():
     parser.add_argument("--checkpoints", action="append", default=[])
     parser.add_argument("--public-key")
     parser.add_argument("--key")
+    parser.add_argument("--payload", help="an answer of GET /v1/audit/{entry}/payload")
     options = parser.parse_args()
     if options.checkpoints and options.public_key is None:
         parser.error("--checkpoints are checked with --public-key")
@@ -494,7 +507,10 @@ def main():
         key = text(options.key)
         result = verify([read(path) for path in options.files], [read(path) for path in options.checkpoints],
                         text(options.public_key), None if key is None else re.sub(r"\r?\n\Z", "", key))
-    except (OSError, ValueError) as error:
+        if options.payload is not None:
+            result["payload"] = check_payload(json.loads(text(options.payload)), [read(path) for path in options.files])
+            result["code"] = result["code"] or (0 if result["payload"] == "ok" else 1)
+    except (OSError, ValueError, KeyError) as error:
         parser.error(str(error))
     print(json.dumps(result, indent=2, ensure_ascii=False))
     sys.exit(result["code"])

@@ -202,6 +202,7 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
     'POST /v1/tokens/runs': 400,
     'GET /v1/tokens/runs/:id': 404,
     'DELETE /v1/tokens/runs/:id': 404,
+    'GET /v1/audit/:id/payload': 404,
     'GET /v1/keys/:id': 404,
     'DELETE /v1/keys/:id': 404,
     'POST /v1/keys/:id/rotate': 404,

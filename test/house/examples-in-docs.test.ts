@@ -37,13 +37,17 @@ describe('TypeScript in the documents', () => {
   }, 120_000)
 })
 
-/** Each block as a file of its own, named after where it stands, inside the repository so that packages resolve. */
+/**
+ * Each block as a file of its own, named after where it stands or, where others import it, by its first line (`// name.ts`);
+ * inside the repository so that packages resolve.
+ */
 function writeBlocks(): string {
   mkdirSync(join(root, 'node_modules/.cache'), { recursive: true })
   const folder = mkdtempSync(join(root, 'node_modules/.cache/hoosh-docs-'))
   for (const document of documents) {
     for (const { code, line } of codeBlocks(document, 'ts')) {
-      writeFileSync(join(folder, `${document.replace(/\W+/g, '-')}-line-${line}.ts`), `${code}\nexport {}\n`)
+      const name = /^\/\/ (\w+\.ts)\n/.exec(code)?.[1] ?? `${document.replace(/\W+/g, '-')}-line-${line}.ts`
+      writeFileSync(join(folder, name), `${code}\nexport {}\n`)
     }
   }
   writeFileSync(join(folder, 'login.d.ts'), LOGIN)

@@ -1,6 +1,10 @@
 // Logins and frameworks that the recipes of docs/hosts.md use and that are not installed here, as far as the recipes use
 // them. The recipes were compiled against the libraries themselves when they were written.
 
+declare module '@jest/globals' {
+  export function test(name: string, run: () => Promise<void>): void
+}
+
 declare module 'passport' {
   const passport: { session(): import('express').RequestHandler }
   export default passport

@@ -55,7 +55,10 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
       route('off', { apiKey: secret('off'), enabled: false }),
     ],
     pools: { 'user:*': {} },
-    audit: { key: secret('audit') },
+    audit: {
+      key: secret('audit'),
+      payloads: { key: secret('payloads-of-users'), otherKeys: [secret('payloads-of-users-before')] },
+    },
     keys: { tokenSecrets: [secret('tokens-of-browsers')] },
     metrics: { token: secret('scraper') },
     dlp: { patterns: [{ name: 'project', pattern: secret('pattern') }], answers: true },

@@ -30,12 +30,26 @@ const RECORDED: Readonly<Record<string, Recorded>> = {
       return { body: { reservation_id, actual: 4 } }
     },
   },
+  'POST /v1/tokens/runs': { events: ['budget.run_opened'], body: { tokens: 100 } },
+  'DELETE /v1/tokens/runs/:id': {
+    events: ['budget.run_closed'],
+    before: async (to) => ({ id: idOf('id', await to.post('/v1/tokens/runs', { tokens: 100 }, admin)) }),
+  },
   'PUT /v1/tokens/pools/:name': { events: ['admin.pool_set'], body: { tokens: 5 } },
   'DELETE /v1/tokens/pools/:name': { events: ['admin.pool_deleted'] },
   'POST /v1/costs/reset': { events: ['admin.costs_reset'] },
   'POST /v1/keys': { events: ['admin.key_created'], body: {} },
   'POST /v1/keys/:id/rotate': { events: ['admin.key_rotated'], body: {}, before: aKey },
   'DELETE /v1/keys/:id': { events: ['admin.key_revoked'], before: aKey },
+  'GET /v1/audit/:id/payload': {
+    events: ['admin.payload_read'],
+    async before(to) {
+      await to.post('/v1/chat/completions', chatOf('demo'), admin)
+      const asked = (await entries(to)).find(({ event }) => event === 'inference.request')
+      return { id: asked!.id }
+    },
+  },
+  'DELETE /v1/audit/subjects/:user': { events: ['admin.erasure'] },
   'GET /v1/audit/export': { events: ['admin.audit_exported'] },
   'POST /v1/catalog/sync': { events: ['admin.catalog_synced'] },
 }
@@ -65,6 +79,7 @@ async function opened(): Promise<Door> {
   const baseUrl = await agreeable()
   return door({
     rootRoutes: true,
+    audit: { payloads: { key: 'k'.repeat(32) } },
     providers: [
       { type: 'demo', models: ['demo'] },
       { type: 'ollama', baseUrl, models: ['llama*'] },
@@ -74,6 +89,7 @@ async function opened(): Promise<Door> {
 }
 
 interface Entry {
+  readonly id: string
   readonly event: string
   readonly subject?: string
   readonly requestId?: string

@@ -1,4 +1,11 @@
-import { auditCases, budgetStoreCases, cacheStoreCases, keyStoreCases, rateStoreCases } from '@hoosh/core/conformance'
+import {
+  auditCases,
+  budgetStoreCases,
+  cacheStoreCases,
+  keyStoreCases,
+  payloadStoreCases,
+  rateStoreCases,
+} from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, it, onTestFinished } from 'vitest'
 import { sqliteFile } from '../support/sqlite.js'
@@ -29,6 +36,14 @@ describe('limits on SQLite', () => {
     const sqlite = sqliteFile()
     onTestFinished(() => sqlite.remove())
     await run({ open: async () => (await sqlite.open()).rates })
+  })
+})
+
+describe('payloads on SQLite', () => {
+  it.each(payloadStoreCases)('$name', async ({ run }) => {
+    const sqlite = sqliteFile()
+    onTestFinished(() => sqlite.remove())
+    await run({ open: async () => (await sqlite.open()).payloads })
   })
 })
 

@@ -1,5 +1,12 @@
 import { PGlite } from '@electric-sql/pglite'
-import { auditCases, budgetStoreCases, cacheStoreCases, keyStoreCases, rateStoreCases } from '@hoosh/core/conformance'
+import {
+  auditCases,
+  budgetStoreCases,
+  cacheStoreCases,
+  keyStoreCases,
+  payloadStoreCases,
+  rateStoreCases,
+} from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { type PostgresPool, sqlStorage } from '@hoosh/sql'
 import { afterAll, beforeAll, describe, it } from 'vitest'
@@ -68,6 +75,11 @@ describe.skipIf(process.env.HOOSH_LONG !== '1')('on PGlite', () => {
   it.each(keyStoreCases)('$name', async ({ run }) => {
     const open = opener()
     await run({ open: async () => (await open()).keys })
+  })
+
+  it.each(payloadStoreCases)('$name', async ({ run }) => {
+    const open = opener()
+    await run({ open: async () => (await open()).payloads })
   })
 
   it.each(cacheStoreCases)('$name', async ({ run }) => {

@@ -1,4 +1,11 @@
-import { auditCases, budgetStoreCases, cacheStoreCases, keyStoreCases, rateStoreCases } from '@hoosh/core/conformance'
+import {
+  auditCases,
+  budgetStoreCases,
+  cacheStoreCases,
+  keyStoreCases,
+  payloadStoreCases,
+  rateStoreCases,
+} from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { sqlStorage } from '@hoosh/sql'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
@@ -57,6 +64,14 @@ describe.skipIf(!hasPostgres)("the ledger on a host's own Kysely on PostgreSQL, 
       return storage.budgets
     }
     await run({ open, now: clock.now, advance: (ms) => void clock.advance(ms) })
+  })
+})
+
+describe.skipIf(!hasPostgres)('payloads on PostgreSQL', () => {
+  it.each(payloadStoreCases)('$name', async ({ run }) => {
+    const postgres = postgresSchema()
+    onTestFinished(() => postgres.remove())
+    await run({ open: async () => (await postgres.open()).payloads })
   })
 })
 

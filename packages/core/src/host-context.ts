@@ -154,13 +154,13 @@ async function runContext(
   { engine, caller, requestId }: Session,
   { ttlMs = RUN_MS, ...caps }: RunOptions,
 ): Promise<HooshRun> {
-  const { id, expiresAt } = await openRun(engine, caller, caps, ttlMs)
+  const { id, expiresAt } = await openRun(engine, { caller, requestId }, caps, ttlMs)
   const run = source.run === undefined ? id : `${source.run}, ${id}`
   const context = hostContext(parts, { identify: async () => caller.identity, requestId, run })
   return Object.assign(context, {
     id,
     expiresAt: new Date(expiresAt).toISOString(),
-    close: () => closeRun(engine, caller, id).then(snapshotOf, nothingLeft),
+    close: () => closeRun(engine, { caller, requestId }, id).then(snapshotOf, nothingLeft),
   })
 }
 

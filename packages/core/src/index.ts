@@ -56,6 +56,7 @@ export type {
   Logger,
   MetricsOptions,
   ModelLimits,
+  PayloadOptions,
   PoolSpec,
   PriceSpec,
   ProviderOptions,

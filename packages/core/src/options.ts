@@ -157,6 +157,11 @@ export interface BudgetOptions {
   defaultOutput?: number
   /** Fewer output tokens than this are not worth a call, 16. */
   minOutput?: number
+  /**
+   * What answers chat calls of a model, by pattern, that a pool cannot pay for, instead of a refusal: `{ 'gpt-4o*': 'gpt-4o-mini' }`.
+   * Tried once, and only for callers who may use it, and for calls that it can answer; `x-hoosh-model` says so.
+   */
+  cheaper?: Readonly<Record<string, string>>
 }
 
 /** The audit log: its keys and how strict it is. */
@@ -187,10 +192,22 @@ export interface AuditOptions {
    * they stay for good.
    */
   retention?: { keepMs: number; segmentEntries?: number; archive(segment: AuditSegment): void | Promise<void> }
-  /** Prompts and answers are not recorded; there is nothing to turn on. */
-  payloads?: false
+  /** Keeps what calls ask and are answered, encrypted, beside the log; off by default (docs/audit.md). */
+  payloads?: false | PayloadOptions
   /** Entries kept where the store is memory, 10_000. */
   maxEntries?: number
+}
+
+/** What calls ask and are answered, each encrypted under a key of its user's, so that a user can be erased. */
+export interface PayloadOptions {
+  /** Wraps the users' keys; at least 32 characters, `$NAME` for the environment. `auditKey.initial()` makes one. */
+  key: string
+  /** Keys that unwrap what is there and wrap nothing: those of before, or those to come. */
+  otherKeys?: readonly string[]
+  /** Bytes kept of each request and answer, 262_144; at most 4 MiB. What is cut is said in the entry. */
+  maxBytes?: number
+  /** How long they are kept, 30 days. */
+  keepMs?: number
 }
 
 /** How sensitive content is, from the least. */

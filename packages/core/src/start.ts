@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { type AuditLog, type AuditLogOptions, createAuditLog } from './audit/log.js'
+import { memoryPayloads } from './audit/memory-payloads.js'
 import { memoryAudit } from './audit/memory-store.js'
+import { createPayloadVault, type PayloadVault, type VaultOptions } from './audit/payload-vault.js'
 import { memoryRates } from './budget/memory-rates.js'
 import { memoryBudgets } from './budget/memory-store.js'
 import { poolBook } from './budget/pool-book.js'
@@ -16,6 +18,7 @@ import { HooshError } from './errors.js'
 import { tokenSigner } from './identity/browser-token.js'
 import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
+import { cheaperModels } from './inference/cheaper.js'
 import type { Engine } from './inference/engine.js'
 import { reportExpired } from './inference/expired.js'
 import { keyedCalls } from './inference/keyed/keyed-calls.js'
@@ -70,6 +73,7 @@ export async function start(
   const metrics = metricsOn({ registry: settings.metrics.registry, models: routes.flatMap(({ models }) => models) })
   metrics.providersConfigured(routes.length)
   const audit = auditOf(settings, { store: storage.audit, node, clock, ids, logger })
+  const vault = vaultOf(settings, { store: storage.payloads, clock, ids, logger })
   const events = eventBus({ onEvent: settings.onEvent, logger })
   const engine: Engine = {
     settings,
@@ -80,6 +84,7 @@ export async function start(
     prices: priceBook({ overrides: settings.prices, clock }),
     dlp,
     audit,
+    vault,
     metrics,
     events,
     logger,
@@ -92,6 +97,7 @@ export async function start(
       refused: (key) => events.emit({ type: 'rate.limited', key }),
     }),
     modelLimits: modelLimits(settings.limits.models),
+    cheaper: cheaperModels(settings.budget.cheaper),
     retries: settleRetries(logger),
     keyed: keyedCalls({
       cache: storage.cache,
@@ -113,6 +119,7 @@ export async function start(
     outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family),
     mayScrape: scraper(settings.metrics.token?.reveal()),
   }
+  await vault?.start()
   await audit?.start()
   await engine.pools.refresh()
   await sweep(engine)
@@ -130,12 +137,22 @@ function auditOf(
   return createAuditLog({ ...parts, ...withKey(audit), node: audit.node ?? parts.node })
 }
 
+function vaultOf(
+  { audit }: Settings,
+  parts: Pick<VaultOptions, 'store' | 'clock' | 'ids' | 'logger'>,
+): PayloadVault | null {
+  if (audit === false || audit.payloads === undefined) return null
+  const { key, otherKeys, ...limits } = audit.payloads
+  return createPayloadVault({ ...parts, ...limits, key: key.reveal(), otherKeys: otherKeys.map(revealed) })
+}
+
 async function openStorage(settings: Settings): Promise<Storage> {
   const { clock } = settings
   const given = settings.storage ?? {}
   const storage: Storage = {
     budgets: given.budgets ?? memoryBudgets({ clock }),
     audit: given.audit ?? memoryAudit(settings.audit === false ? {} : { maxEntries: settings.audit.maxEntries }),
+    payloads: given.payloads ?? memoryPayloads(),
     usage: given.usage ?? memoryUsage(),
     rates: given.rates ?? memoryRates(),
     keys: given.keys ?? memoryKeys(),
@@ -154,7 +171,7 @@ function isSome(secrets: readonly string[] = []): secrets is readonly [string, .
   return secrets.length > 0
 }
 
-function withKey({ key, ...audit }: Exclude<Settings['audit'], false>) {
+function withKey({ key, payloads: _payloads, ...audit }: Exclude<Settings['audit'], false>) {
   return key === undefined ? audit : { ...audit, key: key.reveal() }
 }
 
@@ -206,6 +223,7 @@ function windUp(engine: Engine): () => void {
       await engine.pools.refresh()
       await sweepRuns(engine)
       await engine.storage.sweep?.(engine.clock())
+      await engine.vault?.tend()
     }),
     every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),
   ]

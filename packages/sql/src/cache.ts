@@ -1,4 +1,5 @@
 import type { CacheStore, Clock } from '@hoosh/core/storage'
+import { bytesOf } from './bytes.js'
 import type { Connection } from './connection.js'
 import { type Runner, statement } from './statement.js'
 import type { Tables } from './tables.js'
@@ -54,10 +55,4 @@ export function sqlCache(
     putIfAbsent: (key, value, ttlMs) => write((runner) => putIfAbsent(runner, key, value, ttlMs)),
     delete: async (key) => void (await write((runner) => remove(runner, key))),
   }
-}
-
-/** libsql gives blobs as ArrayBuffers, other drivers as Buffers; an empty one is nothing to some. */
-function bytesOf(value: unknown): Uint8Array {
-  if (value instanceof ArrayBuffer) return new Uint8Array(value)
-  return value instanceof Uint8Array ? value : new Uint8Array()
 }

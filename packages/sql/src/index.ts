@@ -15,6 +15,7 @@ import { ledgerSaver } from './ledger/save.js'
 import { termsCodec } from './ledger/terms.js'
 import { openSchema } from './migrate.js'
 import { moments } from './moment.js'
+import { sqlPayloads } from './payloads.js'
 import { rateStatements } from './rates/statements.js'
 import { sqlRates } from './rates/store.js'
 import { type RateStep, rateWork } from './rates/work.js'
@@ -55,7 +56,7 @@ export interface SqlStorageOptions {
 export interface SqlStorage
   extends Pick<
     Storage,
-    'budgets' | 'audit' | 'usage' | 'rates' | 'keys' | 'cache' | 'open' | 'sweep' | 'close' | 'describe'
+    'budgets' | 'audit' | 'payloads' | 'usage' | 'rates' | 'keys' | 'cache' | 'open' | 'sweep' | 'close' | 'describe'
   > {
   /** Brings the tables up to date, under a lock: any number of processes may call it at once. */
   migrate(): Promise<void>
@@ -116,6 +117,7 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
       codec,
     }),
     audit: sqlAudit(connection, tables, queue),
+    payloads: sqlPayloads(connection, tables, writeOn(connection)),
     usage: sqlUsage(connection, tables, queue),
     rates: sqlRates(rates),
     keys: sqlKeys(connection, tables, writeOn(connection)),

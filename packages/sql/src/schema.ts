@@ -9,6 +9,7 @@ export const steps: readonly Step[] = [
   (dialect, tables) => [...toldColumns(dialect, tables), ...dropped(tables), ...rates(dialect, tables)],
   (dialect, tables) => checkpoints(dialect, tables),
   (dialect, tables) => keysAndCache(dialect, tables),
+  (dialect, tables) => payloads(dialect, tables),
 ]
 
 /** Where the version stands: one row. */
@@ -180,5 +181,19 @@ function keysAndCache({ types: { text, bytes } }: Dialect, { keys, cache }: Tabl
     `create index ${indexOn(keys, 'user')} on ${keys} ("user", id)`,
     `create table ${cache} (key ${text} not null primary key, value ${bytes} not null, until bigint not null)`,
     `create index ${indexOn(cache, 'until')} on ${cache} (until)`,
+  ]
+}
+
+/** Payloads of calls as they were encrypted, and the key of each subject, without which they are noise. */
+function payloads({ types: { text, bytes } }: Dialect, { payloads, subjects }: Tables): string[] {
+  return [
+    `create table ${payloads} (
+      id ${text} not null primary key, subject ${text} not null, key ${text} not null, at bigint not null,
+      sealed ${bytes} not null
+    )`,
+    `create index ${indexOn(payloads, 'at')} on ${payloads} (at)`,
+    `create table ${subjects} (
+      subject ${text} not null primary key, id ${text} not null, wrapped_by ${text} not null, wrapped ${bytes} not null
+    )`,
   ]
 }

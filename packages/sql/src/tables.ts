@@ -17,6 +17,8 @@ const NAMES = [
   'places',
   'keys',
   'cache',
+  'payloads',
+  'subjects',
 ] as const
 
 /** Our tables as statements name them. Prefix and schema are checked, so they need no quotes. */

@@ -11,6 +11,7 @@ export {
   verifyAuditLog,
   type WriterReport,
 } from './offline/verify.js'
+export { payloadHash } from './payload-seal.js'
 export type { AuditSegment, RetentionOptions } from './retention.js'
 export { type CheckpointSink, fileSink, gitSink, httpSink } from './sinks.js'
 export type { AuditDetails, AuditEntry, AuditIntegrity, AuditRecord, AuditValue } from './store.js'

@@ -175,6 +175,7 @@ const budget = fields({
   onExpire: oneOf('charge', 'counted').optional(),
   defaultOutput: whole(1, LARGEST_CAP).optional(),
   minOutput: whole(1, LARGEST_CAP).optional(),
+  cheaper: by(text).optional(),
 }).refine(
   ({ leaseMs = 60_000, renewMs = 0 }) => renewMs < leaseMs,
   'has a renewMs that is not below its leaseMs; renew a lease about three times before it ends',
@@ -191,7 +192,15 @@ const audit = fields({
   signingKey: signingKey.optional(),
   checkpointEvery: fields({ entries: whole(1, 1_000_000).optional(), ms: ms.optional() }).optional(),
   onCheckpoint: fn.optional(),
-  payloads: z.literal(false, 'has to be false: prompts and answers are not recorded').optional(),
+  payloads: unless(
+    (value) => value === false,
+    fields({
+      key: text,
+      otherKeys: list(text).optional(),
+      maxBytes: whole(1, 4 * 1_024 * 1_024, ' of bytes').optional(),
+      keepMs: whole(1, Number.MAX_SAFE_INTEGER, ' of milliseconds').optional(),
+    }),
+  ),
   retention: fields({
     keepMs: whole(1, Number.MAX_SAFE_INTEGER, ' of milliseconds'),
     segmentEntries: whole(1, 100_000).optional(),

@@ -9,6 +9,7 @@ import type {
   KeyOptions,
   LimitOptions,
   MetricsOptions,
+  PayloadOptions,
   ProviderOptions,
   TlsOptions,
 } from '../options.js'
@@ -34,10 +35,16 @@ export interface ProviderSettings extends Omit<ProviderOptions, 'apiKey' | 'apiK
 /** A key, or the host's function that gives it. */
 export type KeySource = ApiKey | Secret
 
-type AuditSettings = Omit<AuditOptions, 'key' | 'signingKey'> & {
+type AuditSettings = Omit<AuditOptions, 'key' | 'signingKey' | 'payloads'> & {
   mode: 'strict' | 'buffered'
   key?: Secret
   signingKey?: KeyObject
+  payloads?: PayloadSettings
+}
+
+interface PayloadSettings extends Omit<Required<PayloadOptions>, 'key' | 'otherKeys'> {
+  readonly key: Secret
+  readonly otherKeys: readonly Secret[]
 }
 
 /** The options with their defaults, secrets read from the environment. */
@@ -110,7 +117,10 @@ export async function settingsFrom(
   }
 }
 
-function auditSettings({ key, signingKey, ...audit }: AuditOptions, environment: Environment): AuditSettings {
+function auditSettings(
+  { key, signingKey, payloads = false, ...audit }: AuditOptions,
+  environment: Environment,
+): AuditSettings {
   const pem = typeof signingKey === 'string' ? expanded(signingKey, 'audit.signingKey', environment) : signingKey
   const signing = typeof pem === 'string' ? signingKeyOf(pem) : pem
   return {
@@ -118,6 +128,7 @@ function auditSettings({ key, signingKey, ...audit }: AuditOptions, environment:
     ...given(audit),
     ...secret('key', key, 'audit.key', environment),
     ...(signing === undefined ? {} : { signingKey: signing }),
+    ...(payloads === false ? {} : { payloads: payloadSettings(payloads, environment) }),
   }
 }
 
@@ -160,17 +171,33 @@ function secret<Name extends string>(name: Name, value: string | undefined, opti
   }
 }
 
-/** Shortest secret that tokens are signed with: 32 characters of hex are 128 bits. */
+const PAYLOAD_BYTES = 262_144
+const PAYLOADS_KEPT_MS = 30 * 86_400_000
+
+function payloadSettings({ key, otherKeys = [], ...payloads }: PayloadOptions, environment: Environment) {
+  const read = (text: string, option: string) => longSecret(text, `audit.payloads.${option}`, environment)
+  return {
+    maxBytes: PAYLOAD_BYTES,
+    keepMs: PAYLOADS_KEPT_MS,
+    ...given(payloads),
+    key: read(key, 'key'),
+    otherKeys: otherKeys.map((other, nth) => read(other, `otherKeys[${nth}]`)),
+  }
+}
+
+/** Shortest secret that something is signed or encrypted with: 32 characters of hex are 128 bits. */
 const SHORTEST_SECRET = 32
 
-function keySettings({ tokenSecrets: given, ...keys }: KeyOptions = {}, environment: Environment): Settings['keys'] {
-  const tokenSecrets = given?.map((secret, nth) => {
-    const text = expanded(secret, `keys.tokenSecrets[${nth}]`, environment)
-    if (text.length >= SHORTEST_SECRET) return secretOf(text)
-    throw new HooshError('invalid_options', {
-      message: `keys.tokenSecrets[${nth}] has fewer than ${SHORTEST_SECRET} characters; take what \`openssl rand -hex 32\` prints.`,
-    })
+function longSecret(secret: string, option: string, environment: Environment): Secret {
+  const text = expanded(secret, option, environment)
+  if (text.length >= SHORTEST_SECRET) return secretOf(text)
+  throw new HooshError('invalid_options', {
+    message: `${option} has fewer than ${SHORTEST_SECRET} characters; take what \`openssl rand -hex 32\` prints.`,
   })
+}
+
+function keySettings({ tokenSecrets: given, ...keys }: KeyOptions = {}, environment: Environment): Settings['keys'] {
+  const tokenSecrets = given?.map((secret, nth) => longSecret(secret, `keys.tokenSecrets[${nth}]`, environment))
   return { ...keys, ...(tokenSecrets !== undefined && { tokenSecrets }) }
 }
 
@@ -185,6 +212,7 @@ function budgetSettings(budget: BudgetOptions): BudgetSettings {
     onExpire: 'charge',
     defaultOutput: 1_024,
     minOutput: 16,
+    cheaper: {},
     ...given(budget),
   }
 }

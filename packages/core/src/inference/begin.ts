@@ -1,4 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
+import type { PreparedPayload } from '../audit/payload-vault.js'
 import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { asHooshError, HooshError } from '../errors.js'
 import { limitField, providerFacts } from '../providers/catalog.js'
@@ -7,12 +8,14 @@ import { type Admitted, admit } from './admit.js'
 import { keepBesideHold } from './audit-staging.js'
 import { type Call, type CallHold, infoOf } from './call.js'
 import { type Charge, chargeOfNothing } from './charge.js'
+import { cheaperCandidates } from './cheaper.js'
 import type { Engine } from './engine.js'
 import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
 import { tellHook } from './hooks.js'
 import { type Inspected, inspect, tellFound } from './inspect.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
+import { holdWithPayload, requestPayload } from './payloads.js'
 import { keepsPromises } from './promises.js'
 import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
@@ -29,6 +32,8 @@ export interface Begun {
   readonly inspected: Inspected | null
   readonly held: CallHold
   readonly range: OutputRange
+  /** A cheaper model stands in for the one that was asked for. */
+  readonly isCheaper: boolean
   readonly running: RunningCall
   readonly forwardAbort: () => void
   /** Ends the call when all of its time is up; undefined where it has no limit. */
@@ -50,7 +55,8 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     const asked = inspected?.call ?? call
     const before = engine.settings.hooks?.beforeCall?.(infoOf(asked))
     if (before !== undefined) await before
-    return await reserveFor(engine, asked, inspected?.admitted ?? admitted, inspected)
+    const reserving = engine.cheaper.length === 0 ? reserveFor : reserveOrCheaper
+    return await reserving(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
     if (admitted !== undefined && admitted.entered !== null) await engine.limits.leave(admitted.entered, 0)
     const error = asHooshError(asUnknownRun(engine, call.caller.runs, thrown))
@@ -61,7 +67,38 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
   }
 }
 
-async function reserveFor(engine: Engine, call: Call, admitted: Admitted, inspected: Inspected | null): Promise<Begun> {
+/** Where the pools cannot pay for the model that was asked for, the host's cheaper one is tried, once. */
+async function reserveOrCheaper(
+  engine: Engine,
+  call: Call,
+  admitted: Admitted,
+  inspected: Inspected | null,
+): Promise<Begun> {
+  try {
+    return await reserveFor(engine, call, admitted, inspected)
+  } catch (refusal) {
+    if (!isRefusal(refusal, 'budget_exceeded')) throw refusal
+    const candidates = cheaperCandidates(engine, call, admitted.candidates, inspected?.staysLocal === true)
+    if (candidates.length === 0) throw refusal
+    try {
+      return await reserveFor(engine, call, { ...admitted, candidates }, inspected, true)
+    } catch (again) {
+      throw isRefusal(again, 'budget_exceeded') || isRefusal(again, 'unpriced_model') ? refusal : again
+    }
+  }
+}
+
+function isRefusal(thrown: unknown, code: HooshError['code']): boolean {
+  return thrown instanceof HooshError && thrown.code === code
+}
+
+async function reserveFor(
+  engine: Engine,
+  call: Call,
+  admitted: Admitted,
+  inspected: Inspected | null,
+  isCheaper = false,
+): Promise<Begun> {
   const { candidates, asks } = admitted
   const first = candidates.find((candidate) => quoteFor(engine, asks, candidate) !== null)
   if (first === undefined) {
@@ -71,14 +108,13 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted, inspec
     })
   }
   const range = rangeFor(engine, call, first)
-  const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first, inspected)
-  const holding = hold(engine, call, {
-    asks,
-    candidate: first,
-    quote: quoteFor(engine, asks, first)!,
-    range,
-    intent,
-  })
+  const payload = engine.vault === null ? null : requestPayload(engine.vault, call)
+  const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first, inspected, payload)
+  const plan = { asks, candidate: first, quote: quoteFor(engine, asks, first)!, range, intent }
+  const holding =
+    payload === null || intent === undefined
+      ? hold(engine, call, plan)
+      : holdWithPayload(engine, call, { ...plan, intent }, payload)
   const held = holding instanceof Promise ? await holding : holding
   // The intent is durable before the provider hears of the call; where it cannot be, there is no call.
   const staging = intent === undefined ? undefined : keepBesideHold(engine, call.id, intent)
@@ -92,7 +128,17 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted, inspec
   const forwardAbort = () => held.cut.abort(new HooshError('client_closed'))
   if (call.signal.aborted) forwardAbort()
   else call.signal.addEventListener('abort', forwardAbort)
-  return { call, admitted, inspected, held, range, running, forwardAbort, totalTimer: totalTimer(engine, call, held) }
+  return {
+    call,
+    admitted,
+    inspected,
+    held,
+    range,
+    isCheaper,
+    running,
+    forwardAbort,
+    totalTimer: totalTimer(engine, call, held),
+  }
 }
 
 function totalTimer(engine: Engine, call: Call, held: CallHold): NodeJS.Timeout | undefined {
@@ -120,7 +166,13 @@ const NO_OUTPUT: OutputRange = {
   watchable: false,
 }
 
-function intentOf(audit: AuditLog, call: Call, first: Candidate, inspected: Inspected | null): AuditRecord {
+function intentOf(
+  audit: AuditLog,
+  call: Call,
+  first: Candidate,
+  inspected: Inspected | null,
+  payload: PreparedPayload | null,
+): AuditRecord {
   return audit.own({
     event: 'inference.request',
     level: 'info',
@@ -131,18 +183,24 @@ function intentOf(audit: AuditLog, call: Call, first: Candidate, inspected: Insp
     pool: call.pools[0]!,
     reservation: call.id,
     requestId: call.requestId,
-    metadata: intentDetails(call, inspected),
+    metadata: intentDetails(call, inspected, payload),
   })
 }
 
 /** In the order of its keys; with a key or a browser token, which one, and the pools of its runs. */
-function intentDetails({ kind, stream, caller }: Call, inspected: Inspected | null): AuditDetails {
+function intentDetails(
+  { kind, stream, caller }: Call,
+  inspected: Inspected | null,
+  payload: PreparedPayload | null,
+): AuditDetails {
   const { credential } = caller.identity
-  if (inspected === null && credential === undefined && caller.runs === null) return { kind, stream }
+  if (inspected === null && credential === undefined && caller.runs === null && payload === null)
+    return { kind, stream }
   return {
     ...(inspected !== null && detailsOf(inspected.found)),
     ...(credential !== undefined && { key: credential.id }),
     kind,
+    ...payload?.details,
     ...(caller.runs !== null && { runs: caller.runs }),
     stream,
   }

@@ -1,4 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
+import type { PayloadVault } from '../audit/payload-vault.js'
 import type { PoolBook } from '../budget/pool-book.js'
 import type { Settings } from '../config/settings.js'
 import type { OutputCounter } from '../context/output-count.js'
@@ -16,6 +17,7 @@ import type { Router } from '../routing/router.js'
 import type { Warmth } from '../routing/warmth.js'
 import type { Storage } from '../storage/storage.js'
 import type { Awaitable, Clock } from '../time.js'
+import type { CheaperModel } from './cheaper.js'
 import type { KeyedCalls } from './keyed/keyed-calls.js'
 import type { CallLimits } from './limits.js'
 import type { ModelLimit } from './model-limits.js'
@@ -35,12 +37,15 @@ export interface Engine {
   readonly dlp: Policy | null
   /** Null where the host turned the log off. */
   readonly audit: AuditLog | null
+  /** What calls said; null where it is not kept, and always without a log. */
+  readonly vault: PayloadVault | null
   readonly metrics: Metrics
   readonly events: EventBus
   readonly logger: Logger
   readonly running: RunningCalls
   readonly limits: CallLimits
   readonly modelLimits: readonly ModelLimit[]
+  readonly cheaper: readonly CheaperModel[]
   readonly retries: SettleRetries
   readonly keyed: KeyedCalls
   readonly retryBudget: RetryBudget

@@ -36,7 +36,7 @@ export function quoteFor(engine: Engine, asks: readonly PoolAsk[], candidate: Ca
 }
 
 /** What a hold is made from. */
-interface HoldPlan {
+export interface HoldPlan {
   readonly asks: readonly PoolAsk[]
   readonly candidate: Candidate
   readonly quote: Quote

@@ -11,6 +11,7 @@ import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
 import { chargeOf } from './charge.js'
 import type { Engine } from './engine.js'
+import { answerPayload } from './payloads.js'
 import { callHeaders, headersOfBill } from './reply-headers.js'
 import type { Discarded, Try } from './try.js'
 import { findUsage, type UsageFound, withCost } from './usage-text.js'
@@ -82,7 +83,13 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   const charge = charging instanceof Promise ? await charging : charging
   const filter = begun.inspected?.filter ?? null
   const { found, bytes } = filter === null ? answer : shown(filter, answer)
-  const settled = await finish(engine, begun, { outcome: 'ok', candidate, charge })
+  const settled = await finish(
+    engine,
+    begun,
+    engine.vault === null
+      ? { outcome: 'ok', candidate, charge }
+      : { outcome: 'ok', candidate, charge, payload: answerPayload(engine, call, answer.bytes) },
+  )
   const headers = callHeaders(begun, tried)
   headers['content-type'] = 'application/json'
   headersOfBill(headers, settled)

@@ -11,6 +11,7 @@ import type { EventFeed } from './event-feed.js'
 import { holdMoreOutput } from './hold.js'
 import { tellHook } from './hooks.js'
 import { type OutputTally, outputTally } from './output-tally.js'
+import { type KeptEvents, keptEvents } from './payloads.js'
 import { asksForUsage } from './request-body.js'
 import { readEvent, type StreamEvent } from './stream-event.js'
 import { toldError } from './told-error.js'
@@ -38,6 +39,8 @@ export interface Relayed {
   readonly sample: string | null
   /** The limit that we gave the provider, rather than the caller's, has ended the answer. */
   readonly isLimited: boolean
+  /** What has come, where that is kept. */
+  readonly kept: KeptEvents | null
 }
 
 interface Relay {
@@ -50,6 +53,7 @@ interface Relay {
   readonly wantsUsage: boolean
   /** What its content has to pass; null where events go out as they come. */
   readonly filter: AnswerFilter | null
+  readonly kept: KeptEvents | null
   /** Whether output beyond the hold is looked for. */
   readonly watches: boolean
   readonly waiting: Buffer[]
@@ -86,6 +90,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
       tally: outputTally(),
       wantsUsage: asksForUsage(call.params),
       filter: begun.inspected?.filter ?? null,
+      kept: engine.vault === null ? null : keptEvents(engine, engine.vault, call),
       watches: tried.watchable && engine.settings.budget.enforcement === 'hard' && held.couldGive !== Infinity,
       waiting: [],
       out: [],
@@ -103,7 +108,8 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
         held.cut.removeEventListener('abort', aborted)
         begun.running.ping = undefined
         held.counted = r.tally.atMost
-        resolve({ end, reported: r.reported, tally: r.tally, sample: r.sample, isLimited: r.isLimited })
+        const { reported, tally, sample, isLimited, kept } = r
+        resolve({ end, reported, tally, sample, isLimited, kept })
       },
     }
     const aborted = () => {
@@ -220,6 +226,7 @@ function deliverDelta(r: Relay, weight: number, read: StreamEvent, text: string)
 }
 
 function forward(r: Relay, event: Buffer, read: StreamEvent): void {
+  if (r.kept !== null) r.kept.add(event)
   if (read.kind === 'usage' && read.onlyUsage && !r.wantsUsage) return
   if (read.kind !== 'usage' || read.usageAt < 0 || !r.wantsUsage) return void send(r, event)
   const { candidate, quote } = r.tried

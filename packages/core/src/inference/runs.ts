@@ -5,6 +5,7 @@ import type { PoolTerms } from '../budget/terms.js'
 import { HooshError } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
+import { keepStaged } from './audit-staging.js'
 import type { Engine } from './engine.js'
 
 /** Where a request says in which runs it is: their ids, several with commas between. */
@@ -23,6 +24,12 @@ const STEP = 100
 export interface OpenRuns {
   readonly closing: Set<string>
   maybe: boolean
+}
+
+/** Who opens or closes a run, and in which request. */
+interface Asker {
+  readonly caller: Caller
+  readonly requestId: string
 }
 
 /** A run that was opened, and its pool. */
@@ -46,7 +53,7 @@ export function openRuns(): OpenRuns {
  */
 export async function openRun(
   engine: Engine,
-  { user }: Caller,
+  { caller, requestId }: Asker,
   caps: { readonly tokens?: unknown; readonly usd?: unknown },
   ttlMs: number,
 ): Promise<OpenedRun> {
@@ -54,6 +61,7 @@ export async function openRun(
   if (!(Number.isSafeInteger(ttlMs) && ttlMs >= SHORTEST_MS && ttlMs <= LONGEST_MS)) {
     throw wrong('ttlMs', `must be a whole number of milliseconds from ${SHORTEST_MS} to ${LONGEST_MS}`)
   }
+  const { user } = caller
   const { rates, budgets } = engine.storage
   const now = engine.clock()
   const expiresAt = now + ttlMs
@@ -66,7 +74,18 @@ export async function openRun(
     })
   }
   engine.runs.maybe = true
-  await budgets.define(name, terms)
+  const { tokens = null, nanoUsd = null } = terms.capacity
+  const record = engine.audit?.record({
+    event: 'budget.run_opened',
+    level: 'info',
+    message: 'A run was opened.',
+    subject: user,
+    pool: name,
+    requestId,
+    metadata: { expires_at: expiresAt, nano_usd: nanoUsd, tokens },
+  })
+  await budgets.define(name, terms, record && { audit: [record] })
+  if (record !== undefined) await keepStaged(engine, record)
   engine.pools.noteOverride(name, terms)
   const [state] = await budgets.read([{ name, terms }], now)
   return { id, expiresAt, state: state! }
@@ -99,8 +118,21 @@ export async function readRun(engine: Engine, caller: Caller, id: string): Promi
  * @returns its pool, as it stood
  * @throws HooshError `unknown_run` as `readRun`
  */
-export async function closeRun(engine: Engine, caller: Caller, id: string): Promise<PoolState> {
+export async function closeRun(engine: Engine, { caller, requestId }: Asker, id: string): Promise<PoolState> {
   const state = await readRun(engine, caller, id)
+  const { audit } = engine
+  if (audit !== null) {
+    const record = audit.record({
+      event: 'budget.run_closed',
+      level: 'info',
+      message: 'A run was closed.',
+      subject: caller.user,
+      pool: state.name,
+      requestId,
+      metadata: { used_nano_usd: state.used.nanoUsd, used_tokens: state.used.tokens },
+    })
+    await audit.stage(record)
+  }
   await forget(engine, state.name)
   return state
 }

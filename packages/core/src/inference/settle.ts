@@ -1,4 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
+import type { PreparedPayload } from '../audit/payload-vault.js'
 import type { AuditDetails, AuditRecord } from '../audit/store.js'
 import { tightestLeft } from '../budget/pool-book.js'
 import type { CallRecords, Settlement } from '../budget/store.js'
@@ -14,6 +15,7 @@ import type { Charge } from './charge.js'
 import type { Engine } from './engine.js'
 import { reportFound } from './expired.js'
 import { tellHook } from './hooks.js'
+import { keepAnswer } from './payloads.js'
 import { tellOfPools } from './pool-events.js'
 import { mendRoutes } from './route-limits.js'
 
@@ -26,6 +28,8 @@ export interface Ending {
   readonly error?: HooshError
   /** Names of what was redacted in the answer, where something was. */
   readonly redacted?: readonly string[]
+  /** What the caller was answered, where that is kept. */
+  readonly payload?: PreparedPayload | undefined
 }
 
 /** What the caller is told of the bill. */
@@ -48,6 +52,8 @@ export async function settle(
 ): Promise<Settled> {
   const { charge } = ending
   const records = recordsOf(engine, call, held, ending)
+  const outcome = records.audit?.[0]
+  if (ending.payload !== undefined && outcome !== undefined) await keepAnswer(engine, outcome, ending.payload)
   const told = (settlement: Settlement) => {
     tellOfPools(engine, call.requestId, settlement, charge.amount)
     return tightestLeft(settlement.pools)
@@ -199,12 +205,13 @@ function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: End
   return records
 }
 
-function detailsOf(figures: AuditDetails, { error, redacted }: Ending): AuditDetails {
-  if (error === undefined && redacted === undefined) return figures
+function detailsOf(figures: AuditDetails, { error, redacted, payload }: Ending): AuditDetails {
+  if (error === undefined && redacted === undefined && payload === undefined) return figures
   return {
     ...figures,
     ...(error !== undefined && { code: error.code }),
     ...(redacted !== undefined && { dlp_redacted: redacted }),
+    ...payload?.details,
   }
 }
 

@@ -100,7 +100,12 @@ async function chargeFor(
   })
 }
 
-function endingOf({ end }: Relayed, { candidate }: Try, charge: Charge): Ending {
+function endingOf(relayed: Relayed, tried: Try, charge: Charge): Ending {
+  const ending = howItEnded(relayed, tried, charge)
+  return relayed.kept === null ? ending : { ...ending, payload: relayed.kept.end(relayed.sample) }
+}
+
+function howItEnded({ end }: Relayed, { candidate }: Try, charge: Charge): Ending {
   if (end.how === 'whole') return { outcome: 'ok', candidate, charge }
   if (end.how === 'cutoff') return { outcome: 'cutoff', candidate, charge }
   return { outcome: end.error.code === 'client_closed' ? 'aborted' : 'error', candidate, charge, error: end.error }

@@ -6,6 +6,7 @@ import { keysCreate, keysGet, keysList, keysRevoke, keysRotate } from './keys.js
 import { apiTags, modelsDelete, modelsPull } from './library.js'
 import { metrics, rootMetrics } from './metrics.js'
 import { model, models, modelsCatalog } from './models.js'
+import { auditErase, auditPayload } from './payloads.js'
 import { deletePool, putPool } from './pools.js'
 import { queueStatus } from './queue.js'
 import type { RouteDefinition } from './route.js'
@@ -45,6 +46,8 @@ export const ROUTES: readonly RouteDefinition[] = [
   auditExport,
   auditCheckpoints,
   auditVerify,
+  auditPayload,
+  auditErase,
   health,
   healthLive,
   healthReady,

@@ -23,7 +23,7 @@ export const runsOpen: RouteDefinition = {
   access: 'identity',
   async handle(exchange, engine) {
     const { ttl_seconds, ...caps } = validated(openBody, (await exchange.readJson()).value)
-    const { id, expiresAt, state } = await openRun(engine, exchange.caller, caps, ttl_seconds * 1_000)
+    const { id, expiresAt, state } = await openRun(engine, exchange, caps, ttl_seconds * 1_000)
     return json({ id, expires_at: new Date(expiresAt).toISOString(), ...figures(state) }, exchange, 201)
   },
 }
@@ -46,7 +46,7 @@ export const runsClose: RouteDefinition = {
   access: 'identity',
   async handle(exchange, engine) {
     const id = exchange.params.id!
-    return json({ id, closed: true, ...figures(await closeRun(engine, exchange.caller, id)) }, exchange)
+    return json({ id, closed: true, ...figures(await closeRun(engine, exchange, id)) }, exchange)
   },
 }
 

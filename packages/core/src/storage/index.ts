@@ -1,7 +1,9 @@
 // What a store's author builds with: the interfaces, the rules that every store decides by, the stores in memory.
 export { type Amount, type Capacity, nothing, plus } from '../amount.js'
 export { GENESIS } from '../audit/chain.js'
+export { memoryPayloads } from '../audit/memory-payloads.js'
 export { memoryAudit } from '../audit/memory-store.js'
+export type * from '../audit/payload-store.js'
 export type * from '../audit/store.js'
 export {
   checkRepeated,

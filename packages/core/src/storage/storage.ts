@@ -1,3 +1,4 @@
+import type { PayloadStore } from '../audit/payload-store.js'
 import type { AuditStore } from '../audit/store.js'
 import type { RateStore } from '../budget/rates.js'
 import type { BudgetStore } from '../budget/store.js'
@@ -10,6 +11,8 @@ import type { Awaitable } from '../time.js'
 export interface Storage {
   budgets: BudgetStore
   audit: AuditStore
+  /** Used where `audit.payloads` is on. */
+  payloads: PayloadStore
   usage: UsageStore
   rates: RateStore
   keys: KeyStore

@@ -1,0 +1,86 @@
+import type { Writable } from '../audit/canonical.js'
+import type { PayloadVault, PreparedPayload } from '../audit/payload-vault.js'
+import type { AuditRecord } from '../audit/store.js'
+import { type AnswerFilter, answerFilter } from '../dlp/answers.js'
+import { filteredAnswer, filteredEvent, heldBack } from './answer-filter.js'
+import type { Call, CallHold } from './call.js'
+import type { Engine } from './engine.js'
+import { type HoldPlan, hold } from './hold.js'
+
+/** What a call asks, as it goes up: behind DLP, so with stand-ins and redactions in place of what was found. */
+export function requestPayload(vault: PayloadVault, { bytes, params }: Call): PreparedPayload {
+  return vault.prepare(bytes ?? Buffer.from(JSON.stringify(params)))
+}
+
+/**
+ * Keeps the request, then takes the hold with the intent that names it. In this order no entry ever names a payload that
+ * was not there; what a crash leaves between the two is a payload that nothing names, which goes with its age or its user.
+ */
+export async function holdWithPayload(
+  engine: Engine,
+  call: Call,
+  plan: HoldPlan & { readonly intent: AuditRecord },
+  payload: PreparedPayload,
+): Promise<CallHold> {
+  const vault = engine.vault!
+  await vault.keep(plan.intent, payload)
+  try {
+    return await hold(engine, call, plan)
+  } catch (error) {
+    await vault.discard(plan.intent)
+    throw error
+  }
+}
+
+/** Keeps an answer before the outcome that names it is written. Where that fails the outcome says so: the call is over anyway. */
+export async function keepAnswer(engine: Engine, outcome: AuditRecord, payload: PreparedPayload): Promise<void> {
+  try {
+    await engine.vault!.keep(outcome, payload)
+  } catch (err) {
+    engine.logger.error({ requestId: outcome.requestId, err }, 'the payload of an answer could not be kept')
+    const { payload_bytes, payload_hash: _hash, payload_kept: _kept, ...details } = outcome.metadata!
+    const told = { ...details, payload_bytes: payload_bytes!, payload_lost: true }
+    ;(outcome as Writable<AuditRecord>).metadata = told
+  }
+}
+
+const NO_VALUES: ReadonlyMap<string, string> = new Map()
+
+/** Redacts what the caller does not get to see either, and puts no value back: what was replaced stays so. */
+function keptFilter({ dlp }: Engine, { kind }: Call): AnswerFilter | null {
+  return dlp === null || kind !== 'chat' ? null : answerFilter(dlp, NO_VALUES)
+}
+
+/** A plain answer as it is kept. */
+export function answerPayload(engine: Engine, call: Call, bytes: Buffer): PreparedPayload {
+  const filter = keptFilter(engine, call)
+  return engine.vault!.prepare(filter === null ? bytes : (filteredAnswer(filter, bytes) ?? Buffer.alloc(0)))
+}
+
+/** The events of a streamed answer, as many as are kept. */
+export interface KeptEvents {
+  add(event: Buffer): void
+  /** @param sample an event of the answer; null where none had come */
+  end(sample: string | null): PreparedPayload | undefined
+}
+
+export function keptEvents(engine: Engine, vault: PayloadVault, call: Call): KeptEvents {
+  const filter = keptFilter(engine, call)
+  const kept: Buffer[] = []
+  let left = vault.maxBytes
+  let size = 0
+  const take = (bytes: Buffer) => {
+    size += bytes.length
+    if (left <= 0) return
+    // A copy: a piece of a socket's chunk would keep all of that.
+    kept.push(Buffer.from(bytes))
+    left -= bytes.length
+  }
+  return {
+    add: (event) => take(filter === null ? event : filteredEvent(filter, event)),
+    end(sample) {
+      if (filter !== null) take(Buffer.from(heldBack(filter, sample)))
+      return size === 0 ? undefined : vault.prepare(Buffer.concat(kept), size)
+    },
+  }
+}
