@@ -13,6 +13,8 @@ export interface TestDatabase {
   open(): Promise<SqlStorage>
   /** Rows of one moment, whatever is written meanwhile; `$.` in the text is where the tables stand. */
   read<Row extends object>(text: string): Promise<Row[]>
+  /** Statements by somebody who is not hoosh. */
+  tamper(text: string): Promise<void>
   remove(): Promise<void>
 }
 
@@ -34,6 +36,7 @@ export const DATABASES: readonly DatabaseKind[] = [
         file: sqlite.file,
         open: () => sqlite.open(),
         read: async (text) => sqlite.read(text.replaceAll('$.', '')),
+        tamper: async (text) => sqlite.exec(text.replaceAll('$.', '')),
         remove: () => sqlite.remove(),
       }
     },
@@ -49,6 +52,7 @@ export const DATABASES: readonly DatabaseKind[] = [
         file: folder.file,
         open: () => postgres.open(),
         read: (text) => postgres.read(text),
+        tamper: async (text) => void (await postgres.read(text)),
         async remove() {
           await postgres.remove()
           await folder.remove()

@@ -1,4 +1,5 @@
 import { budgetAmountCases } from './budget-amounts.js'
+import { budgetClockCases } from './budget-clocks.js'
 import { budgetEndingCases } from './budget-endings.js'
 import { budgetForgottenCases } from './budget-forgotten.js'
 import { budgetFrozenCases } from './budget-frozen.js'
@@ -14,6 +15,7 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetHoldCases,
   ...budgetAmountCases,
   ...budgetWindowCases,
+  ...budgetClockCases,
   ...budgetEndingCases,
   ...budgetForgottenCases,
   ...budgetLostCases,
