@@ -15,6 +15,8 @@ export interface TestDatabase {
   open(more?: SqlStorageOptions): Promise<SqlStorage>
   /** Rows of one moment, whatever is written meanwhile; `$.` in the text is where the tables stand. */
   read<Row extends object>(text: string): Promise<Row[]>
+  /** Statements by somebody who is not hoosh. */
+  tamper(text: string): Promise<void>
   remove(): Promise<void>
 }
 
@@ -36,6 +38,7 @@ export const DATABASES: readonly DatabaseKind[] = [
         file: sqlite.file,
         open: (more) => sqlite.open(more),
         read: async (text) => sqlite.read(text.replaceAll('$.', '')),
+        tamper: async (text) => sqlite.exec(text.replaceAll('$.', '')),
         remove: () => sqlite.remove(),
       }
     },
@@ -51,6 +54,7 @@ export const DATABASES: readonly DatabaseKind[] = [
         file: folder.file,
         open: (more) => postgres.open(more),
         read: (text) => postgres.read(text),
+        tamper: async (text) => void (await postgres.read(text)),
         async remove() {
           await postgres.remove()
           await folder.remove()

@@ -23,6 +23,9 @@ export function sqliteFile(options: SqlStorageOptions = {}) {
     read<Row>(sql: string): Row[] {
       return handles[0]!.database.prepare(sql).all([]) as Row[]
     },
+    exec(sql: string): void {
+      handles[0]!.database.exec(sql)
+    },
     async remove(): Promise<void> {
       for (const { database, storage } of handles) {
         await storage.close!()

@@ -22,6 +22,8 @@ export interface Connection {
   read<T>(work: (runner: Runner) => Promise<T>, patienceMs?: number): Promise<T>
   /** All of the work, or nothing. Where others hold a lock it is begun again, from its start. */
   transaction<T>(work: (runner: Runner) => Promise<T>, patienceMs?: number): Promise<T>
+  /** Reads, all of it of one moment, and changes nothing. */
+  snapshot<T>(work: (runner: Runner) => Promise<T>, patienceMs: number): Promise<T>
   /** Whether an error came from the database, so that whatever else waits for it would meet it too. */
   isGeneral(error: unknown): boolean
   /** Whether it is that the database is away. */
@@ -57,7 +59,11 @@ export function connect(database: HostDatabase, silenceMs: number): Connection {
     },
     read: (work, patienceMs) => guarded(() => patiently(dialect, () => once(work, patienceMs))),
     transaction: (work, patienceMs) =>
-      guarded(() => patiently(dialect, () => once((runner) => allOrNothing(dialect, runner, work), patienceMs))),
+      guarded(() => patiently(dialect, () => once((runner) => allOrNothing(dialect.begin, runner, work), patienceMs))),
+    snapshot: (work, patienceMs) =>
+      guarded(() =>
+        patiently(dialect, () => once((runner) => allOrNothing(dialect.beginReading, runner, work), patienceMs)),
+      ),
     isGeneral: (error) =>
       error instanceof HooshError && error.code === 'store_unavailable' && isOfDatabase(dialect, error.cause),
     isAway: (error) =>
@@ -96,8 +102,8 @@ async function inSession<T>(source: Source, limitMs: number | null, work: (runne
  * A synchronous driver never leaves the microtask queue between begin and end: where this starts in a turn of its own,
  * no query of the host can slip into the transaction, even on a database object that both use.
  */
-async function allOrNothing<T>(dialect: Dialect, runner: Runner, work: (runner: Runner) => Promise<T>): Promise<T> {
-  await run(runner, dialect.begin)
+async function allOrNothing<T>(begin: string, runner: Runner, work: (runner: Runner) => Promise<T>): Promise<T> {
+  await run(runner, begin)
   try {
     const result = await work(runner)
     await run(runner, 'commit')

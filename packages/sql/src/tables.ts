@@ -1,5 +1,8 @@
 import { HooshError } from '@hoosh/core/storage'
 
+/** In front of each table's name, unless said otherwise. */
+export const DEFAULT_PREFIX = 'hoosh_'
+
 const NAMES = [
   'schema',
   'pools',

@@ -2,6 +2,7 @@ import type { Amount } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
 import type { CallFacts, UsageRecord } from '../cost/store.js'
 import type { Awaitable } from '../time.js'
+import type { BookCheck } from './findings.js'
 import type { JoinsTransactions } from './joining.js'
 import type { PoolTerms } from './terms.js'
 
@@ -97,6 +98,14 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
 
   /** All overrides, so that a process can tell limits and prices without a look-up per call. */
   overrides(): Awaitable<{ name: string; terms: PoolTerms }[]>
+
+  /**
+   * Looks whether the books keep the promises of the ledger, while others write into them: what it finds was so at one
+   * moment. Changes nothing, not even where the store was never opened; absent where nobody can look.
+   *
+   * @throws HooshError `store_unavailable`
+   */
+  check?(): Awaitable<BookCheck>
 }
 
 /** A pool to hold in. `terms` come from the host's template; null where none matches. */

@@ -16,6 +16,7 @@ export {
   type Standing,
   settled,
 } from '../budget/ending.js'
+export type { BookCheck, Finding, FindingCode } from '../budget/findings.js'
 export { budgetExceeded, checkSums, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
 export type { HostTransaction, JoinedBudgets, JoinsTransactions } from '../budget/joining.js'
 export { type LostCall, lostEvent, lostUsage, reversalOf } from '../budget/lost.js'
@@ -34,4 +35,6 @@ export { memoryKeys } from '../identity/memory-store.js'
 export type * from '../identity/store.js'
 export type { Limits, Priority, Window } from '../options.js'
 export type { Awaitable, Clock } from '../time.js'
+export { type DiagnoseOptions, type Diagnosis, diagnose, type Explained } from './diagnose.js'
+export type { Severity } from './explain.js'
 export type { Storage } from './storage.js'
