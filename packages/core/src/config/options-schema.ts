@@ -175,6 +175,7 @@ const budget = fields({
   onExpire: oneOf('charge', 'counted').optional(),
   defaultOutput: whole(1, LARGEST_CAP).optional(),
   minOutput: whole(1, LARGEST_CAP).optional(),
+  cheaper: by(text).optional(),
 }).refine(
   ({ leaseMs = 60_000, renewMs = 0 }) => renewMs < leaseMs,
   'has a renewMs that is not below its leaseMs; renew a lease about three times before it ends',
