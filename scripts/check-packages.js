@@ -1,10 +1,11 @@
 // What users get: packs every package, checks the tarballs, installs them into an empty project and imports each
-// entry point there. Needs a build. Run by `npm run check:packages`.
+// entry point there; then takes the first steps of docs/budgets.md with them. Needs a build. Run by `npm run check:packages`.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { firstSteps } from './first-steps.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const names = ['core', 'express', 'koa', 'next', 'sql', 'redis', 'cli']
@@ -33,6 +34,7 @@ try {
   run(process.execPath, ['--input-type=module', '--eval', script], project)
   run('npx', ['--no-install', 'hoosh', '--help'], project)
   console.log(`${names.length} packages: ${entries.length} entry points import on Node ${process.version}`)
+  await firstSteps(folder, new Map(names.map((name, index) => [packageOf(name), tarballs[index] ?? ''])))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -1,24 +1,10 @@
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { PYTHON_VERIFIER, python } from '../core/audit/python.js'
 import { drawFrom, KEY, PUBLIC_PEM, sampleChain, textOf } from '../core/audit/sample-log.js'
-
-const HOOSH = fileURLToPath(new URL('../../packages/cli/bin/hoosh.js', import.meta.url))
-
-interface Ended {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-const run = (command: string, args: readonly string[]): Promise<Ended> =>
-  new Promise((resolve) => {
-    execFile(command, args, (error, out, err) => resolve({ code: Number(error?.code ?? 0), out, err }))
-  })
+import { HOOSH, run } from './hoosh.js'
 
 const draw = drawFrom(7)
 const chain = (writer: string, options = {}) =>

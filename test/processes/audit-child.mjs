@@ -23,7 +23,7 @@ const archiving = {
 }
 
 async function opened() {
-  const storage = storageAt(place)
+  const storage = await storageAt(place)
   await storage.open({ migrate: true })
   const log = createAuditLog({
     store: storage.audit,

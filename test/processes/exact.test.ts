@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { diagnose } from '@hoosh/core/storage'
+import type { SqlStorage } from '@hoosh/sql'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { child, killed } from '../support/children.js'
 import { DATABASES, type TestDatabase } from '../support/databases.js'
@@ -35,7 +37,19 @@ async function balance(database: TestDatabase, cap: number): Promise<number> {
   return rows.length
 }
 
-async function race(database: TestDatabase, seed: number, pools: readonly string[]): Promise<string> {
+/** Nothing that the doctor would call a fault, and that it looked at something. */
+async function sound(storage: SqlStorage, accounts: number): Promise<void> {
+  const { findings, looked } = await diagnose(storage)
+  expect(findings).toEqual([])
+  expect(looked.accounts).toBeLessThanOrEqual(accounts)
+}
+
+async function race(
+  database: TestDatabase,
+  storage: SqlStorage,
+  seed: number,
+  pools: readonly string[],
+): Promise<string> {
   const capacity = (RESERVATIONS / 2) * TOKENS
   const share = RESERVATIONS / PROCESSES
   const started = await Promise.all(
@@ -55,11 +69,13 @@ async function race(database: TestDatabase, seed: number, pools: readonly string
   let samples = 0
   while (running > 0) {
     samples += (await balance(database, capacity)) > 0 ? 1 : 0
+    if (samples % 8 === 1) await sound(storage, pools.length)
     // SQLite answers at once, and the end of a process is heard of in another turn.
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   await Promise.all(exits)
   await balance(database, capacity)
+  await sound(storage, pools.length)
   const told = started.map((one) => JSON.parse(one.output().split('\n')[1]!) as Told)
   const sum = (of: keyof Told) => told.reduce((all, one) => all + (one[of] ?? 0), 0)
   // No other word reached a caller.
@@ -82,8 +98,7 @@ describe.each(DATABASES)('four processes on $name', ({ missing, make }) => {
       for (const seed of SEEDS) {
         const database = make()
         onTestFinished(() => database.remove())
-        await database.open()
-        const told = await race(database, seed, pools)
+        const told = await race(database, await database.open(), seed, pools)
         if (isLong) console.log(`${name}, ${RESERVATIONS} reservations, ${told}`)
       }
     },

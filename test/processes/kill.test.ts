@@ -1,3 +1,4 @@
+import { diagnose } from '@hoosh/core/storage'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { child, killed } from '../support/children.js'
 import { DATABASES } from '../support/databases.js'
@@ -66,6 +67,7 @@ describe.each(DATABASES)('on $name', ({ missing, make }) => {
       const events = entries.map(({ event }) => event)
       expect(events).toContain('inference.request')
       expect(events.filter((event) => event === 'inference.lost')).toHaveLength(1)
+      expect(await diagnose(await database.open())).toMatchObject({ verdict: 'sound', findings: [] })
     },
   )
 

@@ -1,6 +1,7 @@
 import { createGateway, type PoolSnapshot } from '@hoosh/core'
+import { diagnose } from '@hoosh/core/storage'
 import { scriptedProvider } from '@hoosh/core/testing'
-import { describe, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { child, killed } from '../support/children.js'
 import { DATABASES } from '../support/databases.js'
 import { PRICES } from '../support/money.js'
@@ -22,7 +23,8 @@ describe.each(DATABASES)('four processes on one $name', ({ missing, make }) => {
         audit: false,
       } as const
       // A fifth, which only looks.
-      const watcher = createGateway({ ...options, storage: await database.open(), logger: false })
+      const storage = await database.open()
+      const watcher = createGateway({ ...options, storage, logger: false })
       const started = await Promise.all(
         [1, 2, 3, 4].map(() => child(script, [database.place, JSON.stringify(options)])),
       )
@@ -36,6 +38,7 @@ describe.each(DATABASES)('four processes on one $name', ({ missing, make }) => {
       const pool = async (name: string): Promise<PoolSnapshot> =>
         (await watcher.as({ user: 'watcher', pool: name }).budget.pools())[0]!
       for (const seed of SEEDS) await rush(seed, ['tight'], { provider, urls, pool })
+      expect(await diagnose(storage)).toMatchObject({ verdict: 'sound', findings: [] })
     },
     120_000,
   )

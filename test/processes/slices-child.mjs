@@ -17,7 +17,7 @@ const random = () => {
   return state / 2 ** 32
 }
 
-const storage = storageAt(place)
+const storage = await storageAt(place)
 await storage.open({ migrate: false })
 const failed = []
 const slices = slicedBudgets({

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createGateway, type PoolSnapshot } from '@hoosh/core'
+import { diagnose } from '@hoosh/core/storage'
 import { scriptedProvider } from '@hoosh/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { child, killed } from '../support/children.js'
@@ -47,13 +48,18 @@ async function reservations(seed: number, cap: number, pools: readonly string[])
   const over = Promise.all(started.map(({ ended }) => ended)).then(() => {
     isOver = true
   })
+  const { budgets } = await ledger.open()
+  // How this server is set is not what is tested.
+  const faults = async () => (await diagnose({ budgets })).findings.filter(({ code }) => code !== 'setting')
   const samples = []
   do {
+    if (samples.length > 0) expect(await faults()).toEqual([])
     for (const pool of pools) samples.push(await books.of(pool))
     // Adding up stops the server for everybody, so not without pause.
     await pause(100)
   } while (!isOver)
   await over
+  expect(await faults()).toEqual([])
   const outcomes: Record<string, number> = {}
   for (const { said } of started) {
     for (const [outcome, count] of Object.entries(JSON.parse(said()) as Record<string, number>))

@@ -12,9 +12,9 @@ export function sqliteFile(options: SqlStorageOptions = {}) {
   return {
     file,
     /** Another handle, as another process would have it. */
-    async open(): Promise<SqlStorage> {
+    async open(more: SqlStorageOptions = {}): Promise<SqlStorage> {
       const database = new Database(file)
-      const storage = sqlStorage(database, options)
+      const storage = sqlStorage(database, { ...options, ...more })
       await storage.open!({ migrate: true })
       handles.push({ database, storage })
       return storage
@@ -22,6 +22,9 @@ export function sqliteFile(options: SqlStorageOptions = {}) {
     /** Rows as they stand in the file, by a handle that is there already. */
     read<Row>(sql: string): Row[] {
       return handles[0]!.database.prepare(sql).all([]) as Row[]
+    },
+    exec(sql: string): void {
+      handles[0]!.database.exec(sql)
     },
     async remove(): Promise<void> {
       for (const { database, storage } of handles) {

@@ -157,6 +157,11 @@ export interface BudgetOptions {
   defaultOutput?: number
   /** Fewer output tokens than this are not worth a call, 16. */
   minOutput?: number
+  /**
+   * What answers chat calls of a model, by pattern, that a pool cannot pay for, instead of a refusal: `{ 'gpt-4o*': 'gpt-4o-mini' }`.
+   * Tried once, and only for callers who may use it, and for calls that it can answer; `x-hoosh-model` says so.
+   */
+  cheaper?: Readonly<Record<string, string>>
   /** Pools that this process grants from memory, out of slices that it leases. Off by default (docs/budgets.md, slices). */
   slices?: SliceSpec
 }

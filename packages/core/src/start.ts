@@ -19,6 +19,7 @@ import { HooshError } from './errors.js'
 import { tokenSigner } from './identity/browser-token.js'
 import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
+import { cheaperModels } from './inference/cheaper.js'
 import type { Engine } from './inference/engine.js'
 import { reportExpired } from './inference/expired.js'
 import { keyedCalls } from './inference/keyed/keyed-calls.js'
@@ -100,6 +101,7 @@ export async function start(
       refused: (key) => events.emit({ type: 'rate.limited', key }),
     }),
     modelLimits: modelLimits(settings.limits.models),
+    cheaper: cheaperModels(settings.budget.cheaper),
     retries: settleRetries(logger),
     keyed: keyedCalls({
       cache: storage.cache,

@@ -1,6 +1,7 @@
 import { type Clock, HooshError, type Storage } from '@hoosh/core/storage'
 import { redisBudgets } from './budgets.js'
 import { redisCache } from './cache.js'
+import { checkLedger } from './check.js'
 import { type RedisClient, scriptsOn } from './client.js'
 import { patience } from './patience.js'
 import { redisRates } from './rates.js'
@@ -62,14 +63,12 @@ export function redisStorage(client: RedisClient, options: RedisStorageOptions =
   }
   const server = serverFor(LONGEST)
   const ready = once(() => openLedger(server, { allowVolatile }))
+  const said = () => (clock === undefined ? '' : String(clock()))
   return {
-    budgets: redisBudgets({
-      server,
-      book: termsBook(),
-      ready,
-      keepMs,
-      clock: () => (clock === undefined ? '' : String(clock())),
-    }),
+    budgets: {
+      ...redisBudgets({ server, book: termsBook(), ready, keepMs, clock: said }),
+      check: () => checkLedger({ server, clock: said }),
+    },
     rates: redisRates(server),
     cache: redisCache(serverFor(LONGEST_CACHED), prefix),
     describe: allowVolatile ? 'redis, volatile' : 'redis',

@@ -1,4 +1,4 @@
-import { HooshError } from '@hoosh/core/storage'
+import { type Finding, HooshError } from '@hoosh/core/storage'
 import type { RunScript } from './client.js'
 import type { Patience } from './patience.js'
 import type { Script } from './scripts/script.js'
@@ -52,7 +52,7 @@ export function serverOn(
 }
 
 /** The version of the keys' layout, kept at the root. */
-const SCHEMA = '1'
+export const SCHEMA = '1'
 
 /** The oldest Redis whose scripts can say what they need. */
 const OLDEST = 7
@@ -78,6 +78,18 @@ export async function openLedger(server: Server, { allowVolatile }: { allowVolat
   }
   const [, schema] = await server.run(FOUND, [SCHEMA], { silentMs: 10 * server.silentMs })
   if (schema !== SCHEMA) throw otherSchema(String(schema))
+}
+
+/** What of the server's settings may lose what was acknowledged. */
+export async function settingsOf(server: Server): Promise<Finding[]> {
+  const [, version, policy, appends] = await server.run(INSPECT, [], { silentMs: 10 * server.silentMs })
+  const findings: Finding[] = []
+  if (Number.parseInt(String(version), 10) < OLDEST)
+    findings.push({ code: 'setting', what: 'The version of Redis', found: String(version), expected: '7 or newer' })
+  if (policy !== 'noeviction')
+    findings.push({ code: 'setting', what: 'maxmemory-policy', found: String(policy), expected: 'noeviction' })
+  if (appends !== '1') findings.push({ code: 'setting', what: 'appendonly', found: 'no', expected: 'yes' })
+  return findings
 }
 
 export function otherSchema(found: string): HooshError {

@@ -22,6 +22,8 @@ export interface Connection {
   read<T>(work: (runner: Runner) => Promise<T>, patienceMs?: number): Promise<T>
   /** All of the work, or nothing. Where others hold a lock it is begun again, from its start. */
   transaction<T>(work: (runner: Runner) => Promise<T>, patienceMs?: number): Promise<T>
+  /** Reads, all of it of one moment, and changes nothing. */
+  snapshot<T>(work: (runner: Runner) => Promise<T>, patienceMs: number): Promise<T>
   /** Whether an error came from the database, so that whatever else waits for it would meet it too. */
   isGeneral(error: unknown): boolean
   /** Whether it is that the database is away. */
@@ -29,8 +31,14 @@ export interface Connection {
   close(): void
 }
 
-/** Pauses between attempts for a lock that others hold; with the database's own waits about two seconds in all. */
+/** Pauses between attempts for a lock that others hold; with the database's own waits about two seconds in all on Postgres. */
 const PAUSES_MS = [1, 2, 5, 10, 20, 50, 50, 50, 50, 50]
+
+/**
+ * On SQLite about ten: one process writes at a time, and a machine that has too much to do may let it stand with the lock
+ * in hand (four writers at a load of 14 a core were told "busy" after two).
+ */
+const SQLITE_PAUSES_MS = [...PAUSES_MS, ...Array<number>(25).fill(50)]
 
 /**
  * @param database the host's: a database object, a pool, or an instance of Kysely (its plugins are left out here, its
@@ -51,7 +59,11 @@ export function connect(database: HostDatabase, silenceMs: number): Connection {
     },
     read: (work, patienceMs) => guarded(() => patiently(dialect, () => once(work, patienceMs))),
     transaction: (work, patienceMs) =>
-      guarded(() => patiently(dialect, () => once((runner) => allOrNothing(dialect, runner, work), patienceMs))),
+      guarded(() => patiently(dialect, () => once((runner) => allOrNothing(dialect.begin, runner, work), patienceMs))),
+    snapshot: (work, patienceMs) =>
+      guarded(() =>
+        patiently(dialect, () => once((runner) => allOrNothing(dialect.beginReading, runner, work), patienceMs)),
+      ),
     isGeneral: (error) =>
       error instanceof HooshError && error.code === 'store_unavailable' && isOfDatabase(dialect, error.cause),
     isAway: (error) =>
@@ -90,8 +102,8 @@ async function inSession<T>(source: Source, limitMs: number | null, work: (runne
  * A synchronous driver never leaves the microtask queue between begin and end: where this starts in a turn of its own,
  * no query of the host can slip into the transaction, even on a database object that both use.
  */
-async function allOrNothing<T>(dialect: Dialect, runner: Runner, work: (runner: Runner) => Promise<T>): Promise<T> {
-  await run(runner, dialect.begin)
+async function allOrNothing<T>(begin: string, runner: Runner, work: (runner: Runner) => Promise<T>): Promise<T> {
+  await run(runner, begin)
   try {
     const result = await work(runner)
     await run(runner, 'commit')
@@ -147,7 +159,7 @@ function isSqlState(error: unknown): error is { code: string } {
 }
 
 async function patiently<T>(dialect: Dialect, attempt: () => Promise<T>): Promise<T> {
-  for (const pauseMs of PAUSES_MS) {
+  for (const pauseMs of dialect.locksRows ? PAUSES_MS : SQLITE_PAUSES_MS) {
     try {
       return await attempt()
     } catch (error) {

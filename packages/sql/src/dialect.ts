@@ -8,6 +8,8 @@ export interface Dialect {
   readonly probe: string
   /** Begins a transaction: on SQLite one that no other writer can step into, on Postgres one that locks rows itself. */
   readonly begin: string
+  /** Begins a transaction that sees one moment throughout, and writes nothing. */
+  readonly beginReading: string
   /** Whether transactions of several processes run side by side, so that each has to lock what it decides about. */
   readonly locksRows: boolean
   /** Whether the same transaction may pass if it is tried again. */
@@ -34,6 +36,10 @@ export interface Dialect {
   atOnce(left: number): number
   /** Whether columns say what the fields of a JSON text say; null where that is found out after reading. */
   isSame(text: string, told: readonly (readonly [field: string, column: string])[]): string
+  /** The whole number that follows a key in a JSON text, null without: read without taking apart what may be damaged. */
+  numberIn(text: string, key: string): string
+  /** What a gateway may lose by how the server is set: name, value and what it should be, where that is another. */
+  readonly settings: string
   /** A text that was kept to be found by, as this database can hold it. */
   told(text: string): string
   /** A text as bytes: drivers may fail, or end the process, over text that was damaged. */

@@ -5,6 +5,7 @@ import { auditTables } from './audit-tables.js'
 import { batches } from './batch.js'
 import { sqlBudgets } from './budgets.js'
 import { sqlCache } from './cache.js'
+import { checkBooks } from './check/check.js'
 import { connect, type HostDatabase } from './connection.js'
 import type { Durability } from './dialect.js'
 import { joining } from './joining.js'
@@ -13,14 +14,14 @@ import { poolForgetter } from './ledger/forget.js'
 import { ledgerLoader } from './ledger/load.js'
 import { ledgerSaver } from './ledger/save.js'
 import { termsCodec } from './ledger/terms.js'
-import { openSchema } from './migrate.js'
+import { checkSchema, type Migration, migrateSchema, schemaFinding } from './migrate.js'
 import { moments } from './moment.js'
 import { sqlPayloads } from './payloads.js'
 import { rateStatements } from './rates/statements.js'
 import { sqlRates } from './rates/store.js'
 import { type RateStep, rateWork } from './rates/work.js'
 import { checkRetention, type Retention, sweeper } from './retention.js'
-import { tablesOf } from './tables.js'
+import { DEFAULT_PREFIX, tablesOf } from './tables.js'
 import { sqlUsage } from './usage.js'
 import { usageTables } from './usage-tables.js'
 import { type Step, workInside, workOn } from './work.js'
@@ -29,7 +30,7 @@ import { writeOn } from './write.js'
 export type { HostDatabase } from './connection.js'
 export type { Durability } from './dialect.js'
 export type { PostgresTransaction } from './joining.js'
-export { type MigrationSqlOptions, migrationSql } from './migrate.js'
+export { type Migration, type MigrationSqlOptions, migrationSql } from './migrate.js'
 export type { PostgresClient, PostgresPool } from './postgres-pool.js'
 export type { Retention } from './retention.js'
 export type { NodeSqlDatabase, NodeSqlStatement, SqlDatabase, SqlStatement } from './sqlite-database.js'
@@ -58,8 +59,13 @@ export interface SqlStorage
     Storage,
     'budgets' | 'audit' | 'payloads' | 'usage' | 'rates' | 'keys' | 'cache' | 'open' | 'sweep' | 'close' | 'describe'
   > {
-  /** Brings the tables up to date, under a lock: any number of processes may call it at once. */
-  migrate(): Promise<void>
+  /**
+   * Brings the tables up to date, under a lock: any number of processes may call it at once.
+   *
+   * @param options with `dryRun` nothing is changed: the statements are told that would be run
+   * @throws HooshError `not_ready` where the tables are newer than this package, `store_unavailable`
+   */
+  migrate(options?: { dryRun?: boolean }): Promise<Migration>
 }
 
 /**
@@ -71,7 +77,7 @@ export interface SqlStorage
  * @throws HooshError `invalid_options` for a prefix or schema that no table can have, or a `silenceMs` out of range
  */
 export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = {}): SqlStorage {
-  const { prefix = 'hoosh_', schema, durability = 'normal', ids = randomUUID, retention = {} } = options
+  const { prefix = DEFAULT_PREFIX, schema, durability = 'normal', ids = randomUUID, retention = {} } = options
   checkRetention(retention)
   const silenceMs = checkedSilence(options.silenceMs)
   const connection = connect(database, silenceMs)
@@ -102,20 +108,24 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     alone: () => false,
     ...connection,
   })
-  const open = async ({ migrate }: { migrate: boolean }) => {
-    await connection.setUp(durability)
-    await openSchema(connection, tables, migrate)
+  const migrate = async ({ dryRun = false } = {}) => {
+    if (!dryRun) await connection.setUp(durability)
+    return migrateSchema(connection, tables, dryRun)
   }
   return {
-    budgets: sqlBudgets({
-      connection,
-      tables,
-      batches: queue,
-      joining: joining(dialect),
-      inside: workInside({ ...parts, moment: moments(dialect, tables, { clock, lockWaitMs: null }) }),
-      loader,
-      codec,
-    }),
+    budgets: {
+      ...sqlBudgets({
+        connection,
+        tables,
+        batches: queue,
+        joining: joining(dialect),
+        inside: workInside({ ...parts, moment: moments(dialect, tables, { clock, lockWaitMs: null }) }),
+        loader,
+        codec,
+        clock,
+      }),
+      check: () => checkBooks({ connection, tables, clock, schema: () => schemaFinding(connection, tables) }),
+    },
     audit: sqlAudit(connection, tables, queue),
     payloads: sqlPayloads(connection, tables, writeOn(connection)),
     usage: sqlUsage(connection, tables, queue),
@@ -123,9 +133,13 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     keys: sqlKeys(connection, tables, writeOn(connection)),
     cache: sqlCache(connection, tables, { write: writeOn(connection), clock }),
     describe: dialect.name,
-    open,
+    async open(options) {
+      if (options.migrate) return void (await migrate())
+      await connection.setUp(durability)
+      await checkSchema(connection, tables)
+    },
     sweep: sweeper(connection, tables, retention),
-    migrate: () => open({ migrate: true }),
+    migrate,
     async close() {
       await Promise.all([queue.close(), rates.close()])
       connection.close()

@@ -1,11 +1,11 @@
-import { HooshError } from '@hoosh/core/storage'
+import { type Finding, HooshError } from '@hoosh/core/storage'
 import type { Connection } from './connection.js'
 import type { Dialect } from './dialect.js'
 import { postgres } from './postgres.js'
 import { steps, versionTable } from './schema.js'
 import { sqlite } from './sqlite.js'
 import { type Runner, run } from './statement.js'
-import { schemaOf, type Tables, tablesOf } from './tables.js'
+import { DEFAULT_PREFIX, schemaOf, type Tables, tablesOf } from './tables.js'
 
 /** The version this package reads and writes. */
 const CURRENT = steps.length
@@ -32,7 +32,7 @@ export interface MigrationSqlOptions {
  * @throws HooshError `invalid_options` for a prefix or schema that no table can have
  */
 export function migrationSql(options: MigrationSqlOptions = {}): string[] {
-  const { database = 'sqlite', prefix = 'hoosh_', schema, from = 0, to = CURRENT } = options
+  const { database = 'sqlite', prefix = DEFAULT_PREFIX, schema, from = 0, to = CURRENT } = options
   const tables = tablesOf(prefix, schema)
   return statementsBetween(database === 'postgres' ? postgres : sqlite, tables, from, to)
 }
@@ -43,36 +43,68 @@ function statementsBetween(dialect: Dialect, tables: Tables, from: number, to: n
   return [versionTable(tables), ...steps.slice(from, to).flatMap((step) => step(dialect, tables)), row]
 }
 
+/** What brought the tables up to date, or would. */
+export interface Migration {
+  /** The version they had; 0 where there were none. */
+  readonly from: number
+  readonly to: number
+  /** In order, run in one transaction; none where they were up to date. */
+  readonly statements: readonly string[]
+}
+
+/** @throws HooshError `not_ready` where the schema is missing, older or newer */
+export async function checkSchema(connection: Connection, tables: Tables): Promise<void> {
+  const found = await versionOf(connection, tables)
+  if (found !== CURRENT) throw misfit(found, tables)
+}
+
+/** The same as something to report; null where the version is ours. */
+export async function schemaFinding(connection: Connection, tables: Tables): Promise<Finding | null> {
+  const found = await versionOf(connection, tables)
+  return found === CURRENT ? null : { code: 'schema', found, expected: CURRENT }
+}
+
 /**
- * Brings the schema up to date, or only looks whether it is.
+ * Brings the schema up to date; with `dryRun` it only says how.
  *
  * The steps run in one transaction that no other migration can step into, so of two processes that start together one
  * migrates and the other finds it done.
  *
- * @throws HooshError `not_ready` where the schema is missing, older (unless `migrate`) or newer
+ * @throws HooshError `not_ready` where the schema is newer
  */
-export async function openSchema(connection: Connection, tables: Tables, migrate: boolean): Promise<void> {
+export async function migrateSchema(connection: Connection, tables: Tables, dryRun: boolean): Promise<Migration> {
   const found = await versionOf(connection, tables)
-  if (found === CURRENT) return
-  if (!migrate || found > CURRENT) throw misfit(found)
-  await connection.transaction(async (runner) => {
+  if (found === CURRENT) return { from: CURRENT, to: CURRENT, statements: [] }
+  if (found > CURRENT) throw misfit(found, tables)
+  if (dryRun) return connection.read((runner) => migrationFrom(connection.dialect, runner, tables, found))
+  return connection.transaction(async (runner) => {
     await alone(connection.dialect, runner, tables)
     const version = await readVersion(connection.dialect, runner, tables)
-    if (version === CURRENT) return
-    if (version > CURRENT) throw misfit(version)
-    for (const text of statementsBetween(connection.dialect, tables, version, CURRENT)) await run(runner, text)
+    if (version > CURRENT) throw misfit(version, tables)
+    const migration = await migrationFrom(connection.dialect, runner, tables, version)
+    for (const text of migration.statements) await run(runner, text)
+    return migration
   }, PATIENCE_MS)
+}
+
+async function migrationFrom(dialect: Dialect, runner: Runner, tables: Tables, from: number): Promise<Migration> {
+  if (from === CURRENT) return { from, to: CURRENT, statements: [] }
+  const statements = statementsBetween(dialect, tables, from, CURRENT)
+  const schema = schemaOf(tables)
+  if (schema === null) return { from, to: CURRENT, statements }
+  // Whoever may not make schemas may still use one, so this is not left to `if not exists`.
+  const [there] = await run(runner, `select 1 from pg_namespace where nspname = '${schema}'`)
+  return {
+    from,
+    to: CURRENT,
+    statements: there === undefined ? [`create schema ${schema}`, ...statements] : statements,
+  }
 }
 
 /** One migration at a time, to the end of its transaction: SQLite's own begin with that, Postgres has a lock for it. */
 async function alone(dialect: Dialect, runner: Runner, tables: Tables): Promise<void> {
   if (dialect.name === 'sqlite') return
   await run(runner, `select pg_advisory_xact_lock(hashtextextended('migration of ${tables.schema}', 0))`)
-  const schema = schemaOf(tables)
-  if (schema === null) return
-  // Whoever may not make schemas may still use one, so this is not left to `if not exists`.
-  const [there] = await run(runner, `select 1 from pg_namespace where nspname = '${schema}'`)
-  if (there === undefined) await run(runner, `create schema ${schema}`)
 }
 
 /** Inside of a transaction no read may fail, so whether there is a version is asked first. */
@@ -99,11 +131,18 @@ async function versionOf(connection: Connection, tables: Tables): Promise<number
   }
 }
 
-function misfit(version: number): HooshError {
+function misfit(version: number, tables: Tables): HooshError {
   const found = version === 0 ? 'has no tables of hoosh yet' : `is at version ${version}, this package at ${CURRENT}`
   const help =
     version > CURRENT
       ? 'Update @hoosh/sql.'
-      : 'Start once with `migrate: true`, call `migrate()` of the storage, or run what `migrationSql()` of @hoosh/sql returns.'
+      : `Run \`npx hoosh migrate --database URL${flagsOf(tables)}\`, start once with \`migrate: true\`, or run what \`migrationSql()\` of @hoosh/sql returns.`
   return new HooshError('not_ready', { message: `The database ${found}. ${help}` })
+}
+
+/** What the command has to be told of tables that are not where they are by default. */
+function flagsOf(tables: Tables): string {
+  const schema = schemaOf(tables)
+  const prefix = tables.schema.slice(tables.schema.indexOf('.') + 1, -'schema'.length)
+  return `${schema === null ? '' : ` --schema ${schema}`}${prefix === DEFAULT_PREFIX ? '' : ` --prefix ${prefix}`}`
 }

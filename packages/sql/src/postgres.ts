@@ -18,6 +18,7 @@ export const postgres: Dialect = {
   probe: "select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding",
   // Whatever the host's default is: rows are locked first, and a statement after that has to see what others committed.
   begin: 'begin isolation level read committed read write',
+  beginReading: 'begin isolation level repeatable read read only',
   locksRows: true,
   isBusy: (error) => BUSY.has(codeOf(error)),
   isMissingTable: (error) => MISSING.has(codeOf(error)),
@@ -36,6 +37,14 @@ export const postgres: Dialect = {
   atOnce: (left) => left,
   // To read one field here fails for a text that has a NUL in any other.
   isSame: () => 'null',
+  numberIn: (text, key) => `substring(${text} from '"${key}":(-{0,1}[0-9]{1,16})')::bigint`,
+  settings: `select * from (values
+      ('The version of PostgreSQL', current_setting('server_version_num')::int >= 120000, current_setting('server_version'), '12 or newer'),
+      ('The encoding of the database', current_setting('server_encoding') = 'UTF8', current_setting('server_encoding'), 'UTF8'),
+      ('fsync', current_setting('fsync')::boolean, current_setting('fsync'), 'on'),
+      ('synchronous_commit', current_setting('synchronous_commit') <> 'off', current_setting('synchronous_commit'), 'on'),
+      ('This server', not pg_is_in_recovery(), 'a replica', 'the primary, which has what is not here yet')
+    ) as s (name, fine, found, expected) where not fine`,
   told,
   bytes: (text) => text,
   types: { text: 'text collate "C"', bytes: 'bytea', counter: 'bigint generated always as identity' },

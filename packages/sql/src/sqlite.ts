@@ -31,6 +31,7 @@ export const sqlite: Dialect = {
   name: 'sqlite',
   probe: 'select sqlite_version()',
   begin: 'begin immediate',
+  beginReading: 'begin',
   locksRows: false,
   isBusy(error) {
     const { code, errcode, message } = Object(error) as { code?: unknown; errcode?: unknown; message?: unknown }
@@ -64,6 +65,11 @@ export const sqlite: Dialect = {
     const same = told.map(([field, column]) => `${column} is not distinct from ${text} ->> '$.${field}'`)
     return `case when json_valid(${text}) then ${same.join(' and ')} else false end`
   },
+  numberIn: (text, key) =>
+    `case when instr(${text}, '"${key}":') > 0
+      then cast(substr(${text}, instr(${text}, '"${key}":') + ${key.length + 3}, 17) as integer) end`,
+  settings: `select 'journal_mode' as name, journal_mode as found, 'wal' as expected
+    from pragma_journal_mode where journal_mode <> 'wal'`,
   told: (text) => text,
   bytes: (text) => `cast(${text} as blob)`,
   types: { text: 'text', bytes: 'blob', counter: 'integer' },

@@ -1,11 +1,15 @@
 import { HooshError } from '@hoosh/core/storage'
 
+/** In front of each table's name, unless said otherwise. */
+export const DEFAULT_PREFIX = 'hoosh_'
+
 const NAMES = [
   'schema',
   'pools',
   'accounts',
   'holds',
   'corrections',
+  'credits',
   'staged',
   'audit',
   'writers',

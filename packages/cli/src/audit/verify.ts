@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type AuditVerdict, verifyAuditLog } from '@hoosh/core/audit'
@@ -30,6 +31,10 @@ export const auditVerify: Command = {
     if (positionals.length === 0) return 'Which file?'
     const log = placesIn(positionals)
     const { checkpoints, 'public-key': publicKey, key } = values
+    if (checkpoints !== undefined && publicKey === undefined)
+      return 'Which key signed these checkpoints? --public-key FILE, as `hoosh audit keys` printed it'
+    if (publicKey !== undefined && !isPublicKey(readFileSync(publicKey, 'utf8')))
+      return `There is no Ed25519 public key in ${publicKey} (a PEM that begins with "-----BEGIN PUBLIC KEY-----").`
     const verdict = verifyAuditLog(log.lines(), {
       ...(checkpoints === undefined ? {} : { checkpoints: placesIn(checkpoints).lines() }),
       ...(publicKey === undefined ? {} : { publicKey: readFileSync(publicKey, 'utf8') }),
@@ -38,6 +43,14 @@ export const auditVerify: Command = {
     for (const line of values.json === true ? [JSON.stringify(verdict, null, 2)] : told(verdict, log)) out(line)
     return verdict.code
   },
+}
+
+function isPublicKey(pem: string): boolean {
+  try {
+    return createPublicKey(pem).asymmetricKeyType === 'ed25519'
+  } catch {
+    return false
+  }
 }
 
 const TAGS = {

@@ -176,6 +176,7 @@ const budget = fields({
   defaultOutput: whole(1, LARGEST_CAP).optional(),
   minOutput: whole(1, LARGEST_CAP).optional(),
   slices: fields({ pools: list(text) }).optional(),
+  cheaper: by(text).optional(),
 }).refine(
   ({ leaseMs = 60_000, renewMs = 0 }) => renewMs < leaseMs,
   'has a renewMs that is not below its leaseMs; renew a lease about three times before it ends',

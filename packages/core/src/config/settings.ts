@@ -212,6 +212,7 @@ function budgetSettings(budget: BudgetOptions): BudgetSettings {
     onExpire: 'charge',
     defaultOutput: 1_024,
     minOutput: 16,
+    cheaper: {},
     ...given(budget),
   }
 }

@@ -6,7 +6,7 @@ export function corsHeaders(origins: readonly string[], origin: string | undefin
   return {
     'access-control-allow-origin': origin,
     'access-control-expose-headers':
-      'x-request-id, x-hoosh-cache, x-hoosh-route, x-hoosh-cost-micro-usd, x-hoosh-budget-remaining, x-hoosh-budget-remaining-usd, x-hoosh-limited-by, x-hoosh-replay, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, retry-after',
+      'x-request-id, x-hoosh-cache, x-hoosh-route, x-hoosh-model, x-hoosh-cost-micro-usd, x-hoosh-budget-remaining, x-hoosh-budget-remaining-usd, x-hoosh-limited-by, x-hoosh-replay, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, retry-after',
     vary: 'Origin',
   }
 }

@@ -8,6 +8,7 @@ import { type Admitted, admit } from './admit.js'
 import { keepBesideHold } from './audit-staging.js'
 import { type Call, type CallHold, infoOf } from './call.js'
 import { type Charge, chargeOfNothing } from './charge.js'
+import { cheaperCandidates } from './cheaper.js'
 import type { Engine } from './engine.js'
 import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
@@ -31,6 +32,8 @@ export interface Begun {
   readonly inspected: Inspected | null
   readonly held: CallHold
   readonly range: OutputRange
+  /** A cheaper model stands in for the one that was asked for. */
+  readonly isCheaper: boolean
   readonly running: RunningCall
   readonly forwardAbort: () => void
   /** Ends the call when all of its time is up; undefined where it has no limit. */
@@ -52,7 +55,8 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     const asked = inspected?.call ?? call
     const before = engine.settings.hooks?.beforeCall?.(infoOf(asked))
     if (before !== undefined) await before
-    return await reserveFor(engine, asked, inspected?.admitted ?? admitted, inspected)
+    const reserving = engine.cheaper.length === 0 ? reserveFor : reserveOrCheaper
+    return await reserving(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
     if (admitted !== undefined && admitted.entered !== null) await engine.limits.leave(admitted.entered, 0)
     const error = asHooshError(asUnknownRun(engine, call.caller.runs, thrown))
@@ -63,7 +67,38 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
   }
 }
 
-async function reserveFor(engine: Engine, call: Call, admitted: Admitted, inspected: Inspected | null): Promise<Begun> {
+/** Where the pools cannot pay for the model that was asked for, the host's cheaper one is tried, once. */
+async function reserveOrCheaper(
+  engine: Engine,
+  call: Call,
+  admitted: Admitted,
+  inspected: Inspected | null,
+): Promise<Begun> {
+  try {
+    return await reserveFor(engine, call, admitted, inspected)
+  } catch (refusal) {
+    if (!isRefusal(refusal, 'budget_exceeded')) throw refusal
+    const candidates = cheaperCandidates(engine, call, admitted.candidates, inspected?.staysLocal === true)
+    if (candidates.length === 0) throw refusal
+    try {
+      return await reserveFor(engine, call, { ...admitted, candidates }, inspected, true)
+    } catch (again) {
+      throw isRefusal(again, 'budget_exceeded') || isRefusal(again, 'unpriced_model') ? refusal : again
+    }
+  }
+}
+
+function isRefusal(thrown: unknown, code: HooshError['code']): boolean {
+  return thrown instanceof HooshError && thrown.code === code
+}
+
+async function reserveFor(
+  engine: Engine,
+  call: Call,
+  admitted: Admitted,
+  inspected: Inspected | null,
+  isCheaper = false,
+): Promise<Begun> {
   const { candidates, asks } = admitted
   const first = candidates.find((candidate) => quoteFor(engine, asks, candidate) !== null)
   if (first === undefined) {
@@ -93,7 +128,17 @@ async function reserveFor(engine: Engine, call: Call, admitted: Admitted, inspec
   const forwardAbort = () => held.cut.abort(new HooshError('client_closed'))
   if (call.signal.aborted) forwardAbort()
   else call.signal.addEventListener('abort', forwardAbort)
-  return { call, admitted, inspected, held, range, running, forwardAbort, totalTimer: totalTimer(engine, call, held) }
+  return {
+    call,
+    admitted,
+    inspected,
+    held,
+    range,
+    isCheaper,
+    running,
+    forwardAbort,
+    totalTimer: totalTimer(engine, call, held),
+  }
 }
 
 function totalTimer(engine: Engine, call: Call, held: CallHold): NodeJS.Timeout | undefined {

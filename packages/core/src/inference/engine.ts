@@ -17,6 +17,7 @@ import type { Router } from '../routing/router.js'
 import type { Warmth } from '../routing/warmth.js'
 import type { Storage } from '../storage/storage.js'
 import type { Awaitable, Clock } from '../time.js'
+import type { CheaperModel } from './cheaper.js'
 import type { KeyedCalls } from './keyed/keyed-calls.js'
 import type { CallLimits } from './limits.js'
 import type { ModelLimit } from './model-limits.js'
@@ -44,6 +45,7 @@ export interface Engine {
   readonly running: RunningCalls
   readonly limits: CallLimits
   readonly modelLimits: readonly ModelLimit[]
+  readonly cheaper: readonly CheaperModel[]
   readonly retries: SettleRetries
   readonly keyed: KeyedCalls
   readonly retryBudget: RetryBudget

@@ -14,6 +14,8 @@ import type { Engine } from './engine.js'
 export interface Inspected {
   readonly call: Call
   readonly admitted: Admitted
+  /** It may go to local routes only. */
+  readonly staysLocal: boolean
   /** What records tell of it. */
   readonly found: Found
   /** Null where the answer goes out as it comes. */
@@ -51,6 +53,7 @@ function applied(engine: Engine, policy: Policy, call: Call, admitted: Admitted,
   return {
     call: texts === null ? call : { ...call, params: withTexts(call.params, texts), bytes: null },
     admitted: inspection.keeping.length === 0 ? admitted : keptLocal(engine, call, admitted, inspection),
+    staysLocal: inspection.keeping.length > 0,
     found,
     filter: call.kind === 'chat' ? answerFilter(policy, restore) : null,
   }

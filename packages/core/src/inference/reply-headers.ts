@@ -9,7 +9,7 @@ const NOT_IN_HEADERS = /[^\x20-\x7e]/g
 
 /** Headers of every answer to a paid call. */
 export function callHeaders(
-  { call, held: { position }, admitted: { entered } }: Begun,
+  { call, held: { position }, admitted: { entered }, isCheaper }: Begun,
   { candidate, dropped }: Try,
 ): Record<string, string> {
   const headers: Record<string, string> = {
@@ -20,6 +20,7 @@ export function callHeaders(
   }
   if (entered !== null) Object.assign(headers, entered.headers)
   if (dropped !== undefined) headers['x-hoosh-dropped'] = dropped.join(', ').replace(NOT_IN_HEADERS, '?')
+  if (isCheaper) headers['x-hoosh-model'] = candidate.model.replace(NOT_IN_HEADERS, '?')
   if (position > 0) headers['x-hoosh-queue-position'] = String(position)
   return headers
 }

@@ -1,21 +1,37 @@
 // What a store's author builds with: the interfaces, the rules that every store decides by, the stores in memory.
-export { type Amount, type Capacity, nothing, plus } from '../amount.js'
+export { type Amount, type Capacity, minus, nothing, plus, sameAmount } from '../amount.js'
 export { GENESIS } from '../audit/chain.js'
 export { memoryPayloads } from '../audit/memory-payloads.js'
 export { memoryAudit } from '../audit/memory-store.js'
 export type * from '../audit/payload-store.js'
 export type * from '../audit/store.js'
 export {
+  checkCredit,
+  drawnBy,
+  drawsOf,
+  ended,
+  isOver,
+  liveCredits,
+  mergedDraws,
+  NO_CREDITS,
+  undrawn,
+} from '../budget/credits.js'
+export {
+  checkRefund,
   checkRepeated,
   countedBy,
   type Ending,
   expiryCharge,
   extended,
+  NO_REFUNDS,
+  netCharge,
   notHeld,
+  type Refund,
   released,
   type Standing,
   settled,
 } from '../budget/ending.js'
+export type { BookCheck, Finding, FindingCode } from '../budget/findings.js'
 export { budgetExceeded, checkSums, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
 export type { HostTransaction, JoinedBudgets, JoinsTransactions } from '../budget/joining.js'
 export { type LostCall, lostEvent, lostUsage, reversalOf } from '../budget/lost.js'
@@ -35,4 +51,6 @@ export { memoryKeys } from '../identity/memory-store.js'
 export type * from '../identity/store.js'
 export type { Limits, Priority, Window } from '../options.js'
 export type { Awaitable, Clock } from '../time.js'
+export { type DiagnoseOptions, type Diagnosis, diagnose, type Explained } from './diagnose.js'
+export type { Severity } from './explain.js'
 export type { Storage } from './storage.js'

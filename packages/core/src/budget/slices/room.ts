@@ -1,3 +1,4 @@
+import type { LRUCache } from 'lru-cache'
 import { type Amount, nothing, plus } from '../../amount.js'
 import { HooshError } from '../../errors.js'
 import type { Awaitable } from '../../time.js'
@@ -26,6 +27,8 @@ export interface Room {
   readonly desk: Desk
   /** Holds that have another part in the store, in pools that are not sliced. */
   readonly mixed: WeakSet<Held>
+  /** Calls in sliced pools that the store holds, since these had credits: by id, the latest ones. */
+  readonly held: LRUCache<string, true>
   /** Calls that are on their way to a hold, by id. */
   readonly arriving: Map<string, Promise<void>>
   isSliced(pool: string): boolean
@@ -71,6 +74,20 @@ export function sharesOf(room: Room, { accounts }: Held): Share[] {
   })
 }
 
+/** Whether calls in these are for the store to hold. */
+export function haveCredits(shares: readonly Share[]): boolean {
+  for (const { hasCredits } of shares) if (hasCredits) return true
+  return false
+}
+
+/** The shares, once the store has been asked about those that know nothing of their pool yet. */
+export async function whenKnown({ desk }: Room, find: () => readonly Share[]): Promise<readonly Share[]> {
+  const shares = await found(desk, find)
+  const blind = shares.filter(({ isKnown }) => !isKnown)
+  await Promise.all(blind.map((share) => look(desk, share)))
+  return shares
+}
+
 /** What an ask gets where nobody has to be asked for it; null where the store has to be. */
 export function grantHere(room: Room, shares: readonly Share[], asked: Asked): Granted | null {
   for (const { isKnown } of shares) if (!isKnown) return null
@@ -93,10 +110,7 @@ function decideHere(room: Room, shares: readonly Share[], { ask, onExpire }: Ask
   const accounts = shares.map(accountOf)
   if (onExpire === undefined || accounts.every(({ pool }) => at < pool.calmUntil)) return decide(ask, accounts)
   const overdue = [...new Set(accounts.flatMap(({ pool }) => overdueIn(pool, at)))].filter((late) => !mixed.has(late))
-  const decision = decide(
-    ask,
-    accounts.map((account) => after(account, overdue, onExpire)),
-  )
+  const decision = decide(ask, after(accounts, overdue, onExpire, at))
   if (!decision.granted) return decision
   for (const late of overdue) {
     expireOne(books, late, onExpire, at)
@@ -193,10 +207,12 @@ async function widenAll(desk: Desk, shares: readonly Share[], amount: Amount): P
 
 /** Enters a hold whose room is certain. */
 export function enter(room: Room, request: ReserveRequest, granted: Granted, shares: readonly Share[]): Grant {
-  const held = born(request, granted, shares.map(accountOf), room.desk.clock() + request.leaseMs)
+  const at = room.desk.clock()
+  // What credits pay for is drawn with the lease, in the store.
+  const held = born(request, granted, shares.map(accountOf), null, at + request.leaseMs)
   enterHold(room.books, held)
   for (const share of shares) if (!share.isFetching && isLow(share)) fetchAhead(room.desk, share, granted.amount)
-  const grant = grantOf(held, granted.outputTokens, [])
+  const grant = grantOf(held, granted.outputTokens, [], at)
   return room.desk.untold.length === 0 ? grant : { ...grant, expired: room.desk.untold.splice(0) }
 }
 

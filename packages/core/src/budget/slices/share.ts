@@ -41,6 +41,8 @@ export interface Share {
   doubtful: Amount
   /** The store has been asked how the pool stands. */
   isKnown: boolean
+  /** It had credits then, or has spent some in this window: what pays for what is decided in the store, call by call. */
+  hasCredits: boolean
   /** How many calls the next slice shall do for. */
   calls: number
   leasedAt: number
@@ -80,6 +82,7 @@ export function newShare(account: Account, ask: PoolAsk): Share {
     ended: [],
     doubtful: nothing,
     isKnown: false,
+    hasCredits: false,
     calls: FIRST_CALLS,
     leasedAt: Number.NEGATIVE_INFINITY,
     low: nothing,
@@ -167,6 +170,8 @@ export function see(share: Share, state: PoolState): void {
   // In place: the books hold on to these objects.
   Object.assign(account.used, plus(others.used, used))
   Object.assign(account.held, plus(others.held, open))
+  Object.assign(account.drawn, state.drawn)
+  share.hasCredits = state.credits.length > 0 || state.drawn.tokens > 0 || state.drawn.nanoUsd > 0
   share.isKnown = true
 }
 

@@ -3,16 +3,15 @@ import { LRUCache } from 'lru-cache'
 import { type Amount, minus } from '../../amount.js'
 import { compileGlob } from '../../glob.js'
 import type { Awaitable, Clock } from '../../time.js'
-import { checkRepeated } from '../ending.js'
 import { emptyBooks, type Held, reservationOf } from '../memory-books.js'
-import { grantOf, memoryLedger } from '../memory-store.js'
+import { memoryLedger } from '../memory-store.js'
 import type * as store from '../store.js'
 import type { PoolTerms } from '../terms.js'
 import { beat, close, expire, noteExpired } from './clockwork.js'
-import { type Desk, giveBack, inTurn, isRefusal } from './desk.js'
-import { endMixed, extendMixed, reserveMixed } from './mixed.js'
-import { afterEnd, doubt, enter, grantHere, type Room, sharesFor, sharesOf, whenLeased } from './room.js'
-import { asSeenHere } from './share.js'
+import { type Desk, giveBack, inTurn } from './desk.js'
+import { endMixed, extendMixed } from './mixed.js'
+import { reserve, seenHere, withPools } from './reserving.js'
+import { afterEnd, doubt, grantHere, type Room, sharesOf, whenLeased } from './room.js'
 import { withoutRecords } from './without-records.js'
 
 /** Which pools are sliced, and what the slices live by. */
@@ -78,12 +77,15 @@ export function slicedBudgets(options: SliceOptions): Slices {
       expire: (policy) => expire(room, policy),
       read: (pools, now) => seen(room, () => there.read(pools, now)),
       list: (filter) => seen(room, () => there.list(filter)),
+      credit: (pool, given, now) => credit(room, pool, given, now),
+      refund: (given) => there.refund(given),
       entries: (pool, page) => there.entries(pool, page),
       find: (query) => find(room, query),
       define: (pool, terms) => define(room, pool, terms),
       overrides: () => mirrored(room),
       forget: (pool) => forget(room, pool),
       ...(there.join !== undefined && { join: there.join }),
+      ...(there.check !== undefined && { check: there.check }),
     },
     beat: () => beat(room),
     close: () => close(room),
@@ -112,6 +114,7 @@ function roomOf({ store: given, pools, clock, leaseMs, onExpire, ids, booked, fa
     books,
     ledger: memoryLedger(books, clock),
     shares,
+    held: new LRUCache({ max: REMEMBERED_CALLS }),
     arriving: new Map(),
     desk,
     mixed: new WeakSet(),
@@ -127,90 +130,8 @@ function roomOf({ store: given, pools, clock, leaseMs, onExpire, ids, booked, fa
   return room
 }
 
-function reserve(room: Room, request: store.ReserveRequest): Awaitable<store.Grant> {
-  const { id, now, phase } = request
-  const sliced = request.pools.filter(({ name }) => room.isSliced(name))
-  const first = room.books.open.get(id) ?? room.books.ended.get(id)
-  if (first !== undefined) return repeated(room, first, request, sliced)
-  if (phase !== 'sent' || sliced.length === 0) return reserveThere(room, request, sliced)
-  const twin = room.arriving.get(id)
-  if (twin !== undefined) return twin.then(() => reserve(room, request))
-  if (sliced.length < request.pools.length)
-    return arriving(room, id, reserveMixed(room, request, sliced, without(request.pools, sliced)))
-  const find = () => sharesFor(room, sliced, now)
-  if (sliced.every(({ name, terms }) => terms !== null || room.books.overrides.has(name))) {
-    const shares = find()
-    const granted = grantHere(room, shares, request)
-    if (granted !== null) return enter(room, request, granted, shares)
-  }
-  const leasing = whenLeased(room, find, request, (granted, shares) => enter(room, request, granted, shares))
-  return arriving(room, id, leasing)
-}
-
-/** In the store alone. What this process has leased of these pools and does not need is given back before it refuses. */
-async function reserveThere(
-  room: Room,
-  request: store.ReserveRequest,
-  sliced: readonly store.PoolAsk[],
-): Promise<store.Grant> {
-  const { desk, books, shares } = room
-  if (sliced.length === 0) return desk.store.reserve(request)
-  try {
-    return withPools(room, await desk.store.reserve(request))
-  } catch (error) {
-    if (!isRefusal(error)) throw error
-    const accounts = sliced.flatMap(({ name }) => books.pools.get(name)?.accounts ?? [])
-    const leased = accounts.flatMap((account) => shares.get(account) ?? [])
-    if (leased.every(({ leases }) => leases.length === 0)) throw error
-    await Promise.all(leased.map((share) => inTurn(share, () => giveBack(desk, share))))
-    return withPools(room, await desk.store.reserve(request))
-  }
-}
-
-/** An answer of the store, with the pools as they are seen here. */
-function withPools<Answer extends { readonly pools: readonly store.PoolState[] }>(room: Room, answer: Answer): Answer {
-  return room.shares.size === 0 ? answer : { ...answer, pools: answer.pools.map((state) => seenHere(room, state)) }
-}
-
-function seenHere({ books, shares }: Room, state: store.PoolState): store.PoolState {
-  const account = books.pools.get(state.name)?.accounts.find((one) => one.windowStart === state.windowStart)
-  const share = account === undefined ? undefined : shares.get(account)
-  return share === undefined ? state : asSeenHere(share, state)
-}
-
 function inOrder<T>(answer: Awaitable<T>, then: (answer: T) => T): Awaitable<T> {
   return answer instanceof Promise ? answer.then(then) : then(answer)
-}
-
-/** Whoever comes with the same id meanwhile waits for what becomes of the first. */
-function arriving(room: Room, id: string, granting: Promise<store.Grant>): Promise<store.Grant> {
-  const done = granting
-    .then(
-      () => {},
-      () => {},
-    )
-    .finally(() => room.arriving.delete(id))
-  room.arriving.set(id, done)
-  return granting
-}
-
-function without(pools: readonly store.PoolAsk[], sliced: readonly store.PoolAsk[]): store.PoolAsk[] {
-  return pools.filter((pool) => !sliced.includes(pool))
-}
-
-function repeated(
-  room: Room,
-  first: Held,
-  request: store.ReserveRequest,
-  sliced: readonly store.PoolAsk[],
-): Awaitable<store.Grant> {
-  const isMixed = room.mixed.has(first)
-  const pools = isMixed ? sliced : request.pools
-  checkRepeated({ ...first, pools: first.accounts.map(({ name }) => name) }, { ...request, pools })
-  const here = grantOf(first, first.outputTokens, [])
-  if (!isMixed) return here
-  const again = async () => room.desk.store.reserve({ ...request, pools: without(request.pools, sliced) })
-  return again().then((grant) => ({ ...grant, pools: [...here.pools, ...grant.pools] }))
 }
 
 function extend(room: Room, id: string, ask: store.Ask): Awaitable<store.Grant> {
@@ -281,6 +202,16 @@ async function find(
   const here = reservationOf(held)
   const there = mixed.has(held) ? await desk.store.find(query) : null
   return there === null ? here : { ...there, holds: [...here.holds, ...there.holds] }
+}
+
+/** From here on calls in it are the store's to hold, until a look tells that its credits are spent. */
+async function credit(room: Room, ask: store.PoolAsk, given: store.NewCredit, now: number): Promise<store.Credited> {
+  const credited = await room.desk.store.credit(ask, given, now)
+  for (const account of room.books.pools.get(ask.name)?.accounts ?? []) {
+    const share = room.shares.get(account)
+    if (share !== undefined) share.hasCredits = true
+  }
+  return { ...credited, pool: seenHere(room, credited.pool) }
 }
 
 async function define({ desk, ledger, isSliced }: Room, pool: string, terms: PoolTerms | null): Promise<void> {

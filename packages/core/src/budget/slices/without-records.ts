@@ -27,11 +27,14 @@ export function withoutRecords(
     expire: async (policy) => expired(await store.expire(policy)),
     read: (pools, now) => store.read(pools, now),
     list: (filter) => store.list(filter),
+    credit: (pool, credit, now) => store.credit(pool, credit, now),
+    refund: (refund) => store.refund(refund),
     entries: (pool, page) => store.entries(pool, page),
     find: (query) => store.find(query),
     define: (pool, terms) => store.define(pool, terms),
     overrides: () => store.overrides(),
     forget: (pool) => store.forget(pool),
+    ...(store.check !== undefined && { check: () => store.check!() }),
     // What is done in the host's transaction is recorded in it, by the store, or not at all.
     ...(store.join !== undefined && {
       join(transaction) {

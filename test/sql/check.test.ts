@@ -1,0 +1,232 @@
+import { type CallFacts, diagnose, type Finding, noUsage, type UsageRecord } from '@hoosh/core/storage'
+import type { SqlStorage } from '@hoosh/sql'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { DATABASES, type TestDatabase } from '../support/databases.js'
+
+const POOLS = [
+  { name: 'team:red', terms: { capacity: { nanoUsd: 9_000 }, window: null, timeZone: 'UTC', unpriced: 'refuse' } },
+  { name: 'user:ann', terms: { capacity: { tokens: 900 }, window: 'day', timeZone: 'UTC', unpriced: 'refuse' } },
+] as const
+const CALL: CallFacts = {
+  requestId: 'q',
+  provider: 'openai',
+  route: 'a',
+  local: false,
+  model: 'm',
+  kind: 'chat',
+  stream: true,
+  price: 'p',
+}
+const amount = (tokens: number) => ({ tokens, nanoUsd: tokens * 10 })
+
+/** A ledger with a reservation of each kind in two pools: settled, open, mended after its lease, released, over its hold. */
+async function filled(database: TestDatabase, clock: { now: number }): Promise<SqlStorage> {
+  const storage = await database.open()
+  const { budgets } = storage
+  const reserve = (id: string, leaseMs: number) =>
+    budgets.reserve({
+      id,
+      owner: 'ann',
+      phase: 'sent',
+      pools: POOLS,
+      ask: { fixed: amount(100), each: amount(0), floor: 0, wish: 0, atMost: 0 },
+      leaseMs,
+      now: clock.now,
+      onExpire: 'charge',
+      call: CALL,
+    })
+  const record = (id: string, tokens: number): UsageRecord => ({
+    ...CALL,
+    id,
+    at: clock.now,
+    user: 'ann',
+    pool: POOLS[0].name,
+    pools: POOLS.map(({ name }) => name),
+    usage: { ...noUsage, input: tokens },
+    source: 'reported',
+    nanoUsd: tokens * 10,
+    outcome: 'ok',
+    latencyMs: 1,
+  })
+  const settle = (id: string, tokens: number) => budgets.settle(id, amount(tokens), { usage: record(id, tokens) })
+  await storage.usage.record([{ ...record('older', 0), at: clock.now - 3_600_000 }])
+  await reserve('mended', 1_000)
+  clock.now += 2_000
+  await budgets.expire({ onExpire: 'charge', limit: 10 })
+  await settle('mended', 30)
+  for (const id of ['settled', 'open', 'released', 'beyond']) await reserve(id, 60_000)
+  await settle('settled', 50)
+  await budgets.release('released')
+  await settle('beyond', 120)
+  return storage
+}
+
+/** What somebody does to the rows, and what it is called by. */
+const BROKEN: readonly { does: string; table: string; text: string; finds: Partial<Finding> }[] = [
+  {
+    does: 'a pool holds less than its open holds',
+    table: 'accounts',
+    text: "update $.hoosh_accounts set held_tokens = held_tokens - 60 where pool = 'user:ann'",
+    finds: { code: 'held', pool: 'user:ann', unit: 'tokens', found: 40, expected: 100 },
+  },
+  {
+    does: 'a pool has used more than its entries',
+    table: 'accounts',
+    text: "update $.hoosh_accounts set used_nano_usd = used_nano_usd + 5 where pool = 'team:red'",
+    finds: { code: 'used', pool: 'team:red', unit: 'nanoUsd', found: 2_005, expected: 2_000 },
+  },
+  {
+    does: 'less than nothing is used',
+    table: 'accounts',
+    text: "update $.hoosh_accounts set used_tokens = -1 where pool = 'team:red'",
+    finds: { code: 'negative', pool: 'team:red', unit: 'tokens', found: -1, what: 'used' },
+  },
+  {
+    does: 'more is used than the cap',
+    table: 'accounts',
+    text: "update $.hoosh_pools set override = replace(template, '900', '250') where name = 'user:ann'",
+    finds: { code: 'capacity', pool: 'user:ann', unit: 'tokens', found: 300, expected: 270 },
+  },
+  {
+    does: 'a hold is gone',
+    table: 'holds',
+    text: "delete from $.hoosh_holds where reservation = 'open' and pool = 'team:red'",
+    finds: { code: 'parts', reservation: 'open' },
+  },
+  {
+    does: 'a hold is of another amount in one pool',
+    table: 'holds',
+    text: "update $.hoosh_holds set charged_tokens = 1 where reservation = 'settled' and pool = 'team:red'",
+    finds: { code: 'parts', reservation: 'settled', what: 'charged_tokens differs' },
+  },
+  {
+    does: 'an ended reservation has no entry',
+    table: 'holds',
+    text: "update $.hoosh_holds set entry = null where reservation = 'settled' and pool = 'team:red'",
+    finds: { code: 'entry', reservation: 'settled', pool: 'team:red' },
+  },
+  {
+    does: 'an open reservation has an entry',
+    table: 'holds',
+    text: "update $.hoosh_holds set entry = 7, ended_at = 7 where reservation = 'open' and pool = 'team:red'",
+    finds: { code: 'entry', reservation: 'open', pool: 'team:red' },
+  },
+  {
+    does: 'an overrun is forgotten',
+    table: 'holds',
+    text: "update $.hoosh_holds set overrun_tokens = 0 where reservation = 'beyond'",
+    finds: { code: 'entry', reservation: 'beyond', pool: 'team:red' },
+  },
+  {
+    does: 'a correction is of another amount',
+    table: 'corrections',
+    text: 'update $.hoosh_corrections set tokens = tokens + 1',
+    finds: { code: 'correction', reservation: 'mended', pool: 'team:red' },
+  },
+  {
+    does: 'a correction is there twice',
+    table: 'corrections',
+    text: 'insert into $.hoosh_corrections select pool, entry + 1, reservation, window_start, 0, 0, 0, 0, at, kind, reference, note from $.hoosh_corrections',
+    finds: { code: 'correction', reservation: 'mended', what: 'it was corrected more than once' },
+  },
+  {
+    does: 'a correction is gone',
+    table: 'corrections',
+    text: 'delete from $.hoosh_corrections',
+    finds: { code: 'orphan', reservation: 'mended', what: 'its correction is gone' },
+  },
+  {
+    does: 'an account is gone',
+    table: 'accounts',
+    text: "delete from $.hoosh_accounts where pool = 'team:red'",
+    finds: { code: 'orphan', reservation: 'open', pool: 'team:red' },
+  },
+  {
+    does: 'a hold is moved to another window',
+    table: 'holds',
+    text: "update $.hoosh_holds set window_start = window_start - 86400000 where reservation = 'open' and pool = 'user:ann'",
+    finds: { code: 'orphan', reservation: 'open', pool: 'user:ann', what: 'its account is gone' },
+  },
+  {
+    does: 'a hold was made long before its window',
+    table: 'holds',
+    text: "update $.hoosh_holds set since = since - 172800000000 where reservation = 'open'",
+    finds: { code: 'window', reservation: 'open', pool: 'user:ann' },
+  },
+  {
+    does: 'a lease ran out and nobody sweeps',
+    table: 'holds',
+    text: "update $.hoosh_holds set lease_until = lease_until - 180000 where reservation = 'open'",
+    finds: { code: 'overdue', reservation: 'open', found: '120 s' },
+  },
+  {
+    does: 'a usage record costs less',
+    table: 'usage',
+    text: `update $.hoosh_usage set record = replace(record, '"nanoUsd":500,', '"nanoUsd":400,')`,
+    finds: { code: 'cost', reservation: 'settled', unit: 'nanoUsd', found: 400, expected: 500 },
+  },
+  {
+    does: 'a lost call was never taken back',
+    table: 'usage',
+    text: "delete from $.hoosh_usage where id = 'mended.reversal'",
+    finds: { code: 'cost', reservation: 'mended', unit: 'tokens', found: 130, expected: 30 },
+  },
+  {
+    does: 'terms are no JSON',
+    table: 'pools',
+    text: "update $.hoosh_pools set override = 'nonsense' where name = 'user:ann'",
+    finds: { code: 'terms', pool: 'user:ann', found: 'nonsense' },
+  },
+  {
+    does: 'the tables are of another version',
+    table: 'schema',
+    text: 'update $.hoosh_schema set version = 99',
+    finds: { code: 'schema', found: 99 },
+  },
+]
+
+describe.each(DATABASES)('a look at the books on $name', ({ missing, make }) => {
+  const opened = async () => {
+    const clock = { now: Date.now() - 10_000 }
+    const database = make({ clock: () => clock.now, retention: { entryDays: 1, usageDays: 1 } })
+    onTestFinished(() => database.remove())
+    return { database, storage: await filled(database, clock), clock }
+  }
+
+  it.skipIf(missing !== null)('finds nothing where nothing is wrong, and says how much it saw', async () => {
+    const { storage } = await opened()
+    expect(await diagnose(storage)).toEqual({
+      verdict: 'sound',
+      findings: [],
+      looked: { accounts: 2, 'open reservations': 1, entries: 10, 'usage records': 6, 'audit entries': 0 },
+    })
+  })
+
+  it.skipIf(missing !== null)('finds each broken invariant by its name, and changes nothing', async () => {
+    const { database, storage } = await opened()
+    const tables = [...new Set([...BROKEN.map(({ table }) => table), 'pools'])]
+    for (const table of tables) await database.tamper(`create table $.kept_${table} as select * from $.hoosh_${table}`)
+    for (const { does, table, text, finds } of BROKEN) {
+      await database.tamper(text)
+      const broken = await database.read(`select * from $.hoosh_${table}`)
+      const { verdict, findings } = await diagnose(storage)
+      expect(findings, does).toContainEqual(expect.objectContaining(finds))
+      expect(verdict, does).not.toBe('sound')
+      for (const { message, help } of findings) expect(`${message} ${help}`).not.toMatch(/undefined|NaN|null/)
+      expect(await database.read(`select * from $.hoosh_${table}`), does).toEqual(broken)
+      for (const name of new Set([table, 'pools'])) {
+        await database.tamper(`delete from $.hoosh_${name}`)
+        await database.tamper(`insert into $.hoosh_${name} select * from $.kept_${name}`)
+      }
+    }
+    expect((await diagnose(storage)).findings).toEqual([])
+  })
+
+  it.skipIf(missing !== null)('knows what retention has dropped', async () => {
+    const { database, storage, clock } = await opened()
+    await storage.sweep!(clock.now + 2 * 86_400_000)
+    const [left] = await database.read<{ many: unknown }>('select count(*) as many from $.hoosh_holds')
+    expect(Number(left!.many)).toBe(2)
+    expect((await diagnose(storage)).findings).toEqual([])
+  })
+})
