@@ -9,7 +9,7 @@ const gateway = createGateway({
   pools: { 'user:*': { tokens: 1_000_000 } },
   budget: { leaseMs: 1_000, renewMs: 300, sweepMs: 200 },
   audit: { key: 'a key of this test alone' },
-  storage: storageAt(process.argv[2]),
+  storage: await storageAt(process.argv[2]),
   migrate: true,
   logger: false,
   ...JSON.parse(process.argv[3] ?? '{}'),

@@ -24,7 +24,7 @@ const shuffled = (items) => {
 }
 
 const terms = { capacity: { tokens: capacity }, window: null, timeZone: 'UTC', unpriced: 'refuse' }
-const storage = storageAt(place)
+const storage = await storageAt(place)
 await storage.open({ migrate: false })
 console.log('ready')
 while (!existsSync(`${file}.go`)) await pause(1)

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { storageAt } from './storage.mjs'
 
 const [place, file = place] = process.argv.slice(2)
-const storage = storageAt(place)
+const storage = await storageAt(place)
 console.log('ready')
 while (!existsSync(`${file}.go`)) await pause(1)
 await storage.open({ migrate: true })

@@ -124,6 +124,11 @@ describe("one user and another's things", () => {
     },
   )
 
+  it.each(['user:bob', 'no-such-pool'])('no history of the foreign pool %s, whether it exists or not', async (pool) => {
+    const reply = await send('GET', `/v1/tokens/pools/${pool}/entries`, people.alice.token)
+    expect([reply.status, await reply.json()]).toMatchObject([403, { error: { code: 'pool_not_allowed' } }])
+  })
+
   it('no foreign reservation, no foreign costs, no foreign entries', async () => {
     const reserved = await send('POST', '/v1/tokens/reserve', people.bob.token, { tokens: 10 })
     const { reservation_id } = (await reserved.json()) as { reservation_id: string }

@@ -172,6 +172,19 @@ describe('the connection', () => {
     expect(await states(storage.budgets, ['r'])).toEqual(['held'])
   })
 
+  it('waits for another process that stands with the lock in hand', async () => {
+    const { database, storage, file } = await counted()
+    database.exec('pragma busy_timeout = 1')
+    const other = new Database(file)
+    onTestFinished(() => void other.close())
+    other.exec('begin immediate')
+    const reserving = (async () => storage.budgets.reserve(request('r')))()
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    other.exec('commit')
+    await reserving
+    expect(await states(storage.budgets, ['r'])).toEqual(['held'])
+  })
+
   it('of another kind of database is refused', async () => {
     const none: SqlDatabase = {
       prepare() {

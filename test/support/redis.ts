@@ -76,10 +76,10 @@ export function redisLedger({ url = REDIS_URL, ...options }: RedisStorageOptions
   return {
     prefix,
     /** Another handle, as another process would have it. */
-    async open(kind: ClientKind = 'ioredis'): Promise<RedisStorage> {
+    async open(kind: ClientKind = 'ioredis', more: RedisStorageOptions = {}): Promise<RedisStorage> {
       const one = await connected(kind, url)
       opened.push(one)
-      return redisStorage(one.client, { prefix, allowVolatile: true, timeoutMs: 2_000, ...options })
+      return redisStorage(one.client, { prefix, allowVolatile: true, timeoutMs: 2_000, ...options, ...more })
     },
     /** Every key of the ledger and when it ends, ms; -1 for never. */
     async keys(): Promise<Map<string, number>> {

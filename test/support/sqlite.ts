@@ -12,9 +12,9 @@ export function sqliteFile(options: SqlStorageOptions = {}) {
   return {
     file,
     /** Another handle, as another process would have it. */
-    async open(): Promise<SqlStorage> {
+    async open(more: SqlStorageOptions = {}): Promise<SqlStorage> {
       const database = new Database(file)
-      const storage = sqlStorage(database, options)
+      const storage = sqlStorage(database, { ...options, ...more })
       await storage.open!({ migrate: true })
       handles.push({ database, storage })
       return storage

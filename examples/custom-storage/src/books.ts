@@ -47,6 +47,11 @@ export function booksOf(db: Database.Database) {
     overrides: db.prepare('select name, override from budget_pools where override is not null order by name'),
     saveTemplate: db.prepare(`insert into budget_pools (name, template) values (?, ?)
       on conflict (name) do update set template = excluded.template`),
+    dropPool: db.prepare('delete from budget_pools where name = ?'),
+    dropAccounts: db.prepare('delete from budget_accounts where pool = ?'),
+    dropCredits: db.prepare('delete from budget_credits where pool = ?'),
+    heldIn: db.prepare(`select 1 from budget_reservations, json_each(body, '$.accounts') as account
+      where state = 'held' and account.value ->> 'pool' = ? limit 1`),
     saveOverride: db.prepare(`insert into budget_pools (name, override) values (?, ?)
       on conflict (name) do update set override = excluded.override`),
     account: db.prepare('select * from budget_accounts where pool = ? and window_start = ?'),
@@ -94,11 +99,19 @@ export function booksOf(db: Database.Database) {
       return { ...stateOf(name, terms, start, at), windowEnd: end }
     },
 
-    /** The accounts a reservation is held in, whatever window counts now. */
+    /** The accounts a reservation is held in, whatever window counts now; those of pools that are gone are left out. */
     accountsOf: ({ accounts }: Held, at: number): PoolState[] =>
-      accounts.map(({ pool, windowStart }) => {
-        return stateOf(pool, overrideOf(pool) ?? templateOf(pool)!, windowStart, at)
+      accounts.flatMap(({ pool, windowStart }) => {
+        const terms = overrideOf(pool) ?? templateOf(pool)
+        return terms === null ? [] : [stateOf(pool, terms, windowStart, at)]
       }),
+
+    isHeldIn: (pool: string): boolean => sql.heldIn.get(pool) !== undefined,
+
+    /** All of a pool but its entries. */
+    drop(pool: string): void {
+      for (const statement of [sql.dropPool, sql.dropAccounts, sql.dropCredits]) statement.run(pool)
+    },
 
     saveAccount({ name, windowStart, windowEnd, used, held, drawn }: PoolState): void {
       const figures = [used, held, drawn].flatMap(({ tokens, nanoUsd }) => [tokens, nanoUsd])

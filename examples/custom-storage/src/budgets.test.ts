@@ -13,7 +13,11 @@ for (const { name, run } of budgetStoreCases) {
     const folder = mkdtempSync(join(tmpdir(), 'budgets-'))
     context.after(() => rmSync(folder, { recursive: true }))
     const clock = fakeClock(1_700_000_000_000)
-    const open = () => ownBudgets(new Database(join(folder, 'app.sqlite'), { timeout: 5_000 }), clock.now)
+    const open = () => {
+      const db = new Database(join(folder, 'app.sqlite'), { timeout: 5_000 })
+      db.exec('pragma journal_mode = wal; pragma synchronous = normal')
+      return ownBudgets(db, clock.now)
+    }
     await run({ open, now: clock.now, advance: (ms) => void clock.advance(ms) })
   })
 }

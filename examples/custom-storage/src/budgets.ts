@@ -67,6 +67,7 @@ export function ownBudgets(db: Database.Database, clock: Clock = Date.now): Budg
     credit: (pool, credit, now) => step(() => give(books, pool, credit, now, clock())),
     refund: (refund) => step(() => giveBack(books, refund, clock())),
     define: (pool, terms) => step(() => books.saveOverride(pool, terms)),
+    forget: (pool) => step(() => forget(books, pool)),
     read: (pools, now) => step(() => pools.map((pool) => books.accountNow(pool, now, clock()))),
     list: ({ limit, after = '', now }) =>
       step(() => books.pools(after, limit).map((pool) => books.accountNow(pool, now, clock()))),
@@ -210,16 +211,18 @@ function post(books: Books, held: Held, after: Partial<Held>, posting: Posting, 
   const { kind, freed, charged, overrun, reference = null, note = null } = posting
   const from = netCharge(held)
   const to = held.state === 'held' ? charged : plus(from, charged)
-  for (const [index, state] of books.accountsOf(held, at).entries()) {
-    const account = held.accounts[index]!
+  const states = books.accountsOf(held, at)
+  for (const account of held.accounts) {
+    const { pool, windowStart } = account
+    books.addEntry({ pool, windowStart, reservation: held.id, kind, amount: charged, overrun, at, reference, note })
+    const state = states.find(({ name }) => name === pool)
+    if (state === undefined) continue
     const undone = undrawn(account.draws, from, to, state.windowEnd)
     if (undone !== null) account.draws = undone.kept
     const back = undone?.back ?? []
-    moveCredits(books, state.name, back, plus)
+    moveCredits(books, pool, back, plus)
     const figures = { used: plus(state.used, charged), held: minus(state.held, freed) }
     books.saveAccount({ ...state, ...figures, drawn: minus(state.drawn, drawnBy(back)) })
-    const where = { pool: state.name, windowStart: state.windowStart, reservation: held.id }
-    books.addEntry({ ...where, kind, amount: charged, overrun, at, reference, note })
   }
   books.saveReservation(Object.assign(held, after))
 }
@@ -277,6 +280,14 @@ function giveBack(books: Books, refund: NewRefund, at: number): Refunded {
     post(books, held, after, { ...posting, reference: id, note }, at)
   }
   return { repeated, pools: books.accountsOf(held, at) }
+}
+
+/** A pool whose name is not used again goes once nothing is held in it any more. */
+function forget(books: Books, pool: string): boolean {
+  books.saveOverride(pool, null)
+  if (books.isHeldIn(pool)) return false
+  books.drop(pool)
+  return true
 }
 
 function find(books: Books, query: Parameters<BudgetStore['find']>[0]): Reservation | null {

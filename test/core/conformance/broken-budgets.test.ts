@@ -165,6 +165,17 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
     }),
   },
   {
+    how: 'says that a pool is gone in which something is held',
+    told: ['a pool in which something is held takes nothing new, and is forgotten once that has ended'],
+    breakIt: (store) => ({
+      ...store,
+      async forget(pool) {
+        await store.forget(pool)
+        return pool === 'run:1' || store.forget(pool)
+      },
+    }),
+  },
+  {
     how: 'sees no freeze that a template says',
     told: ['a frozen pool takes no hold, not even of nothing, and is told of before one that is empty'],
     breakIt: (store) => ({

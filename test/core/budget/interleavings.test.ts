@@ -1,0 +1,89 @@
+import { type BudgetStore, memoryBudgets } from '@hoosh/core/storage'
+import { redisStorage } from '@hoosh/redis'
+import { sqlStorage } from '@hoosh/sql'
+import fc from 'fast-check'
+import { afterAll, describe, it } from 'vitest'
+import { hasPostgres, PATIENT_MS, postgresPool, postgresSchema } from '../../support/postgres.js'
+import { CLIENT_KINDS, connected, redisLedger, redisMissing } from '../../support/redis.js'
+import { sqliteFile } from '../../support/sqlite.js'
+import { interleaved, operationsOf, turnstile } from './interleavings.js'
+import { SEQUENCES, SEQUENCES_MS } from './model-runs.js'
+
+const isLong = process.env.HOOSH_LONG === '1'
+const clock = { now: 0 }
+const gate = turnstile()
+const closers: (() => unknown)[] = []
+afterAll(async () => {
+  for (const close of closers.reverse()) await close()
+})
+
+/** Of a database that is held by others meanwhile, whole operations; of a server, whatever is said to it. */
+const KINDS: { name: string; runs: number; missing: string | null; open(): Promise<BudgetStore[]> }[] = [
+  {
+    name: 'in memory',
+    runs: 50,
+    missing: null,
+    async open() {
+      return [operationsOf(memoryBudgets({ clock: () => clock.now }), gate)]
+    },
+  },
+  {
+    name: 'on SQLite, through two handles',
+    runs: 10,
+    missing: null,
+    async open() {
+      const sqlite = sqliteFile({ clock: () => clock.now })
+      closers.push(() => sqlite.remove())
+      const storages = [await sqlite.open(), await sqlite.open()]
+      return storages.map(({ budgets }) => operationsOf(budgets, gate))
+    },
+  },
+  {
+    name: 'on PostgreSQL, through two pools, statement by statement',
+    runs: 10,
+    missing: hasPostgres ? null : 'no PostgreSQL at 127.0.0.1:5432',
+    async open() {
+      const postgres = postgresSchema({ clock: () => clock.now })
+      closers.push(() => postgres.remove())
+      await postgres.open()
+      return [1, 2].map(() => {
+        const pool = postgresPool()
+        closers.push(() => pool.end())
+        const waiting = {
+          on: pool.on.bind(pool),
+          off: pool.off.bind(pool),
+          connect: async () => gate.around(await pool.connect(), ['query']),
+        }
+        const options = { schema: postgres.schema, silenceMs: PATIENT_MS, clock: () => clock.now }
+        return sqlStorage(waiting as never, options).budgets
+      })
+    },
+  },
+  {
+    name: 'on Redis, through both clients, script by script',
+    runs: 10,
+    missing: await redisMissing(),
+    async open() {
+      const ledger = redisLedger({ clock: () => clock.now })
+      closers.push(() => ledger.remove())
+      const clients = await Promise.all(CLIENT_KINDS.map((kind) => connected(kind)))
+      closers.push(...clients.map(({ close }) => close))
+      return clients.map(({ client }) => {
+        const waiting = gate.around(client, ['eval', 'evalsha', 'evalSha'])
+        const options = { prefix: ledger.prefix, allowVolatile: true, timeoutMs: PATIENT_MS, clock: () => clock.now }
+        return redisStorage(waiting, options).budgets
+      })
+    },
+  },
+]
+
+describe.each(KINDS)('$name', ({ runs, missing, open }) => {
+  it.skipIf(missing !== null)(
+    'whichever way operations at once interleave, they leave what the definition of a ledger says',
+    { timeout: SEQUENCES_MS },
+    async () => {
+      const handles = await open()
+      await fc.assert(interleaved(handles, clock, gate), { ...SEQUENCES, numRuns: isLong ? SEQUENCES.numRuns : runs })
+    },
+  )
+})
