@@ -125,8 +125,8 @@ describe.each(KINDS)('clocks of gateway and store that step back and forth, on $
           const entries = await budgets.entries(pool.name, { limit: 1_000 })
           const sums = new Map<number, number>()
           for (const { reservation, windowStart, amount } of entries) {
-            expect(windowStart).toBe(born.get(reservation))
-            sums.set(windowStart, (sums.get(windowStart) ?? 0) + amount.tokens)
+            expect(windowStart).toBe(born.get(reservation!))
+            sums.set(windowStart!, (sums.get(windowStart!) ?? 0) + amount.tokens)
           }
           const ends = entries.filter(({ kind }) => kind !== 'correction').map(({ reservation }) => reservation)
           const mends = entries.filter(({ kind }) => kind === 'correction').map(({ reservation }) => reservation)

@@ -190,9 +190,10 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
     })
   })
 
-  /** What tells that a route was reached, where it is no 200: there is no such key, server or job. */
+  /** What tells that a route was reached, where it is no 200: there is no such key, server or job, and no reservation. */
   const REACHED: Record<string, number> = {
     'POST /v1/cost/recommend': 404,
+    'POST /v1/tokens/pools/:name/refunds': 400,
     'POST /v1/keys': 201,
     'POST /v1/models/pull': 404,
     'POST /v1/models/delete': 404,
@@ -212,7 +213,7 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
     it.each(ROUTES)('reaches $method $path', async ({ method, path, access }) => {
       const { run } = await open()
       const admin = await open({}, { ...ada, roles: ['admin'] })
-      const url = `http://hoosh${path.replace(/[:*]\w+/, 'scripted')}`
+      const url = `http://hoosh${path.replace('pools/:name', 'pools/team').replace(/[:*]\w+/, 'scripted')}`
       const all = { ...ask, input: 'x', pool: 'team', tokens: 5, reserved: 5, actual: 5, model: 'm' }
       const body = path.startsWith('/v1/keys') ? {} : all
       const init = {

@@ -124,10 +124,12 @@ describe('budget.warning', () => {
           window: 'day',
           windowStart: '2026-01-01T00:00:00.000Z',
           resetsAt: '2026-01-02T00:00:00.000Z',
+          frozen: false,
           capacity: { tokens: 1_000 },
           used: { tokens: 800, nanoUsd: 0 },
           held: { tokens: 0, nanoUsd: 0 },
           available: { tokens: 200 },
+          credits: [],
         },
       },
     ])

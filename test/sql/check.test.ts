@@ -126,7 +126,7 @@ const BROKEN: readonly { does: string; table: string; text: string; finds: Parti
   {
     does: 'a correction is there twice',
     table: 'corrections',
-    text: 'insert into $.hoosh_corrections select pool, entry + 1, reservation, window_start, 0, 0, 0, 0, at from $.hoosh_corrections',
+    text: 'insert into $.hoosh_corrections select pool, entry + 1, reservation, window_start, 0, 0, 0, 0, at, kind, reference, note from $.hoosh_corrections',
     finds: { code: 'correction', reservation: 'mended', what: 'it was corrected more than once' },
   },
   {

@@ -49,7 +49,8 @@ async function open({ make }: DatabaseKind) {
 /** What accounts used is what they dropped and what is still there. */
 const BOOKS = `select a.pool, a.used_tokens as used, a.held_tokens as held, a.dropped_tokens
     + (select coalesce(sum(charged_tokens), 0) from $.hoosh_holds where pool = a.pool and state <> 'held')
-    + (select coalesce(sum(tokens), 0) from $.hoosh_corrections where pool = a.pool) as booked
+    + (select coalesce(sum(tokens), 0) from $.hoosh_corrections
+      where pool = a.pool and kind in ('correction', 'refund')) as booked
   from $.hoosh_accounts as a order by a.pool`
 
 describe.each(DATABASES)('what is old is forgotten on $name', (kind) => {
@@ -84,6 +85,37 @@ describe.each(DATABASES)('what is old is forgotten on $name', (kind) => {
     ])
     const kept = await budgets.entries('a', { limit: 10 })
     expect(kept.map(({ reservation }) => reservation)).toEqual(['new'])
+  })
+
+  test('entries of refunds and credits go, sums and credits stay', async () => {
+    const { clock, database, storage, count } = await open(kind)
+    const { budgets } = storage
+    const asked = {
+      name: 'a',
+      terms: { capacity: { tokens: 10 }, window: null, timeZone: 'UTC', unpriced: 'refuse' },
+    } as const
+    const credit = { amount: { tokens: 20, nanoUsd: 0 }, note: null }
+    const give = (id: string, expiresAt: number | null) => budgets.credit(asked, { ...credit, id, expiresAt }, T)
+    await give('over', T + 1_000)
+    await give('kept', null)
+    await budgets.reserve({ ...request('r', [], 35), pools: [asked] })
+    await budgets.settle('r', { tokens: 32, nanoUsd: 0 })
+    await budgets.refund({ id: 'f', reservation: 'r', amount: { tokens: 4, nanoUsd: 0 }, note: null })
+    clock.advance(2_000)
+    await budgets.reserve({ ...request('s', [], 9), pools: [asked] })
+    await budgets.release('s')
+    await budgets.expire({ limit: 1, onExpire: 'charge' })
+    const before = await budgets.read([asked], T)
+    expect(before).toMatchObject([
+      { used: { tokens: 28 }, drawn: { tokens: 20 }, credits: [{ id: 'kept', left: { tokens: 20 } }] },
+    ])
+    clock.advance(31 * DAY_MS)
+    await storage.sweep!(clock.now())
+    expect([await count('holds'), await count('corrections'), await count('credits')]).toEqual([0, 0, 2])
+    const [books] = await database.read<Record<string, unknown>>(BOOKS)
+    expect([Number(books!.used), Number(books!.booked)]).toEqual([28, 28])
+    expect(await budgets.read([asked], T)).toEqual(before)
+    expect((await give('over', T + 1_000)).repeated).toBe(true)
   })
 
   test('a forgotten pool goes with the last of its entries', async () => {

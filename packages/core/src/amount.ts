@@ -18,6 +18,7 @@ export function plus(a: Amount, b: Amount): Amount {
   return { tokens: a.tokens + b.tokens, nanoUsd: a.nanoUsd + b.nanoUsd }
 }
 
+/** Per unit the difference, which may be below zero. */
 export function minus(a: Amount, b: Amount): Amount {
   return { tokens: a.tokens - b.tokens, nanoUsd: a.nanoUsd - b.nanoUsd }
 }
@@ -27,6 +28,7 @@ export function larger(a: Amount, b: Amount): Amount {
   return { tokens: Math.max(a.tokens, b.tokens), nanoUsd: Math.max(a.nanoUsd, b.nanoUsd) }
 }
 
+/** Whether both units are the same. */
 export function sameAmount(a: Amount, b: Amount): boolean {
   return a.tokens === b.tokens && a.nanoUsd === b.nanoUsd
 }

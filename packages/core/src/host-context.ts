@@ -24,6 +24,7 @@ import { chunksOf } from './inference/chunks.js'
 import type { Engine } from './inference/engine.js'
 import { hostReservation } from './inference/host-reservation.js'
 import { newCall } from './inference/new-call.js'
+import { checkAdmin, creditPool, freezePool, poolEntries, refundIn } from './inference/pool-admin.js'
 import { asksOf, asUnknownRun, callerIn, closeRun, openRun } from './inference/runs.js'
 import { chatRequest, embeddingsRequest } from './routes/schemas.js'
 import { validated } from './routes/validate.js'
@@ -109,6 +110,37 @@ export function hostContext(parts: ContextParts, source: ContextSource): HooshCo
   }
 }
 
+/** What the routes below `/v1/tokens/pools/{name}` do. */
+function poolAdmin(
+  session: () => Promise<Session>,
+): Pick<HooshContext['budget'], 'entries' | 'freeze' | 'credit' | 'refund'> {
+  const asAdmin = async () => {
+    const found = await session()
+    checkAdmin(found.caller)
+    return found
+  }
+  return {
+    async entries(pool, { limit = 100, before } = {}) {
+      const found = await session()
+      return poolEntries(found.engine, found, pool, { limit, before })
+    },
+    async freeze(pool, frozen = true) {
+      const found = await asAdmin()
+      return snapshotOf(await freezePool(found.engine, found, pool, frozen))
+    },
+    async credit(pool, { tokens = 0, nanoUsd = 0, expiresAt, ...given }) {
+      const found = await asAdmin()
+      const credit = { ...given, amount: { tokens, nanoUsd }, expiresAt: expiresAt?.getTime() }
+      return snapshotOf((await creditPool(found.engine, found, pool, credit)).pool)
+    },
+    async refund(pool, { tokens = 0, nanoUsd = 0, ...given }) {
+      const found = await asAdmin()
+      const { pools } = await refundIn(found.engine, found, pool, { ...given, amount: { tokens, nanoUsd } })
+      return pools.map(snapshotOf)
+    },
+  }
+}
+
 /** Pools, reservations and runs of the caller. */
 function budgetOf(
   parts: ContextParts,
@@ -122,6 +154,7 @@ function budgetOf(
       checkStarted(parts, options)
       return toldOfRuns(await session(), (mine) => hostReservation(mine, amount, options))
     },
+    ...poolAdmin(session),
     run: async (options) => run(await session(), options),
   }
 }

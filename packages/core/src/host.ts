@@ -2,6 +2,7 @@ import type { Amount, Capacity } from './amount.js'
 import type { AuditDetails, AuditEntry } from './audit/store.js'
 import type { HostTransaction } from './budget/joining.js'
 import type { PoolSnapshot } from './budget/snapshot.js'
+import type { Entry } from './budget/store.js'
 import type { CancelSignal } from './cancel.js'
 import type { GatewayReply, GatewayRequest } from './exchange.js'
 import type { PageHeaders } from './identity/browser-token.js'
@@ -57,6 +58,17 @@ export interface HooshContext {
     available(): Promise<Capacity>
     /** Holds an amount in all pools of the caller, renewed until it is settled or released, at most an hour. */
     reserve(amount: Partial<Amount>, options?: ReservationOptions): Promise<HostReservation>
+    /** What changed one of the caller's pools, or what became of its credits, newest first; an admin names any pool. */
+    entries(pool: string, page?: EntriesPage): Promise<Entry[]>
+    /** Freezes a pool, or with false ends that; its other terms stay. For the role `admin` alone, as the next two. */
+    freeze(pool: string, frozen?: boolean): Promise<PoolSnapshot>
+    /** Gives a pool something to spend beside its cap. The same `id` is the same credit, however often it comes. */
+    credit(pool: string, credit: HostCredit): Promise<PoolSnapshot>
+    /**
+     * Gives back of what a reservation was charged, in all its pools, of which `pool` is one. The same `id` is the same refund
+     * of a reservation, however often it comes.
+     */
+    refund(pool: string, refund: HostRefund): Promise<PoolSnapshot[]>
     /**
      * Opens a run with a budget of its own: what is done in its context is paid by the caller's pools and by the run's, and
      * whichever is empty first refuses. Rejects with `too_many_runs` where 100 of the user's are open.
@@ -75,6 +87,31 @@ export interface HooshContext {
   browserToken(options: BrowserTokenOptions): Promise<BrowserToken>
   /** The whole `/v1` surface in process, as this caller: `new OpenAI({ fetch, baseURL: 'http://hoosh/v1' })`. */
   fetch: typeof globalThis.fetch
+}
+
+/** Which entries. */
+export interface EntriesPage {
+  /** 100; 1 to 1,000. */
+  limit?: number
+  /** The `id` of an entry: those before it. */
+  before?: string
+}
+
+/** A grant or top-up of a pool: tokens, nano-USD, or both. */
+export interface HostCredit extends Partial<Amount> {
+  /** A new one if absent. */
+  id?: string
+  /** Never if absent. */
+  expiresAt?: Date
+  note?: string
+}
+
+/** What is given back of a reservation. */
+export interface HostRefund extends Partial<Amount> {
+  /** A new one if absent. */
+  id?: string
+  reservation: string
+  note?: string
 }
 
 /** What a run may spend, of at least one unit, and how long it may take. */

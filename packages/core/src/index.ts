@@ -1,6 +1,7 @@
 export type { Amount, Capacity } from './amount.js'
 export type { AuditDetails, AuditEntry, AuditValue } from './audit/store.js'
-export type { PoolSnapshot } from './budget/snapshot.js'
+export type { CreditSnapshot, PoolSnapshot } from './budget/snapshot.js'
+export type { Entry } from './budget/store.js'
 export type { CancelSignal } from './cancel.js'
 export { asHooshError, ERRORS, type ErrorCode, type ErrorDetails, HooshError } from './errors.js'
 export type { BodySource, ByteSink, GatewayReply, GatewayRequest } from './exchange.js'
@@ -17,9 +18,12 @@ export type {
   Credentials,
   EmbeddingParams,
   EmbeddingResponse,
+  EntriesPage,
   Gateway,
   HooshContext,
   HooshRun,
+  HostCredit,
+  HostRefund,
   HostReservation,
   ReservationOptions,
   RunOptions,

@@ -16,8 +16,9 @@ import {
   type Settlement,
   settled,
   wholeAmount,
-  windowAt,
 } from '@hoosh/core/storage'
+import { asked, type BudgetParts, MOST_TRIES, noteStale, unexpected, windowWords } from './asking.js'
+import { redisCredits } from './credits.js'
 import { refusalOf } from './refusals.js'
 import {
   amountOf,
@@ -35,22 +36,8 @@ import { DEFINE, END, EXPIRE, FORGET } from './scripts/endings.js'
 import { EXTEND, RENEW, RESERVE } from './scripts/holds.js'
 import { ENTRIES, FIND, FIND_OLDEST, LIST, OVERRIDES, READ } from './scripts/reads.js'
 import type { Script } from './scripts/script.js'
-import type { Reply, Server } from './server.js'
+import type { Reply } from './server.js'
 import type { TermsBook } from './terms.js'
-
-/** What the ledger is made of. */
-export interface BudgetParts {
-  readonly server: Server
-  readonly book: TermsBook
-  /** Looks at the server before the first step. */
-  ready(): Promise<void> | undefined
-  readonly keepMs: number
-  /** The clock of leases as a script takes it: '' for the server's own. */
-  clock(): string
-}
-
-/** Times that a step is asked anew because terms have changed or it came late: each time something else did happen. */
-const MOST_TRIES = 50
 
 /** What need not be answered at once: sweeps, heartbeats, lists. Times of the usual patience. */
 const CALM = 10
@@ -72,6 +59,7 @@ export function redisBudgets(parts: BudgetParts): BudgetStore {
       return (rows as unknown[]).map((row) => entryOf(pool, row))
     },
     find: (query) => find(parts, query),
+    ...redisCredits(parts),
     async define(pool, terms) {
       const text = parts.book.write(terms)
       await said(parts, DEFINE, [pool, text], 'defined')
@@ -86,17 +74,6 @@ export function redisBudgets(parts: BudgetParts): BudgetStore {
   }
 }
 
-/** The answer to a step, refusals aside. */
-async function ask(parts: BudgetParts, script: Script, args: readonly string[], patience = 1): Promise<Reply> {
-  const { server, keepMs, clock } = parts
-  await parts.ready()
-  const reply = await server.run(script, [String(keepMs), clock(), ...args], {
-    silentMs: patience * server.silentMs,
-  })
-  if (reply[0] === 'schema') throw refusalOf(reply, { id: '', now: 0, stateOf: never })
-  return reply
-}
-
 async function said(
   parts: BudgetParts,
   script: Script,
@@ -104,13 +81,9 @@ async function said(
   word: string,
   patience?: number,
 ): Promise<Reply> {
-  const reply = await ask(parts, script, args, patience)
+  const reply = await asked(parts, script, args, patience)
   if (reply[0] !== word) throw unexpected(reply)
   return reply
-}
-
-function unexpected([word]: Reply): HooshError {
-  return new HooshError('store_unavailable', { message: `Redis answered "${word}", which is no answer to this.` })
 }
 
 async function reserve(parts: BudgetParts, request: ReserveRequest): Promise<Grant> {
@@ -120,7 +93,7 @@ async function reserve(parts: BudgetParts, request: ReserveRequest): Promise<Gra
   const facts = call === undefined ? '' : JSON.stringify(call)
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     await parts.ready()
-    const reply = await ask(parts, RESERVE, [
+    const reply = await asked(parts, RESERVE, [
       String(server.time() + server.graceMs()),
       id,
       owner,
@@ -187,21 +160,8 @@ function poolWords(book: TermsBook, { name, terms }: PoolAsk, now: number): stri
   return [name, book.write(terms), override, lasts ? 'lasts' : '', ...windowWords(inForce, now)]
 }
 
-function windowWords(terms: PoolTerms | null, now: number): [start: string, ends: string] {
-  if (terms === null) return ['0', '']
-  const { start, end } = windowAt(terms, now)
-  return [String(start), end === null ? '' : String(end)]
-}
-
-/** Learns of an override that was not known here; the step is to be asked anew. */
-function noteStale(book: TermsBook, [word, at, override]: Reply, pools: readonly PoolAsk[]): boolean {
-  if (word !== 'stale') return false
-  book.noteOverride(pools[Number(at) - 1]!.name, String(override))
-  return true
-}
-
 async function extend(parts: BudgetParts, id: string, more: Ask): Promise<Grant> {
-  const reply = await ask(parts, EXTEND, [id, ...askWords(more)])
+  const reply = await asked(parts, EXTEND, [id, ...askWords(more)])
   const now = Number(parts.clock() || parts.server.time())
   const refusal = refusalOf(reply, { id, now, stateOf: (row) => stateOf(row, parts.book) })
   if (refusal !== null) throw refusal
@@ -220,7 +180,7 @@ async function renew(
 
 async function end(parts: BudgetParts, id: string, actual: Amount | 'release'): Promise<Settlement> {
   const words = actual === 'release' ? ['release', ''] : [String(actual.tokens), String(actual.nanoUsd)]
-  const reply = await ask(parts, END, [id, ...words])
+  const reply = await asked(parts, END, [id, ...words])
   if (reply[0] === 'conflict') {
     const standing = holdOf(reply[1])
     // Throws: the script decides by the same rules.
@@ -256,7 +216,7 @@ async function expire(
 async function read(parts: BudgetParts, pools: readonly PoolAsk[], now: number): Promise<PoolState[]> {
   const { book } = parts
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-    const reply = await ask(parts, READ, [
+    const reply = await asked(parts, READ, [
       String(pools.length),
       ...pools.flatMap(({ name, terms }) => {
         const override = book.override(name)
@@ -289,7 +249,7 @@ async function list(
 }
 
 async function find(parts: BudgetParts, query: Parameters<BudgetStore['find']>[0]): Promise<Reservation | null> {
-  const reply = await ('id' in query ? ask(parts, FIND, [query.id]) : ask(parts, FIND_OLDEST, soughtWords(query)))
+  const reply = await ('id' in query ? asked(parts, FIND, [query.id]) : asked(parts, FIND_OLDEST, soughtWords(query)))
   return reply[0] === 'found' ? reservationOf(holdOf(reply[1])) : null
 }
 

@@ -1,10 +1,12 @@
 import {
   type Amount,
   type CallFacts,
+  type Credit,
   type Entry,
   type ExpiredReservation,
   HooshError,
   lostUsage,
+  NO_CREDITS,
   type PoolState,
   type PoolTerms,
   type Reservation,
@@ -36,7 +38,7 @@ export function amountOf(pair: unknown): Amount {
 }
 
 export function holdOf(row: unknown): HoldRow {
-  const [id, owner, phase, state, held, counted, charged, corrected, output, lease, ended, call, places] =
+  const [id, owner, phase, state, held, counted, charged, corrected, output, lease, ended, call, places, refunds] =
     row as unknown[]
   return {
     id: String(id),
@@ -55,16 +57,39 @@ export function holdOf(row: unknown): HoldRow {
       pool: String(pool),
       windowStart: Number(start),
     })),
+    refunds: (refunds as [unknown, unknown, unknown[]][]).map(([refund, amount, note]) => ({
+      id: String(refund),
+      amount: amountOf(amount),
+      note: textOr(note),
+    })),
   }
+}
+
+/** A text that may be none: in Lua a list of one or of nothing. */
+function textOr([text]: readonly unknown[]): string | null {
+  return text === undefined ? null : String(text)
+}
+
+function creditOf(row: unknown): Credit {
+  const [id, amount, left, till, note] = row as [unknown, unknown, unknown, unknown, unknown[]]
+  return { id: String(id), left: amountOf(left), ...givenOf([amount, till, note]) }
+}
+
+/** What a credit was given with. */
+export function givenOf(row: unknown): Pick<Credit, 'amount' | 'expiresAt' | 'note'> {
+  const [amount, till, note] = row as [unknown, unknown, unknown[]]
+  return { amount: amountOf(amount), expiresAt: String(till) === '' ? null : Number(till), note: textOr(note) }
 }
 
 /** @param said what the host says of the pool, which a template that was stored before does not win over */
 export function stateOf(row: unknown, book: TermsBook, said: PoolTerms | null = null): PoolState {
-  const [name, override, template, start, ends, usedTokens, usedNanoUsd, heldTokens, heldNanoUsd] = texts(row) as [
+  const [used, held, drawn, credits] = (row as unknown[]).slice(5) as [unknown, unknown, unknown, unknown[]]
+  const [name, override, template, start, ends] = texts((row as unknown[]).slice(0, 5)) as [
     string,
     string,
     string,
-    ...string[],
+    string,
+    string,
   ]
   const terms = book.read(override) ?? said ?? book.read(template)
   if (terms === null) throw unknownPool(name)
@@ -73,8 +98,10 @@ export function stateOf(row: unknown, book: TermsBook, said: PoolTerms | null = 
     terms,
     windowStart: Number(start),
     windowEnd: ends === '' ? null : Number(ends),
-    used: amountOf([usedTokens, usedNanoUsd]),
-    held: amountOf([heldTokens, heldNanoUsd]),
+    used: amountOf(used),
+    held: amountOf(held),
+    drawn: amountOf(drawn),
+    credits: credits.length === 0 ? NO_CREDITS : credits.map(creditOf),
   }
 }
 
@@ -105,13 +132,15 @@ export function entryOf(pool: string, row: unknown): Entry {
   const said = new Map(flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1]!] as const] : [])))
   return {
     id: String(id),
-    reservation: said.get('id')!,
+    reservation: said.get('id') || null,
     pool,
-    windowStart: Number(said.get('start')),
+    windowStart: said.get('start') === '' ? null : Number(said.get('start')),
     kind: said.get('kind') as Entry['kind'],
     amount: amountOf([said.get('t'), said.get('n')]),
     overrun: amountOf([said.get('ot'), said.get('on')]),
     at: Number(said.get('at')),
+    reference: said.get('ref') ?? null,
+    note: said.get('note') ?? null,
   }
 }
 

@@ -1,5 +1,7 @@
 import type {
   BudgetStore,
+  Clock,
+  Credited,
   Entry,
   ExpiredReservation,
   Grant,
@@ -7,6 +9,7 @@ import type {
   JoinedBudgets,
   PoolAsk,
   PoolState,
+  Refunded,
   Reservation,
   Settlement,
 } from '@hoosh/core/storage'
@@ -31,7 +34,12 @@ export interface BudgetParts {
   readonly inside: (runner: Runner, step: Step) => Promise<unknown>
   readonly loader: Loader
   readonly codec: TermsCodec
+  /** The store's clock; absent where that is the database's. */
+  readonly clock: Clock | undefined
 }
+
+/** Most credits whose end one sweep enters. */
+const MOST_ENDED = 100
 
 /** The ledger in the database. What writes shares its commits with the calls beside it; what reads sees whole commits. */
 export function sqlBudgets(parts: BudgetParts): BudgetStore {
@@ -48,7 +56,14 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
     renew: (running, leaseMs) => add<string[]>({ do: 'renew', running, leaseMs }),
     settle: (id, actual, records) => add<Settlement>({ do: 'settle', id, actual, records }),
     release: (id, records) => add<Settlement>({ do: 'release', id, records }),
-    expire: (policy) => add<ExpiredReservation[]>({ do: 'expire', policy }),
+    credit: (pool, credit, now, records) => add<Credited>({ do: 'credit', pool, credit, now, records }),
+    refund: (refund, records) => add<Refunded>({ do: 'refund', refund, records }),
+    async expire(policy) {
+      const expired = await add<ExpiredReservation[]>({ do: 'expire', policy })
+      const pools = await connection.read((runner) => withExpiredCredits(parts, runner))
+      if (pools.length > 0) await add<void>({ do: 'endCredits', pools })
+      return expired
+    },
     define: (pool, terms, records) => add<void>({ do: 'define', pool, terms, records }),
     forget: (pool) => add<boolean>({ do: 'forget', pool }),
     read: (pools, now) => connection.read((runner) => states(parts, runner, pools, now)),
@@ -90,7 +105,8 @@ async function states(
       pools.map((pool) => ({ pool, now })),
     ),
   )
-  return pools.map((pool) => stateOf(accountFor(books, pool, now), termsFor(books.pools.get(pool.name), pool)))
+  await loader.loadCredits(runner, books)
+  return pools.map((pool) => stateOf(books, accountFor(books, pool, now), termsFor(books.pools.get(pool.name), pool)))
 }
 
 async function list(
@@ -125,9 +141,9 @@ async function entries(
     connection.dialect,
     `select * from (
       select entry, reservation, window_start, state as kind, charged_tokens as tokens, charged_nano_usd as nano_usd,
-        overrun_tokens, overrun_nano_usd, ended_at as at from ${holds} where pool = ? and entry is not null
+        overrun_tokens, overrun_nano_usd, ended_at as at, null as reference, null as note from ${holds} where pool = ? and entry is not null
       union all
-      select entry, reservation, window_start, 'correction' as kind, tokens, nano_usd, overrun_tokens, overrun_nano_usd, at
+      select entry, reservation, window_start, kind, tokens, nano_usd, overrun_tokens, overrun_nano_usd, at, reference, note
         from ${corrections} where pool = ?
     ) as e where entry < ? order by entry desc limit ?`,
   )
@@ -138,16 +154,43 @@ async function entries(
     before === undefined ? Number.MAX_SAFE_INTEGER : Number(before),
     limit,
   )
-  return rows.map((row) => ({
+  return rows.map((row) => entryOf(pool, row))
+}
+
+function entryOf(pool: string, row: Row): Entry {
+  const kind = row.kind as Entry['kind']
+  const isOfCredit = kind === 'credit' || kind === 'credit_expired'
+  return {
     id: String(row.entry),
-    reservation: String(row.reservation),
+    reservation: isOfCredit ? null : String(row.reservation),
     pool,
-    windowStart: Number(row.window_start),
-    kind: row.kind as Entry['kind'],
+    windowStart: isOfCredit ? null : Number(row.window_start),
+    kind,
     amount: { tokens: Number(row.tokens), nanoUsd: Number(row.nano_usd) },
     overrun: amountOf(row, 'overrun'),
     at: Number(row.at),
-  }))
+    reference: textOr(row.reference),
+    note: textOr(row.note),
+  }
+}
+
+function textOr(value: unknown): string | null {
+  return value === null ? null : String(value)
+}
+
+/** Pools with something left of a credit that has expired, some at a time. */
+async function withExpiredCredits(
+  { connection: { dialect }, tables: { credits }, clock }: BudgetParts,
+  runner: Runner,
+) {
+  const now = clock === undefined ? dialect.now : 'cast(? as bigint)'
+  const rows = await statement<Row>(
+    dialect,
+    `select distinct pool from (
+      select pool from ${credits} where (left_tokens > 0 or left_nano_usd > 0) and until <= ${now} order by until limit ?
+    ) as over`,
+  )(runner, ...(clock === undefined ? [] : [clock()]), MOST_ENDED)
+  return rows.map(({ pool }) => String(pool))
 }
 
 async function find(
@@ -163,6 +206,7 @@ async function find(
     asks: [],
     pools: new Set<string>(),
     owners: new Set<string>(),
+    credits: [],
     overdue: 0,
   }
   await parts.loader.look(runner, books, needs, false)

@@ -122,6 +122,7 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
         inside: workInside({ ...parts, moment: moments(dialect, tables, { clock, lockWaitMs: null }) }),
         loader,
         codec,
+        clock,
       }),
       check: () => checkBooks({ connection, tables, clock, schema: () => schemaFinding(connection, tables) }),
     },

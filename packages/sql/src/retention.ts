@@ -134,11 +134,11 @@ function sweepStatements(
       `delete from ${corrections} where (pool, entry, reservation) in (
         select c.pool, c.entry, c.reservation from ${strings} as p join ${corrections} as c
           on c.pool = p.value and c.entry < ? limit ?
-      ) returning pool, window_start, tokens, nano_usd`,
+      ) returning pool, window_start, tokens, nano_usd, kind`,
     ),
     dropPools: statement<Row>(
       dialect,
-      `delete from ${pools} as p where p.name in ${strings} and p.template is null and p.override is null
+      `delete from ${pools} as p where p.name in ${strings} and p.template is null and p.override is null and p.credit_entry = 0
         and exists (select 1 from ${accounts} as a where a.pool = p.name)
         and not exists (select 1 from ${holds} as h where h.pool = p.name and h.entry is not null)
         and not exists (select 1 from ${corrections} as c where c.pool = p.name) returning name`,
@@ -165,6 +165,9 @@ async function dropRates(dialect: Dialect, sql: SweepStatements, runner: Runner,
   return keys.length
 }
 
+/** What came and went of credits is in no account; the credits themselves stay, spent or not. */
+const OF_CREDITS = new Set<unknown>(['credit', 'credit_expired'])
+
 /**
  * What goes is added to what its accounts have dropped, in the same transaction. A pool that was forgotten goes with the
  * last of its entries.
@@ -180,11 +183,11 @@ async function dropEntries(
   const ids = dialect.list([...new Set(old.map(({ reservation }) => String(reservation)))])
   await sql.lockPools(runner, pools, ids)
   const gone = await sql.dropHolds(runner, ids)
-  gone.push(...(await sql.dropCorrections(runner, pools, before, STEP)))
-  await sql.addDropped(runner, summed(gone))
+  const mended = await sql.dropCorrections(runner, pools, before, STEP)
+  await sql.addDropped(runner, summed([...gone, ...mended.filter(({ kind }) => !OF_CREDITS.has(kind))]))
   const forgotten = (await sql.dropPools(runner, pools)).map(({ name }) => String(name))
   if (forgotten.length > 0) await sql.dropAccounts(runner, dialect.list(forgotten))
-  return gone.length
+  return gone.length + mended.length
 }
 
 function summed(rows: readonly Row[]): unknown[][] {

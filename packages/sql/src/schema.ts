@@ -10,6 +10,7 @@ export const steps: readonly Step[] = [
   (dialect, tables) => checkpoints(dialect, tables),
   (dialect, tables) => keysAndCache(dialect, tables),
   (dialect, tables) => payloads(dialect, tables),
+  (dialect, tables) => creditsAndRefunds(dialect, tables),
 ]
 
 /** Where the version stands: one row. */
@@ -181,6 +182,32 @@ function keysAndCache({ types: { text, bytes } }: Dialect, { keys, cache }: Tabl
     `create index ${indexOn(keys, 'user')} on ${keys} ("user", id)`,
     `create table ${cache} (key ${text} not null primary key, value ${bytes} not null, until bigint not null)`,
     `create index ${indexOn(cache, 'until')} on ${cache} (until)`,
+  ]
+}
+
+/**
+ * A credit is a row of its pool, which knows its last entry about one, 0 where it never had any. What credits pay of an
+ * account is `drawn` there, and credit by credit in the holds (`beside`), as are a reservation's refunds: null for nearly
+ * all. Entries of both stand among the corrections; those of a credit have its id for a reservation.
+ */
+function creditsAndRefunds({ types: { text } }: Dialect, tables: Tables): string[] {
+  const { pools, accounts, holds, corrections, credits } = tables
+  return [
+    `alter table ${pools} add column credit_entry bigint not null default 0`,
+    ...['tokens', 'nano_usd'].map(
+      (unit) => `alter table ${accounts} add column drawn_${unit} bigint not null default 0`,
+    ),
+    `alter table ${holds} add column beside ${text}`,
+    `alter table ${corrections} add column kind ${text} not null default 'correction'`,
+    ...['reference', 'note'].map((column) => `alter table ${corrections} add column ${column} ${text}`),
+    `create table ${credits} (
+      pool ${text} not null, credit ${text} not null,
+      tokens bigint not null, nano_usd bigint not null, left_tokens bigint not null, left_nano_usd bigint not null,
+      until bigint, note ${text},
+      primary key (pool, credit)
+    )`,
+    `create index ${indexOn(credits, 'left')} on ${credits} (pool) where left_tokens > 0 or left_nano_usd > 0`,
+    `create index ${indexOn(credits, 'until')} on ${credits} (until) where left_tokens > 0 or left_nano_usd > 0`,
   ]
 }
 

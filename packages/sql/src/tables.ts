@@ -9,6 +9,7 @@ const NAMES = [
   'accounts',
   'holds',
   'corrections',
+  'credits',
   'staged',
   'audit',
   'writers',

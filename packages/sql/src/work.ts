@@ -10,6 +10,9 @@ import {
   type LinkedRecord,
   lostEvent,
   type NewCheckpoint,
+  type NewCredit,
+  type NewRefund,
+  type PoolAsk,
   type PoolTerms,
   type ReserveRequest,
   released,
@@ -20,6 +23,7 @@ import type { AuditTables } from './audit-tables.js'
 import type { Outcome, RunSteps } from './batch.js'
 import type { Connection } from './connection.js'
 import { type Books, emptyBooks, type Held, usageOf } from './ledger/books.js'
+import { endCredits } from './ledger/credits.js'
 import type { Loader } from './ledger/load.js'
 import type { LedgerNeeds } from './ledger/needs.js'
 import * as ledger from './ledger/steps.js'
@@ -42,6 +46,15 @@ export type Step =
       readonly terms: PoolTerms | null
       readonly records?: CallRecords | undefined
     }
+  | {
+      readonly do: 'credit'
+      readonly pool: PoolAsk
+      readonly credit: NewCredit
+      readonly now: number
+      readonly records?: CallRecords | undefined
+    }
+  | { readonly do: 'refund'; readonly refund: NewRefund; readonly records?: CallRecords | undefined }
+  | { readonly do: 'endCredits'; readonly pools: readonly string[] }
   | { readonly do: 'forget'; readonly pool: string }
   | { readonly do: 'stage'; readonly writer: string; readonly records: readonly AuditRecord[] }
   | {
@@ -128,7 +141,14 @@ async function perform(
 }
 
 function needsOf(steps: readonly Step[]): LedgerNeeds {
-  const needs: LedgerNeeds = { reservations: new Set(), asks: [], pools: new Set(), owners: new Set(), overdue: 0 }
+  const needs: LedgerNeeds = {
+    reservations: new Set(),
+    asks: [],
+    pools: new Set(),
+    owners: new Set(),
+    credits: [],
+    overdue: 0,
+  }
   for (const step of steps) {
     if (step.do === 'reserve') {
       const { id, pools, now, owner, maxOpen } = step.request
@@ -139,6 +159,12 @@ function needsOf(steps: readonly Step[]): LedgerNeeds {
     else if (step.do === 'renew') for (const { id } of step.running) needs.reservations.add(id)
     else if (step.do === 'expire') needs.overdue = Math.max(needs.overdue, step.policy.limit)
     else if (step.do === 'define' || step.do === 'forget') needs.pools.add(step.pool)
+    else if (step.do === 'refund') needs.reservations.add(step.refund.reservation)
+    else if (step.do === 'endCredits') for (const pool of step.pools) needs.pools.add(pool)
+    else if (step.do === 'credit') {
+      needs.asks.push({ pool: step.pool, now: step.now })
+      needs.credits.push({ pool: step.pool.name, credit: step.credit.id })
+    }
   }
   return needs
 }
@@ -185,6 +211,19 @@ function decide(
     case 'define':
       ledger.define(books, step.pool, step.terms)
       keep(step.records, beside)
+      return undefined
+    case 'credit': {
+      const credited = ledger.credit(books, step.pool, step.credit, step.now)
+      if (!credited.repeated) keep(step.records, beside)
+      return credited
+    }
+    case 'refund': {
+      const refunded = ledger.refund(books, ledger.known(books, step.refund.reservation), step.refund)
+      if (!refunded.repeated) keep(step.records, beside)
+      return refunded
+    }
+    case 'endCredits':
+      for (const pool of step.pools) endCredits(books, pool)
       return undefined
     case 'stage':
       for (const record of step.records) beside.staged.push({ writer: step.writer, record })

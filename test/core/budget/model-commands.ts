@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Amount, Ask, BudgetStore, PoolAsk, PoolTerms } from '@hoosh/core/storage'
+import type { Amount, Ask, BudgetStore, Entry, PoolAsk, PoolState, PoolTerms } from '@hoosh/core/storage'
 import { HooshError } from '@hoosh/core/storage'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import * as ledger from './model.js'
+import { equal, none, plus } from './model-amounts.js'
+import { credit, refund, sweep } from './model-credits.js'
 
 /** A ledger under test: handles on it as several processes would have them, and what the host says of its pools. */
 export interface Real {
@@ -136,6 +138,44 @@ const defining: fc.Arbitrary<Op> = fc.tuple(pool, fc.option(terms)).map(([name, 
   },
 }))
 
+/** Of few kinds, so that some come twice. */
+const crediting: fc.Arbitrary<Op> = fc
+  .record({
+    pool,
+    id: fc.constantFrom('c0', 'c1', 'c2', 'c3'),
+    amount: fc.constantFrom({ tokens: 20, nanoUsd: 0 }, { tokens: 15, nanoUsd: 25 }, { tokens: 0, nanoUsd: 0 }),
+    lastsMs: fc.constantFrom(null, 0, LEASE_MS, 2 * LEASE_MS, 3_600_000, 86_400_000),
+    note: fc.constantFrom(null, 'n'),
+  })
+  .map(({ pool: name, lastsMs, ...more }) => {
+    const given = ({ clock }: Real) => ({
+      ...more,
+      expiresAt: lastsMs === null ? null : Math.floor(clock.now / LEASE_MS) * LEASE_MS + lastsMs,
+    })
+    return {
+      name: `credit(${name}, ${JSON.stringify({ ...more, lastsMs })})`,
+      real: async (real, store) => {
+        const { repeated, pool: state } = await store.credit(askFor(real, name), given(real), real.clock.now)
+        return { repeated, pools: [figuresOf(state)] }
+      },
+      model: (model, real) => credit(model, real.run + name, real.templates[name] ?? null, given(real)),
+    }
+  })
+
+const refunding: fc.Arbitrary<Op> = fc
+  .record({ reservation: id, id: fc.constantFrom('f0', 'f1', 'f2'), amount: upTo({ tokens: 12, nanoUsd: 12 }) })
+  .map((more) => {
+    const given = ({ run }: Real) => ({ ...more, reservation: run + more.reservation, note: null })
+    return {
+      name: `refund(${JSON.stringify(more)})`,
+      real: async (real, store) => {
+        const { repeated, pools } = await store.refund(given(real))
+        return { repeated, pools: pools.map(figuresOf) }
+      },
+      model: (model, real) => refund(model, given(real)),
+    }
+  })
+
 const finding: fc.Arbitrary<Op> = fc
   .tuple(fc.constantFrom(...OWNERS), pool, prompt, fc.boolean())
   .map(([owner, name, sought, inTokens]) => ({
@@ -225,6 +265,8 @@ const op = fc.oneof(
   { weight: 2, arbitrary: expiring },
   { weight: 2, arbitrary: defining },
   { weight: 1, arbitrary: finding },
+  { weight: 2, arbitrary: crediting },
+  { weight: 2, arbitrary: refunding },
 )
 const atOnce = fc.array(fc.record({ op, handle: fc.nat(1) }), { minLength: 1, maxLength: 4 }).map(together)
 
@@ -261,31 +303,37 @@ function settlementOf({ outcome, overrun, pools }: Awaited<ReturnType<BudgetStor
   return { outcome, overrun, pools: pools.map(figuresOf) }
 }
 
-function figuresOf({
-  name,
-  windowStart: start,
-  used,
-  held,
-}: {
-  name: string
-  windowStart: number
-  used: Amount
-  held: Amount
-}) {
-  return { name, start, used, held }
+function figuresOf({ name, windowStart: start, used, held, drawn, credits }: PoolState) {
+  return { name, start, used, held, drawn, credits: credits.map(({ id: one, left }) => ({ id: one, left })) }
 }
 
 /** All that can be read of the ledger: accounts of now, entries, reservations. */
 async function observed({ handles, clock, templates, run }: Real, turn: number) {
   const store = handles[turn % handles.length]!
+  // Enters the end of credits: else when that happens is the sweep's to choose.
+  await store.expire({ onExpire: 'charge', limit: 0 })
   const asks = POOLS.map((name) => ({ name: run + name, terms: templates[name] ?? FREE }))
   const accounts = (await store.read(asks, clock.now)).map((state) => ({ ...figuresOf(state), terms: state.terms }))
   const entries = await Promise.all(POOLS.map(async (name) => store.entries(run + name, { limit: 1_000 })))
   const reservations = await Promise.all(IDS.map(async (name) => store.find({ id: run + name })))
-  return { accounts, entries: entries.flat().map(postedOf).sort(inOrder), reservations }
+  const posted = entries.flat().map(postedOf)
+  const [ended, others] = [posted.filter(isEnd), posted.filter((entry) => !isEnd(entry))]
+  return { accounts, entries: others.sort(inOrder), vanished: sums(ended), reservations }
+}
+
+const isEnd = ({ kind }: ledger.Posted) => kind === 'credit_expired'
+
+/** By pool and credit. */
+function sums(ended: readonly Pick<ledger.Posted, 'pool' | 'reference' | 'amount'>[]): Record<string, Amount> {
+  const all: Record<string, Amount> = {}
+  for (const { pool: name, reference, amount: gone } of ended) {
+    all[`${name} ${reference}`] = plus(all[`${name} ${reference}`] ?? none, gone)
+  }
+  return all
 }
 
 function expectation(model: ledger.Model, { clock, templates, run }: Real): Awaited<ReturnType<typeof observed>> {
+  sweep(model)
   const accounts = POOLS.map((pool) => {
     const name = run + pool
     const terms = model.overrides.get(name) ?? templates[pool] ?? FREE
@@ -299,21 +347,19 @@ function expectation(model: ledger.Model, { clock, templates, run }: Real): Awai
     const holds = [...held.windows].map(([where, windowStart]) => ({ pool: where, windowStart, amount: held.held }))
     return { id: reservation, owner, phase, state, holds, counted, leaseUntil }
   })
-  return { accounts, entries: [...model.entries].sort(inOrder), reservations }
+  const gone = model.credits.filter(({ vanished }) => !equal(vanished, none))
+  const vanished = sums(
+    gone.map(({ pool: name, id: reference, vanished: all }) => ({ pool: name, reference, amount: all })),
+  )
+  return { accounts, entries: [...model.entries].sort(inOrder), vanished, reservations }
 }
 
 const FREE: PoolTerms = { capacity: {}, window: null, timeZone: 'UTC', unpriced: 'refuse' }
 
-function postedOf({
-  reservation,
-  pool: name,
-  windowStart,
-  kind,
-  amount: posted,
-  overrun,
-}: Awaited<ReturnType<BudgetStore['entries']>>[number]): ledger.Posted {
-  return { reservation, pool: name, start: windowStart, kind, amount: posted, overrun }
+function postedOf({ pool: name, windowStart: start, id: _id, at: _at, ...rest }: Entry): ledger.Posted {
+  return { ...rest, pool: name, start }
 }
 
-const keyOf = ({ reservation, pool: name, kind }: ledger.Posted) => `${reservation} ${name} ${kind}`
+const keyOf = ({ reservation, pool: name, kind, reference }: ledger.Posted) =>
+  `${reservation} ${name} ${kind} ${reference}`
 const inOrder = (a: ledger.Posted, b: ledger.Posted) => (keyOf(a) < keyOf(b) ? -1 : 1)

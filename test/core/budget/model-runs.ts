@@ -28,7 +28,15 @@ const started = (
   clock.now = START
   const templates = { lifetime: termsOf(90, null), hourly: termsOf(60, 'hour'), weekly: termsOf(75, 'week') }
   return {
-    model: { now: START, overrides: new Map(), templates: new Map(), reservations: new Map(), entries: [] },
+    model: {
+      now: START,
+      overrides: new Map(),
+      templates: new Map(),
+      reservations: new Map(),
+      entries: [],
+      credits: [],
+      ends: new Map(),
+    },
     real: { handles, clock, templates, run },
   }
 }

@@ -1,4 +1,6 @@
 import type { Amount, Ask, ExpirePolicy, PoolTerms, ReserveRequest } from '@hoosh/core/storage'
+import { above, each, equal, minus, none, plus, units } from './model-amounts.js'
+import { type Credit, drawnIn, fund, live, type Portion, spend } from './model-credits.js'
 
 /**
  * The ledger by its definition: only what was reserved and what was posted is kept, and every figure is a sum over that.
@@ -11,6 +13,9 @@ export interface Model {
   templates: Map<string, PoolTerms>
   reservations: Map<string, Reserved>
   entries: Posted[]
+  credits: Credit[]
+  /** When a window ends that was held in, by pool and start, as its terms last said. */
+  ends: Map<string, number | null>
 }
 
 /** `windows`: pool to the start of the window that it was held in. */
@@ -23,27 +28,24 @@ export interface Reserved extends Pick<ReserveRequest, 'id' | 'owner' | 'phase'>
   state: 'held' | 'settled' | 'released' | 'expired'
   charged: Amount
   corrected: Amount | null
+  /** What credits pay of it, by pool: of what it holds, or was charged less what was refunded. */
+  funds: Map<string, Portion[]>
+  refunds: { id: string; amount: Amount; note: string | null }[]
 }
 
 export interface Posted {
-  reservation: string
+  reservation: string | null
   pool: string
-  start: number
-  kind: 'settled' | 'released' | 'expired' | 'correction'
+  start: number | null
+  kind: 'settled' | 'released' | 'expired' | 'correction' | 'refund' | 'credit' | 'credit_expired'
   amount: Amount
   overrun: Amount
+  reference: string | null
+  note: string | null
 }
 
 type Refusal = { refused: string }
-const refuse = (refused: string): Refusal => ({ refused })
-const none: Amount = { tokens: 0, nanoUsd: 0 }
-const units = ['tokens', 'nanoUsd'] as const
-const each = (of: (unit: keyof Amount) => number): Amount => ({ tokens: of('tokens'), nanoUsd: of('nanoUsd') })
-const plus = (a: Amount, b: Amount) => each((unit) => a[unit] + b[unit])
-const minus = (a: Amount, b: Amount) => each((unit) => a[unit] - b[unit])
-const above = (a: Amount, b: Amount) => each((unit) => Math.max(0, a[unit] - b[unit]))
-const equal = (a: Amount | null, b: Amount) => units.every((unit) => a?.[unit] === b[unit])
-
+export const refuse = (refused: string): Refusal => ({ refused })
 const SIZE = { hour: 3_600_000, day: 86_400_000, week: 604_800_000 }
 const MONDAY = Date.UTC(1970, 0, 5)
 
@@ -55,24 +57,33 @@ export function windowStart(window: PoolTerms['window'], now: number): number {
   return Math.floor((now - origin) / size) * size + origin
 }
 
-export function figures(model: Model, pool: string, start: number): { used: Amount; held: Amount } {
+export function windowEnd(window: PoolTerms['window'], start: number): number | null {
+  if (window === null) return null
+  return start + (typeof window === 'object' ? window.everyMs : SIZE[window as keyof typeof SIZE])
+}
+
+export function figures(model: Model, pool: string, start: number) {
   const posted = model.entries.filter((entry) => entry.pool === pool && entry.start === start)
   const open = openOf(model).filter(({ windows }) => windows.get(pool) === start)
   return {
     used: posted.reduce((sum, { amount }) => plus(sum, amount), none),
     held: open.reduce((sum, { held }) => plus(sum, held), none),
+    drawn: drawnIn(model, pool, start),
+    credits: live(model, pool).map(({ id, left }) => ({ id, left })),
   }
 }
 
 const openOf = ({ reservations }: Model) => [...reservations.values()].filter(({ state }) => state === 'held')
 
 /** `rest < floor ? refuse : min(atMost, rest, max(wish, rest / 8))`, `plenty` in place of `fixed` where all have 8 times it. */
-function grant(ask: Ask, accounts: { terms: PoolTerms; used: Amount; held: Amount }[]) {
+function grant(ask: Ask, accounts: ({ terms: PoolTerms } & ReturnType<typeof figures>)[]) {
   if (accounts.some(({ terms }) => terms.frozen)) return refuse('pool_frozen')
-  const left = accounts.map(({ terms: { capacity }, used, held }) => {
-    return each((unit) => (capacity[unit] ?? Number.POSITIVE_INFINITY) - used[unit] - held[unit])
+  const credit = accounts.map(({ credits }) => credits.reduce((sum, { left }) => plus(sum, left), none))
+  const left = accounts.map((account, at) => {
+    const room = roomOf(account)
+    return each((unit) => (credit[at]![unit] > 0 ? Math.max(0, room[unit]) + credit[at]![unit] : room[unit]))
   })
-  const isBlocked = accounts.some(({ terms }) => terms.capacity.tokens === 0)
+  const isBlocked = accounts.some(({ terms }, at) => terms.capacity.tokens === 0 && credit[at]!.tokens === 0)
   const from = (fixed: Amount) => {
     const pays = units.flatMap((unit) =>
       left.map((rest) => payable(rest[unit] - fixed[unit], ask.each[unit], fixed[unit])),
@@ -93,6 +104,16 @@ function grant(ask: Ask, accounts: { terms: PoolTerms; used: Amount; held: Amoun
   const hasPlenty =
     plenty && left.every((rest) => units.every((unit) => plenty[unit] === 0 || rest[unit] >= 8 * plenty[unit]))
   return (hasPlenty ? from(plenty) : null) ?? from(ask.fixed) ?? refuse('budget_exceeded')
+}
+
+/** What the window itself has left. */
+export function roomOf({
+  terms: { capacity },
+  used,
+  held,
+  drawn,
+}: { terms: PoolTerms } & ReturnType<typeof figures>): Amount {
+  return each((unit) => (capacity[unit] ?? Number.POSITIVE_INFINITY) - used[unit] - held[unit] + drawn[unit])
 }
 
 /** Only a unit that the ask uses can refuse it. */
@@ -136,8 +157,21 @@ export function reserve(model: Model, request: ReserveRequest) {
     leaseUntil,
     charged: none,
     corrected: null,
+    funds: new Map(),
+    refunds: [],
   }
-  model.reservations.set(id, { id, owner, phase, windows, state: 'held', ...born })
+  for (const [at, { name }] of request.pools.entries()) {
+    const start = windows.get(name)!
+    model.ends.set(`${name} ${start}`, windowEnd(terms[at]!.window, start))
+  }
+  const held: Reserved = { id, owner, phase, windows, state: 'held', ...born }
+  fund(
+    model,
+    held,
+    got.amount,
+    request.pools.map(({ name }, at) => ({ terms: terms[at]!, ...figures(model, name, windows.get(name)!) })),
+  )
+  model.reservations.set(id, held)
   return { ...granted(model, model.reservations.get(id)!, got.output), expired: late.map((lost) => lost.id).sort() }
 }
 
@@ -152,6 +186,7 @@ export function extend(model: Model, id: string, ask: Ask) {
   })
   const got = grant(ask, accounts)
   if (!('output' in got)) return got
+  fund(model, held, got.amount, accounts)
   held.held = plus(held.held, got.amount)
   held.counted = plus(held.counted, got.fixed)
   return granted(model, held, got.output)
@@ -172,7 +207,9 @@ export function settle(model: Model, id: string, actual: Amount) {
   if (held === undefined) return refuse('not_held')
   if (held.state === 'expired') {
     const overrun = above(actual, held.charged)
-    if (held.corrected === null) post(model, held, 'correction', minus(actual, held.charged), overrun)
+    const refunded = held.refunds.reduce((sum, { amount }) => plus(sum, amount), none)
+    const mended = each((unit) => Math.max(actual[unit], refunded[unit]))
+    if (held.corrected === null) change(model, held, 'correction', minus(mended, held.charged), overrun)
     else if (!equal(held.corrected, actual)) return refuse('reservation_conflict')
     held.corrected = actual
     return ended(model, held, 'corrected', overrun)
@@ -214,12 +251,40 @@ function end(
   charged: Amount,
   overrun: Amount,
 ) {
+  spend(model, held, held.held, charged)
   Object.assign(held, { state, charged })
   post(model, held, state, charged, overrun)
 }
 
-function post(model: Model, { id, windows }: Reserved, kind: Posted['kind'], amount: Amount, overrun: Amount): void {
-  for (const [pool, start] of windows) model.entries.push({ reservation: id, pool, start, kind, amount, overrun })
+/** What a reservation that has ended is still charged in each of its pools. */
+export function netOf({ entries }: Model, { id, windows }: Reserved): Amount {
+  const [pool] = windows.keys()
+  const own = entries.filter((entry) => entry.reservation === id && entry.pool === pool)
+  return own.reduce((sum, { amount }) => plus(sum, amount), none)
+}
+
+export function change(
+  model: Model,
+  held: Reserved,
+  kind: 'correction' | 'refund',
+  amount: Amount,
+  overrun = none,
+  about?: { reference: string; note: string | null },
+): void {
+  const net = netOf(model, held)
+  spend(model, held, net, plus(net, amount))
+  post(model, held, kind, amount, overrun, about)
+}
+
+function post(
+  model: Model,
+  { id: reservation, windows }: Reserved,
+  kind: Posted['kind'],
+  amount: Amount,
+  overrun: Amount,
+  about: { reference: string | null; note: string | null } = { reference: null, note: null },
+): void {
+  for (const [pool, start] of windows) model.entries.push({ reservation, pool, start, kind, amount, overrun, ...about })
 }
 
 function granted(model: Model, held: Reserved, output: number) {
@@ -230,7 +295,7 @@ function ended(model: Model, held: Reserved, outcome: string, overrun: Amount) {
   return { outcome, overrun, pools: poolsOf(model, held) }
 }
 
-function poolsOf(model: Model, { windows }: Reserved) {
+export function poolsOf(model: Model, { windows }: Reserved) {
   return [...windows].map(([name, start]) => ({ name, start, ...figures(model, name, start) }))
 }
 

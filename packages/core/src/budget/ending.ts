@@ -1,7 +1,7 @@
-import { type Amount, larger, minus, nothing, plus, sameAmount } from '../amount.js'
+import { type Amount, larger, minus, nothing, plus, sameAmount, usdText } from '../amount.js'
 import { HooshError } from '../errors.js'
 import { wholeAmount } from './grant.js'
-import type { Entry, ExpirePolicy, Reservation, ReserveRequest, Settlement } from './store.js'
+import type { Entry, ExpirePolicy, NewRefund, Reservation, ReserveRequest, Settlement } from './store.js'
 
 /** How a reservation stands: what a store keeps of it beside its pools. Every amount is the same in each of its pools. */
 export interface Standing {
@@ -15,7 +15,15 @@ export interface Standing {
   readonly charged: Amount
   /** What a settle or release said after an expiry; null until one did. */
   readonly corrected: Amount | null
+  /** What was given back of it; nothing for nearly all. */
+  readonly refunds: readonly Refund[]
 }
+
+/** A refund that was entered. */
+export type Refund = Omit<NewRefund, 'reservation'>
+
+/** Of a reservation that kept what it was charged: nearly all of them. */
+export const NO_REFUNDS: readonly Refund[] = Object.freeze([])
 
 /** One step's change to every pool of a reservation, and the entry that tells of it. */
 export interface Ending {
@@ -26,6 +34,8 @@ export interface Ending {
   /** Goes onto `used`; negative where a correction gives back. */
   readonly charged: Amount
   readonly overrun: Amount
+  /** What a settle or release said; a correction is remembered by it. */
+  readonly actual: Amount
   /** It is in the books already: nothing is to be written. */
   readonly repeated: boolean
 }
@@ -44,18 +54,14 @@ export function settled(standing: Standing, actual: Amount): Ending {
     // The rest of the hold was given back at the expiry, so whatever exceeds that charge was covered by no hold.
     const overrun = beyond(actual, charged)
     const repeated = corrected !== null
-    return {
-      kind: 'correction',
-      outcome: 'corrected',
-      freed: nothing,
-      charged: minus(actual, charged),
-      overrun,
-      repeated,
-    }
+    // What was refunded cannot be given back a second time.
+    const mended = minus(larger(actual, refundedOf(standing)), charged)
+    return { kind: 'correction', outcome: 'corrected', freed: nothing, charged: mended, overrun, actual, repeated }
   }
   if (state === 'released' || (state === 'settled' && !sameAmount(charged, actual))) throw conflict(standing)
   const overrun = beyond(actual, held)
-  return { kind: 'settled', outcome: 'settled', freed: held, charged: actual, overrun, repeated: state === 'settled' }
+  const repeated = state === 'settled'
+  return { kind: 'settled', outcome: 'settled', freed: held, charged: actual, overrun, actual, repeated }
 }
 
 /**
@@ -67,7 +73,50 @@ export function released(standing: Standing): Ending {
   if (standing.state === 'expired') return settled(standing, nothing)
   if (standing.state === 'settled') throw conflict(standing)
   const repeated = standing.state === 'released'
-  return { kind: 'released', outcome: 'released', freed: standing.held, charged: nothing, overrun: nothing, repeated }
+  const none = { charged: nothing, overrun: nothing, actual: nothing }
+  return { kind: 'released', outcome: 'released', freed: standing.held, ...none, repeated }
+}
+
+/**
+ * Lets a refund through that a reservation was charged for, or that repeats one.
+ *
+ * @returns whether it repeats one
+ * @throws HooshError `entry_conflict`, `reservation_conflict` (still held), `invalid_request`
+ */
+export function checkRefund(standing: Standing, refund: NewRefund): boolean {
+  const { id, note } = refund
+  const amount = wholeAmount(refund.amount)
+  const known = standing.refunds.find((other) => other.id === id)
+  if (known !== undefined) {
+    if (sameAmount(known.amount, amount) && known.note === note) return true
+    const message = `The refund "${id}" was given with other values; use a new id.`
+    throw new HooshError('entry_conflict', { message, details: { param: 'id', retryable: false } })
+  }
+  if (standing.state === 'held') {
+    const message = `Reservation "${standing.id}" is still held; refund it when it has ended.`
+    throw new HooshError('reservation_conflict', { message, details: { retryable: false } })
+  }
+  const charge = netCharge(standing)
+  for (const unit of ['tokens', 'nanoUsd'] as const) {
+    const isNothing = sameAmount(amount, nothing)
+    if (amount[unit] <= charge[unit] && !isNothing) continue
+    const left = `${charge.tokens} tokens and ${usdText(charge.nanoUsd)} USD`
+    const message = `A refund gives back something of what is still charged: ${left}.`
+    throw new HooshError('invalid_request', { message, details: { param: unit } })
+  }
+  return false
+}
+
+/** What a reservation stands for in each of its pools: what it holds, or what it was charged less what was given back. */
+export function netCharge(standing: Standing): Amount {
+  const { state, held, charged, corrected } = standing
+  if (state === 'held') return held
+  const refunded = refundedOf(standing)
+  return minus(corrected === null ? charged : larger(corrected, refunded), refunded)
+}
+
+function refundedOf({ refunds }: Pick<Standing, 'refunds'>): Amount {
+  return refunds.reduce((sum, { amount }) => plus(sum, amount), nothing)
 }
 
 /** What an expiry charges: the whole hold, or with `counted` what was known at the last heartbeat. */

@@ -7,6 +7,9 @@ const UNITS = ['tokens', 'nanoUsd'] as const
 /** An eighth of the rest: ten calls side by side in a small pool still get a useful answer each. */
 const SHARE = 8
 
+/** What counts of credits, so that with a cap on top the sum is safe: many may come back from holds at once. */
+const MOST_CREDIT = 2 ** 52
+
 /** A retry is worth announcing only where the window opens within this time. */
 const SOON_MS = 60_000
 
@@ -102,17 +105,33 @@ export function checkSums(
 
 /** Output tokens that an account still pays for in one unit after `fixed`; below 0 where not even that fits. */
 function restOf(account: PoolState, unit: keyof Amount, fixed: number, each: number): number {
-  if (unit === 'tokens' && account.terms.capacity.tokens === 0) return Number.NEGATIVE_INFINITY
+  if (isBlocked(account, unit)) return Number.NEGATIVE_INFINITY
   if (fixed === 0 && each === 0) return Number.POSITIVE_INFINITY
   const left = leftOf(account, unit) - fixed
   if (each > 0) return Math.floor(left / each)
   return left >= 0 ? Number.POSITIVE_INFINITY : left
 }
 
-/** What is left below a cap, negative after an overrun; infinite where the unit is not capped. */
-function leftOf(account: PoolState, unit: keyof Amount): number {
-  const cap = account.terms.capacity[unit]
-  return cap === undefined ? Number.POSITIVE_INFINITY : cap - account.used[unit] - account.held[unit]
+/** A cap of 0 tokens, and no credit that would pay for any. */
+function isBlocked({ terms, credits }: PoolState, unit: keyof Amount): boolean {
+  return unit === 'tokens' && terms.capacity.tokens === 0 && !credits.some(({ left }) => left.tokens > 0)
+}
+
+/**
+ * What a pool has left in a unit, credits included; negative after an overrun, infinite where the unit is not capped. What a
+ * window is short of is no debt of its credits.
+ */
+export function leftOf(account: PoolState, unit: keyof Amount): number {
+  const room = roomOf(account, unit)
+  if (account.credits.length === 0) return room
+  const credit = account.credits.reduce((sum, { left }) => sum + left[unit], 0)
+  return credit === 0 ? room : Math.max(0, room) + Math.min(credit, MOST_CREDIT)
+}
+
+/** What the window itself has left. */
+export function roomOf({ terms, used, held, drawn }: PoolState, unit: keyof Amount): number {
+  const cap = terms.capacity[unit]
+  return cap === undefined ? Number.POSITIVE_INFINITY : cap - (used[unit] + held[unit] - drawn[unit])
 }
 
 /**
@@ -142,10 +161,9 @@ export function budgetExceeded({ tightest, unit, needed }: Refused, now: number)
   const left = Math.max(0, leftOf(tightest, unit))
   const say = (amount: number) => (unit === 'tokens' ? `${amount} tokens` : `${usdText(amount)} USD`)
   const resetsAt = windowEnd === null ? null : new Date(windowEnd).toISOString()
-  const found =
-    terms.capacity.tokens === 0 && unit === 'tokens'
-      ? `Pool "${name}" is blocked: its cap is 0 tokens.`
-      : `Pool "${name}" has ${say(left)} left; this call needs ${say(needed)}.`
+  const found = isBlocked(tightest, unit)
+    ? `Pool "${name}" is blocked: its cap is 0 tokens.`
+    : `Pool "${name}" has ${say(left)} left; this call needs ${say(needed)}.`
   return new HooshError('budget_exceeded', {
     message: resetsAt === null ? found : `${found} Its window ends at ${resetsAt}.`,
     details: {

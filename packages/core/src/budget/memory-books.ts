@@ -1,9 +1,11 @@
 import type { Amount } from '../amount.js'
 import type { CallFacts, UsageRecord } from '../cost/store.js'
 import { HooshError } from '../errors.js'
-import type { Ending, Standing } from './ending.js'
+import { liveCredits, NO_CREDITS } from './credits.js'
+import type { Ending, Refund, Standing } from './ending.js'
+import { giveBack } from './memory-credits.js'
 import { type Ring, ring } from './ring.js'
-import type { Entry, ExpiredReservation, Hold, PoolAsk, PoolState, Reservation } from './store.js'
+import type { Credit, Draw, Entry, ExpiredReservation, Hold, PoolAsk, PoolState, Reservation } from './store.js'
 import type { PoolTerms } from './terms.js'
 import { windowAt } from './window.js'
 
@@ -23,6 +25,8 @@ export interface Pool {
   open: Set<Held> | null
   /** No hold of this pool is overdue before that moment. */
   calmUntil: number
+  /** All that were ever given, by id; null where none was. */
+  credits: Map<string, Credit> | null
 }
 
 /** A reservation. Its amounts are never changed in place, so answers may carry them. */
@@ -37,12 +41,25 @@ export interface Held extends Mutable<Standing> {
   call: CallFacts | undefined
   /** The usage record of a call that has expired. */
   lost: UsageRecord | undefined
+  /** What it took from the credits of each account; null where it took nothing. */
+  draws: readonly (readonly Draw[])[] | null
+  refunds: readonly Refund[]
+}
+
+/** What an entry is about that ends or mends no reservation, or was given by an id. */
+export interface About {
+  /** Whose credit it is; null where it is a refund. */
+  readonly pool: string | null
+  readonly reference: string
+  readonly note: string | null
 }
 
 /** One step that ended or mended a reservation: an entry in each of its pools, made when somebody reads them. */
 interface Posting {
   readonly number: number
-  readonly held: Held
+  /** Null where it is about a credit. */
+  readonly held: Held | null
+  readonly about: About | null
   readonly kind: Entry['kind']
   readonly amount: Amount
   readonly overrun: Amount
@@ -61,6 +78,8 @@ export interface Books {
   /** What leaves `ended` next: the expired apart, since their settle is still to come. */
   readonly endings: Ring<Held>
   readonly expiries: Ring<Held>
+  /** Pools with credits whose end is still to be entered. */
+  readonly expiring: Set<Pool>
   postingCount: number
 }
 
@@ -77,6 +96,7 @@ export function emptyBooks(maxEnded: number, maxEntries: number): Books {
     postings: ring(maxEntries),
     endings: ring(maxEnded),
     expiries: ring(maxEnded),
+    expiring: new Set(),
     postingCount: 0,
   }
 }
@@ -95,9 +115,21 @@ export function accountFor(books: Books, ask: PoolAsk, now: number): Account {
   const pool = books.pools.get(ask.name) ?? newPool(ask.name)
   const known = pool.accounts.findLast((account) => account.windowStart === start)
   if (known !== undefined && known.terms === terms && known.windowEnd === end) return known
-  const blank = { used: { tokens: 0, nanoUsd: 0 }, held: { tokens: 0, nanoUsd: 0 } }
-  return { ...(known ?? blank), pool, name: ask.name, terms, windowStart: start, windowEnd: end }
+  const { used, held, drawn } = known ?? { used: zero(), held: zero(), drawn: zero() }
+  return {
+    pool,
+    name: ask.name,
+    terms,
+    windowStart: start,
+    windowEnd: end,
+    used,
+    held,
+    drawn,
+    credits: NO_CREDITS,
+  }
 }
+
+const zero = (): Amount => ({ tokens: 0, nanoUsd: 0 })
 
 /** Enters an account that `accountFor` has made; from here on it is the one account of its pool and window. */
 export function enterAccount(books: Books, account: Account, template: PoolTerms | null): Account {
@@ -122,7 +154,7 @@ export function enterAccount(books: Books, account: Account, template: PoolTerms
 }
 
 function newPool(name: string): Pool {
-  return { name, template: null, accounts: [], open: null, calmUntil: Number.POSITIVE_INFINITY }
+  return { name, template: null, accounts: [], open: null, calmUntil: Number.POSITIVE_INFINITY, credits: null }
 }
 
 /** Enters a hold that was granted. */
@@ -148,14 +180,16 @@ export function post(
   held: Held,
   { kind, freed, charged, overrun }: Pick<Ending, 'kind' | 'freed' | 'charged' | 'overrun'>,
   at: number,
+  about: About | null = null,
 ): void {
+  if (held.draws !== null) giveBack(books, held, held.draws, charged)
   for (const account of held.accounts) {
     account.used.tokens += charged.tokens
     account.used.nanoUsd += charged.nanoUsd
     account.held.tokens -= freed.tokens
     account.held.nanoUsd -= freed.nanoUsd
   }
-  books.postings.push({ number: ++books.postingCount, held, kind, amount: charged, overrun, at })
+  books.postings.push({ number: ++books.postingCount, held, about, kind, amount: charged, overrun, at })
 }
 
 /** Takes a hold off the open ones. */
@@ -188,11 +222,21 @@ export function forget({ pools }: Books, name: string): boolean {
 
 /** Entries of a pool, newest first. */
 export function* entriesOf(books: Books, pool: string): Generator<Entry> {
-  for (const { number, held, kind, amount, overrun, at } of books.postings.newestFirst()) {
-    const index = held.accounts.findIndex(({ name }) => name === pool)
-    if (index === -1) continue
-    const { windowStart } = held.accounts[index]!
-    yield { id: `${number}.${index}`, reservation: held.id, pool, windowStart, kind, amount, overrun, at }
+  for (const { number, held, about, kind, amount, overrun, at } of books.postings.newestFirst()) {
+    const index = held === null ? 0 : held.accounts.findIndex(({ name }) => name === pool)
+    if (index === -1 || (held === null && about?.pool !== pool)) continue
+    yield {
+      id: `${number}.${index}`,
+      reservation: held?.id ?? null,
+      pool,
+      windowStart: held === null ? null : held.accounts[index]!.windowStart,
+      kind,
+      amount,
+      overrun,
+      at,
+      reference: about?.reference ?? null,
+      note: about?.note ?? null,
+    }
   }
 }
 
@@ -210,7 +254,10 @@ export function overdueIn(pool: Pool, at: number): Held[] {
 }
 
 /** Figures of now that nobody changes any more. */
-export function stateOf({ name, terms, windowStart, windowEnd, used, held }: Account): PoolState {
+export function stateOf(
+  { pool, name, terms, windowStart, windowEnd, used, held, drawn }: Account,
+  at: number,
+): PoolState {
   return {
     name,
     terms,
@@ -218,6 +265,8 @@ export function stateOf({ name, terms, windowStart, windowEnd, used, held }: Acc
     windowEnd,
     used: { tokens: used.tokens, nanoUsd: used.nanoUsd },
     held: { tokens: held.tokens, nanoUsd: held.nanoUsd },
+    drawn: { tokens: drawn.tokens, nanoUsd: drawn.nanoUsd },
+    credits: pool.credits === null ? NO_CREDITS : liveCredits(pool.credits.values(), at),
   }
 }
 

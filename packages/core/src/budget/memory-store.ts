@@ -1,11 +1,24 @@
-import { type Amount, nothing, plus } from '../amount.js'
+import { type Amount, minus, nothing } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
-import { checkRepeated, countedBy, type Ending, expiryCharge, extended, notHeld, released, settled } from './ending.js'
+import { ended } from './credits.js'
+import {
+  checkRefund,
+  checkRepeated,
+  countedBy,
+  type Ending,
+  expiryCharge,
+  extended,
+  NO_REFUNDS,
+  notHeld,
+  released,
+  settled,
+} from './ending.js'
 import { budgetExceeded, checkSums, decide, type Granted } from './grant.js'
 import { lostUsage, reversalOf } from './lost.js'
 import type { Account, Books, Held } from './memory-books.js'
 import * as ledger from './memory-books.js'
+import { draw, drawMore, endCredits, give } from './memory-credits.js'
 import type * as store from './store.js'
 import type { PoolTerms } from './terms.js'
 
@@ -38,8 +51,10 @@ export function memoryBudgets({ clock, maxEnded = 10_000, maxEntries = 10_000 }:
       return end(books, held, released(held), clock())
     },
     expire: (policy) => expire(books, policy, clock()),
-    read: (pools, now) => pools.map((pool) => ledger.stateOf(ledger.accountFor(books, pool, now))),
-    list: (filter) => list(books, filter),
+    credit: (pool, given, now) => credit(books, pool, given, now, clock()),
+    refund: (given) => refund(books, given, clock()),
+    read: (pools, now) => pools.map((pool) => ledger.stateOf(ledger.accountFor(books, pool, now), clock())),
+    list: (filter) => list(books, filter, clock()),
     entries: (pool, page) => entries(books, pool, page),
     find: (query) => {
       const held = find(books, query)
@@ -65,24 +80,31 @@ function reserve(books: Books, request: store.ReserveRequest, at: number): store
   const first = books.open.get(id) ?? books.ended.get(id)
   if (first !== undefined) {
     checkRepeated({ ...first, pools: first.accounts.map(({ name }) => name) }, request)
-    return grantOf(first, first.outputTokens, [])
+    return grantOf(first, first.outputTokens, [], at)
   }
   const overdue = overdueIn(books, request.pools, at)
   if (maxOpen !== undefined && openOf(books, owner, overdue) >= maxOpen) throw tooMany(maxOpen)
   const pools = withoutRepetition(request.pools)
   const found = pools.map((pool) => ledger.accountFor(books, pool, now))
-  const decision = decide(ask, overdue.length === 0 ? found : found.map((account) => after(account, overdue, onExpire)))
+  const decision = decide(ask, after(found, overdue, onExpire, at))
   if (!decision.granted) throw budgetExceeded(decision, now)
 
   for (const late of overdue) expireOne(books, late, onExpire, at)
   const accounts = found.map((account, index) => ledger.enterAccount(books, account, pools[index]!.terms))
-  const held = born(request, decision, accounts, at + leaseMs)
+  const draws = draw(accounts, decision.amount, (account) => ledger.stateOf(account, at))
+  const held = born(request, decision, accounts, draws, at + leaseMs)
   ledger.enterHold(books, held)
-  return grantOf(held, decision.outputTokens, overdue)
+  return grantOf(held, decision.outputTokens, overdue, at)
 }
 
 /** Written out, since spreading objects together costs more than all the rest of a reserve. */
-function born(request: store.ReserveRequest, granted: Granted, accounts: readonly Account[], leaseUntil: number): Held {
+function born(
+  request: store.ReserveRequest,
+  granted: Granted,
+  accounts: readonly Account[],
+  draws: Held['draws'],
+  leaseUntil: number,
+): Held {
   return {
     id: request.id,
     owner: request.owner,
@@ -97,18 +119,24 @@ function born(request: store.ReserveRequest, granted: Granted, accounts: readonl
     leaseUntil,
     call: request.call,
     lost: undefined,
+    draws,
+    refunds: NO_REFUNDS,
   }
 }
 
-function grantOf(held: Held, outputTokens: number, overdue: readonly Held[]): store.Grant {
+function grantOf(held: Held, outputTokens: number, overdue: readonly Held[], at: number): store.Grant {
   const expired = overdue.length === 0 ? [] : overdue.map(ledger.expiredOf)
   return {
     outputTokens,
     held: held.held,
     leaseUntil: held.leaseUntil,
-    pools: held.accounts.map(ledger.stateOf),
+    pools: statesOf(held, at),
     expired,
   }
+}
+
+function statesOf({ accounts }: Held, at: number): store.PoolState[] {
+  return accounts.map((account) => ledger.stateOf(account, at))
 }
 
 function withoutRepetition(pools: readonly store.PoolAsk[]): readonly store.PoolAsk[] {
@@ -125,19 +153,24 @@ function overdueIn(books: Books, pools: readonly store.PoolAsk[], at: number): r
   return overdue.length > 1 ? [...new Set(overdue)] : overdue
 }
 
-/** An account as it will stand once these overdue holds have ended. */
-function after(account: Account, overdue: readonly Held[], onExpire: store.ExpirePolicy['onExpire']): store.PoolState {
-  const state = ledger.stateOf(account)
-  for (const late of overdue) {
-    if (!late.accounts.some((other) => other.pool === account.pool && other.windowStart === account.windowStart))
-      continue
-    const charge = expiryCharge(late, onExpire)
-    state.used.tokens += charge.tokens
-    state.used.nanoUsd += charge.nanoUsd
-    state.held.tokens -= late.held.tokens
-    state.held.nanoUsd -= late.held.nanoUsd
-  }
-  return state
+/** Accounts as they will stand once these overdue holds have ended. */
+function after(
+  accounts: readonly Account[],
+  overdue: readonly Held[],
+  onExpire: store.ExpirePolicy['onExpire'],
+  at: number,
+): readonly store.PoolState[] {
+  if (overdue.length === 0 && accounts.every(({ pool }) => pool.credits === null)) return accounts
+  return accounts.map((account) => {
+    const state = ledger.stateOf(account, at)
+    return overdue.reduce((left, late) => {
+      const place = late.accounts.findIndex(({ pool }) => pool === account.pool)
+      if (place === -1) return left
+      const { windowStart, windowEnd } = late.accounts[place]!
+      const part = { held: late.held, draws: late.draws?.[place] ?? null, windowStart, windowEnd }
+      return ended(left, part, expiryCharge(late, onExpire), at)
+    }, state)
+  })
 }
 
 function openOf(books: Books, owner: string, overdue: readonly Held[]): number {
@@ -154,14 +187,15 @@ function tooMany(maxOpen: number): HooshError {
 function extend(books: Books, id: string, ask: store.Ask, at: number): store.Grant {
   const held = books.open.get(id)
   if (held === undefined) throw notHeld(id)
-  const decision = decide(ask, held.accounts)
+  const decision = decide(ask, after(held.accounts, [], 'charge', at))
   if (!decision.granted) throw budgetExceeded(decision, at)
+  drawMore(held, decision.amount, (account) => ledger.stateOf(account, at))
   for (const account of held.accounts) {
     account.held.tokens += decision.amount.tokens
     account.held.nanoUsd += decision.amount.nanoUsd
   }
   Object.assign(held, extended(held, decision))
-  return grantOf(held, decision.outputTokens, [])
+  return grantOf(held, decision.outputTokens, [], at)
 }
 
 function renew(books: Books, running: readonly { id: string; counted: Amount }[], leaseUntil: number): string[] {
@@ -184,11 +218,11 @@ function end(books: Books, held: Held, ending: Ending, at: number): store.Settle
   if (!ending.repeated) {
     for (const account of held.accounts) checkSums(account, ending.charged, ending.freed)
     ledger.post(books, held, ending, at)
-    if (ending.outcome === 'corrected') held.corrected = plus(held.charged, ending.charged)
+    if (ending.outcome === 'corrected') held.corrected = ending.actual
     else ledger.close(books, held, ending.outcome, ending.charged)
   }
   const { outcome, overrun, repeated } = ending
-  const settlement = { outcome, overrun, repeated, pools: held.accounts.map(ledger.stateOf) }
+  const settlement = { outcome, overrun, repeated, pools: statesOf(held, at) }
   return held.lost === undefined ? settlement : { ...settlement, reversal: reversalOf(held.lost) }
 }
 
@@ -211,7 +245,26 @@ function expire(
     if (held.leaseUntil <= at) overdue.push(held)
   }
   for (const held of overdue) expireOne(books, held, onExpire, at)
+  endCredits(books, at)
   return overdue.map(ledger.expiredOf)
+}
+
+function credit(books: Books, ask: store.PoolAsk, given: store.NewCredit, now: number, at: number): store.Credited {
+  const account = ledger.accountFor(books, ask, now)
+  const repeated = give(books, account, ask, given, at)
+  return { repeated, pool: ledger.stateOf(account, at) }
+}
+
+function refund(books: Books, given: store.NewRefund, at: number): store.Refunded {
+  const held = known(books, given.reservation)
+  const repeated = checkRefund(held, given)
+  if (!repeated) {
+    const { id, amount, note } = given
+    const posting = { kind: 'refund', freed: nothing, charged: minus(nothing, amount), overrun: nothing } as const
+    ledger.post(books, held, posting, at, { pool: null, reference: id, note })
+    held.refunds = [...held.refunds, { id, amount, note }]
+  }
+  return { repeated, pools: statesOf(held, at) }
 }
 
 function define(books: Books, name: string, terms: PoolTerms | null): void {
@@ -223,10 +276,15 @@ function define(books: Books, name: string, terms: PoolTerms | null): void {
   for (const account of pool.accounts) account.terms = now
 }
 
-function list(books: Books, { limit, after: last, now }: Parameters<store.BudgetStore['list']>[0]): store.PoolState[] {
+function list(
+  books: Books,
+  { limit, after: last, now }: Parameters<store.BudgetStore['list']>[0],
+  at: number,
+): store.PoolState[] {
   return firstNames(books, limit, last).map((name) => {
-    const terms = books.pools.get(name)?.accounts.at(-1)?.terms ?? null
-    return ledger.stateOf(ledger.accountFor(books, { name, terms }, now))
+    const pool = books.pools.get(name)
+    const terms = pool?.accounts.at(-1)?.terms ?? pool?.template ?? null
+    return ledger.stateOf(ledger.accountFor(books, { name, terms }, now), at)
   })
 }
 

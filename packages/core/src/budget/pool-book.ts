@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Identity } from '../options.js'
 import type { Awaitable } from '../time.js'
+import { leftOf } from './grant.js'
 import type { BudgetStore, PoolAsk, PoolState } from './store.js'
 import type { PoolTerms } from './terms.js'
 
@@ -85,10 +86,9 @@ async function restLater(
 export function tightestLeft(pools: readonly PoolState[]): { tokens?: number; nanoUsd?: number } {
   let tokens = Infinity
   let nanoUsd = Infinity
-  for (const { terms, used, held } of pools) {
-    const { capacity } = terms
-    if (capacity.tokens !== undefined) tokens = Math.min(tokens, capacity.tokens - used.tokens - held.tokens)
-    if (capacity.nanoUsd !== undefined) nanoUsd = Math.min(nanoUsd, capacity.nanoUsd - used.nanoUsd - held.nanoUsd)
+  for (const pool of pools) {
+    tokens = Math.min(tokens, leftOf(pool, 'tokens'))
+    nanoUsd = Math.min(nanoUsd, leftOf(pool, 'nanoUsd'))
   }
   const left: { tokens?: number; nanoUsd?: number } = {}
   if (tokens !== Infinity) left.tokens = Math.max(0, tokens)

@@ -66,7 +66,10 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
   /** Ends a hold at zero. Errors as `settle`; a settle after it is a conflict, a release after an expiry a correction. */
   release(id: string, records?: CallRecords): Awaitable<Settlement>
 
-  /** Ends at most `limit` holds past their lease. Any process, at any time, many at once. */
+  /**
+   * Ends at most `limit` holds past their lease, and enters what was left of credits when they expired (100 at most). Any
+   * process, at any time, many at once.
+   */
   expire(policy: ExpirePolicy & { limit: number }): Awaitable<ExpiredReservation[]>
 
   /** Pools as they are now, in the order asked; a pool without account reads as unused. */
@@ -75,7 +78,37 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
   /** Pools that were ever used or overridden, by name, after `after`. */
   list(filter: { limit: number; after?: string; now: number }): Awaitable<PoolState[]>
 
-  /** What ended or mended reservations of a pool, newest first, before the entry id `before`. */
+  /**
+   * Adds a credit to a pool: what it may spend beside the cap of its window, until it is spent or has expired.
+   *
+   * Whatever expires soonest pays first, the window's allowance among the credits by the window's end. What a hold took of a
+   * credit stays its own, whether or not that has expired; what it does not use goes back, to what lasts longest first. An
+   * expired credit counts for nothing. All of that is decided on the store's clock, in the step that holds or ends.
+   *
+   * The same `id` with the same values is the same credit, however often it comes. It creates what is missing as `reserve`.
+   *
+   * @param now the gateway's clock, for the window in the answer
+   * @throws HooshError, the first that applies: `unknown_pool`, `entry_conflict` (the id with other values),
+   *   `invalid_request` (nothing, no whole amount, expired already; more than 100 credits of one pool or 2^52 of a unit)
+   */
+  credit(pool: PoolAsk, credit: NewCredit, now: number, records?: CallRecords): Awaitable<Credited>
+
+  /**
+   * Gives back of what a reservation was charged, in all its pools and in the windows that were charged. What credits paid goes
+   * back to them, and to those that have expired for nothing.
+   *
+   * The same `id` for one reservation with the same values is the same refund. A settle that comes after an expiry and a refund
+   * corrects what is still charged, never to less than nothing.
+   *
+   * @throws HooshError, the first that applies: `not_held` (never reserved), `entry_conflict` (the id with other values),
+   *   `reservation_conflict` (still held), `invalid_request` (nothing, no whole amount, more than is still charged)
+   */
+  refund(refund: NewRefund, records?: CallRecords): Awaitable<Refunded>
+
+  /**
+   * What changed what a pool has used, and what became of its credits: newest first, before the entry id `before`. Nothing that
+   * was told is ever changed.
+   */
   entries(pool: string, page: { limit: number; before?: string }): Awaitable<Entry[]>
 
   /**
@@ -181,6 +214,56 @@ export interface PoolState {
   readonly windowEnd: number | null
   readonly used: Amount
   readonly held: Amount
+  /** The part of used and held together that credits pay: the window pays the rest. */
+  readonly drawn: Amount
+  /** Those that can be spent now, in the order they are: what expires soonest first. */
+  readonly credits: readonly Credit[]
+}
+
+/** A grant or top-up of one pool, as it is given. */
+export interface NewCredit {
+  /** One for each credit of a pool. */
+  readonly id: string
+  /** Counts only in units that the pool caps. */
+  readonly amount: Amount
+  /** Milliseconds since the epoch, on the store's clock; null for never. */
+  readonly expiresAt: number | null
+  readonly note: string | null
+}
+
+/** A credit as it stands. */
+export interface Credit extends NewCredit {
+  /** Neither spent nor held. */
+  readonly left: Amount
+}
+
+/** What came of a credit. */
+export interface Credited {
+  /** It had been given before: this changed nothing. */
+  readonly repeated: boolean
+  readonly pool: PoolState
+}
+
+/** What a hold has taken, or its settle has spent, of a credit of its pool. */
+export interface Draw extends Amount {
+  readonly credit: string
+  readonly expiresAt: number | null
+}
+
+/** What is to be given back of a reservation that was charged. */
+export interface NewRefund {
+  /** One for each refund of a reservation. */
+  readonly id: string
+  readonly reservation: string
+  readonly amount: Amount
+  readonly note: string | null
+}
+
+/** What came of a refund. */
+export interface Refunded {
+  /** It had been given before: this changed nothing. */
+  readonly repeated: boolean
+  readonly pools: readonly PoolState[]
 }
 
 /** How a reservation ended. */
@@ -225,15 +308,24 @@ export interface ExpiredReservation {
   readonly usage?: UsageRecord
 }
 
-/** What ended a reservation in one pool, or mended it. `amount` is what `used` changed by. */
+/**
+ * What ended a reservation in one pool (`settled`, `released`, `expired`) or mended it (`correction`, `refund`), and what came
+ * and went of its credits (`credit`, `credit_expired`).
+ */
 export interface Entry {
   readonly id: string
-  readonly reservation: string
+  /** Null where it is about a credit. */
+  readonly reservation: string | null
   readonly pool: string
-  readonly windowStart: number
-  readonly kind: 'settled' | 'released' | 'expired' | 'correction'
+  /** Null where it is about a credit, which belongs to no window. */
+  readonly windowStart: number | null
+  readonly kind: 'settled' | 'released' | 'expired' | 'correction' | 'refund' | 'credit' | 'credit_expired'
+  /** What `used` changed by; of a credit what was given, or what was left of it when it expired. */
   readonly amount: Amount
   /** The part of `amount` beyond the hold; zero for most. */
   readonly overrun: Amount
   readonly at: number
+  /** The id of the credit or of the refund; null for all others, as is `note`. */
+  readonly reference: string | null
+  readonly note: string | null
 }

@@ -23,9 +23,10 @@ export const budgetReadCases: readonly BudgetCase[] = [
       const store = await harness.open()
       await reserve(harness, store, 'r', [red], 5)
       const states = await store.read([ann, red], harness.now())
+      const unused = { windowStart: 0, windowEnd: null, used: none, held: none, drawn: none, credits: [] }
       assert.deepEqual(states, [
-        { name: 'user:ann', terms: ann.terms, windowStart: 0, windowEnd: null, used: none, held: none },
-        { name: 'team:red', terms: red.terms, windowStart: 0, windowEnd: null, used: none, held: tokens(5) },
+        { ...unused, name: 'user:ann', terms: ann.terms },
+        { ...unused, name: 'team:red', terms: red.terms, held: tokens(5) },
       ])
       assert.equal((await store.list({ limit: 10, now: harness.now() })).length, 1)
       await assertRefused('unknown_pool', () => store.read([{ name: 'unknown', terms: null }], harness.now()))

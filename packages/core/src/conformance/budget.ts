@@ -1,5 +1,6 @@
 import { budgetAmountCases } from './budget-amounts.js'
 import { budgetClockCases } from './budget-clocks.js'
+import { budgetCreditCases } from './budget-credits.js'
 import { budgetEndingCases } from './budget-endings.js'
 import { budgetForgottenCases } from './budget-forgotten.js'
 import { budgetFrozenCases } from './budget-frozen.js'
@@ -8,6 +9,7 @@ import { budgetHoldCases } from './budget-holds.js'
 import { budgetLostCases } from './budget-lost.js'
 import { budgetRaceCases } from './budget-races.js'
 import { budgetReadCases } from './budget-reads.js'
+import { budgetRefundCases } from './budget-refunds.js'
 import { budgetWindowCases } from './budget-windows.js'
 
 /** Every promise of `BudgetStore`. Each case wants a harness of its own, with an empty ledger. */
@@ -21,5 +23,7 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetLostCases,
   ...budgetRaceCases,
   ...budgetFrozenCases,
+  ...budgetCreditCases,
+  ...budgetRefundCases,
   ...budgetReadCases,
 ]

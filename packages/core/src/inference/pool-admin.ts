@@ -1,10 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Amount } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
-import type { CallRecords, PoolAsk, PoolState } from '../budget/store.js'
+import type { CallRecords, Credited, Entry, PoolAsk, PoolState, Refunded } from '../budget/store.js'
 import type { PoolTerms } from '../budget/terms.js'
+import { HooshError } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
 import type { Engine } from './engine.js'
+import { nameablePool } from './new-call.js'
 
 /** On whose behalf pools are changed, and in which request. */
 export interface Actor {
@@ -36,6 +39,95 @@ export async function freezePool(engine: Engine, actor: Actor, name: string, fro
     message: `The pool "${name}" was ${frozen ? 'frozen' : 'unfrozen'}.`,
   })
   return stateOf(engine, ask)
+}
+
+/**
+ * Gives a credit to a pool. Without an id of its own it is a new one, each time.
+ *
+ * @throws HooshError as `BudgetStore.credit`
+ */
+export async function creditPool(
+  engine: Engine,
+  actor: Actor,
+  name: string,
+  given: Given & CreditTerms,
+): Promise<Credited> {
+  const { amount, id = engine.ids(), note = null, expiresAt = null } = given
+  const ask = await askFor(engine, actor, name)
+  const metadata = {
+    credit: id,
+    ...amountWords(amount),
+    expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+  }
+  const told = { event: 'admin.pool_credited', message: `The pool "${name}" was given a credit.`, metadata }
+  return onRecord(engine, actor, name, told, (records) => {
+    return engine.storage.budgets.credit(ask, { id, amount, expiresAt, note }, engine.clock(), records)
+  })
+}
+
+/**
+ * Gives back of what a reservation was charged, in all its pools.
+ *
+ * @param name one of its pools, so that nobody gives back what he did not mean
+ * @throws HooshError as `BudgetStore.refund`, and `not_held` where the reservation is none of this pool
+ */
+export async function refundIn(
+  engine: Engine,
+  actor: Actor,
+  name: string,
+  given: Given & { reservation: string },
+): Promise<Refunded> {
+  const { amount, id = engine.ids(), note = null, reservation } = given
+  const { budgets } = engine.storage
+  const found = await budgets.find({ id: reservation })
+  if (!found?.holds.some(({ pool }) => pool === name)) {
+    const message = `The pool "${name}" has no reservation "${reservation}".`
+    throw new HooshError('not_held', { message, details: { param: 'reservation_id', retryable: false } })
+  }
+  const metadata = { refund: id, reservation, ...amountWords(amount) }
+  const told = { event: 'admin.pool_refunded', message: `The pool "${name}" was given back of a charge.`, metadata }
+  return onRecord(engine, actor, name, told, (records) => budgets.refund({ id, reservation, amount, note }, records))
+}
+
+/** What is given to a pool, and by which id: without one it is new. */
+export interface Given {
+  readonly id?: string | undefined
+  readonly amount: Amount
+  readonly note?: string | null | undefined
+}
+
+/** Milliseconds since the epoch; for good without. */
+export interface CreditTerms {
+  readonly expiresAt?: number | null | undefined
+}
+
+/**
+ * Entries of a pool that the caller may look at, newest first.
+ *
+ * @throws HooshError `pool_not_allowed`, `unknown_pool`
+ */
+export async function poolEntries(
+  engine: Engine,
+  actor: Actor,
+  name: string,
+  page: { readonly limit: number; readonly before?: string | undefined },
+): Promise<Entry[]> {
+  nameablePool(name, actor.caller)
+  const { limit, before } = page
+  const entries = await engine.storage.budgets.entries(name, { limit, ...(before !== undefined && { before }) })
+  // A pool that is no longer any has its history all the same.
+  if (entries.length === 0) await stateOf(engine, await askFor(engine, actor, name))
+  return entries
+}
+
+/** @throws HooshError `forbidden` */
+export function checkAdmin({ admin }: Caller): void {
+  if (admin) return
+  throw new HooshError('forbidden', { message: 'Pools are changed by the role `admin` alone.' })
+}
+
+function amountWords({ tokens, nanoUsd }: Amount): { tokens: number; nano_usd: number } {
+  return { tokens, nano_usd: nanoUsd }
 }
 
 /** @throws HooshError `unknown_pool` where neither a template nor an override says what the pool is */

@@ -1,4 +1,5 @@
 import type { Amount } from '../amount.js'
+import { leftOf } from '../budget/grant.js'
 import { snapshotOf } from '../budget/snapshot.js'
 import type { PoolState, Settlement } from '../budget/store.js'
 import type { Engine } from './engine.js'
@@ -20,11 +21,12 @@ export function tellOfPools(
 /** Of two thresholds that are crossed at once the higher one is told. */
 function warn(events: Engine['events'], pool: PoolState, charged: Amount): void {
   for (const unit of ['tokens', 'nanoUsd'] as const) {
-    const cap = pool.terms.capacity[unit]
-    if (cap === undefined || cap === 0) continue
-    const now = (pool.used[unit] / cap) * 100
+    if (pool.terms.capacity[unit] === undefined) continue
+    const most = pool.used[unit] + pool.held[unit] + leftOf(pool, unit)
+    if (most === 0) continue
+    const now = (pool.used[unit] / most) * 100
     if (now < WARNING_THRESHOLDS[0]) continue // nearly every call ends here
-    const before = ((pool.used[unit] - charged[unit]) / cap) * 100
+    const before = ((pool.used[unit] - charged[unit]) / most) * 100
     const crossed = WARNING_THRESHOLDS.filter((threshold) => before < threshold && now >= threshold).pop()
     if (crossed !== undefined) events.emit({ type: 'budget.warning', threshold: crossed, pool: snapshotOf(pool) })
   }

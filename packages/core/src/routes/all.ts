@@ -7,7 +7,7 @@ import { apiTags, modelsDelete, modelsPull } from './library.js'
 import { metrics, rootMetrics } from './metrics.js'
 import { model, models, modelsCatalog } from './models.js'
 import { auditErase, auditPayload } from './payloads.js'
-import { deletePool, putPool } from './pools.js'
+import { creditsCreate, deletePool, poolHistory, putPool, refundsCreate } from './pools.js'
 import { queueStatus } from './queue.js'
 import type { RouteDefinition } from './route.js'
 import { runsClose, runsGet, runsOpen } from './runs.js'
@@ -33,6 +33,9 @@ export const ROUTES: readonly RouteDefinition[] = [
   runsClose,
   putPool,
   deletePool,
+  poolHistory,
+  creditsCreate,
+  refundsCreate,
   costs,
   costsReset,
   costEstimate,

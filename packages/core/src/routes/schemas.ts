@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { nanoUsdOf } from '../amount.js'
 
 /** Longest name of a model, bytes of UTF-8 at most four times as many. */
 const MAX_NAME = 256
@@ -22,6 +23,16 @@ export const modelName = z.string({ error: 'is required: the name of a model' })
 export const poolName = z.string({ error: 'must be the name of a pool' }).refine(isName, {
   error: `must be 1 to ${MAX_NAME} characters without control characters, quotes or backslashes`,
 })
+
+/** More than nothing, in nano-USD. */
+export const usd = z
+  .union([z.number(), z.string()], { error: 'must be an amount of USD' })
+  .transform((value, context) => {
+    const nano = nanoUsdOf(value)
+    if (nano !== null && nano > 0) return nano
+    context.addIssue({ code: 'custom', message: 'must be more than 0, with at most nine decimals' })
+    return z.NEVER
+  })
 
 /** Tokens a client names: a whole number from 1 to 2^53 - 1. */
 export const tokenCount = z

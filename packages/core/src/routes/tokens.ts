@@ -12,18 +12,11 @@ import { tellOfPools } from '../inference/pool-events.js'
 import { endReservation, type Holder, takeReservation } from '../inference/reservations.js'
 import { wirePool } from './pool-wire.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
-import { poolName, tokenCount } from './schemas.js'
+import { poolName, tokenCount, usd } from './schemas.js'
 import { validated } from './validate.js'
 
 /** Open reservations over the wire that one user may have. */
 const MAX_OPEN = 100
-
-const usd = z.union([z.number(), z.string()], { error: 'must be an amount of USD' }).transform((value, context) => {
-  const nano = nanoUsdOf(value)
-  if (nano !== null && nano > 0) return nano
-  context.addIssue({ code: 'custom', message: 'must be more than 0, with at most nine decimals' })
-  return z.NEVER
-})
 
 const asked = z.looseObject({ pool: poolName.optional(), tokens: tokenCount.optional(), usd: usd.optional() })
 const ttl = z

@@ -1,17 +1,32 @@
 // What a store's author builds with: the interfaces, the rules that every store decides by, the stores in memory.
-export { type Amount, type Capacity, nothing, plus } from '../amount.js'
+export { type Amount, type Capacity, minus, nothing, plus, sameAmount } from '../amount.js'
 export { GENESIS } from '../audit/chain.js'
 export { memoryPayloads } from '../audit/memory-payloads.js'
 export { memoryAudit } from '../audit/memory-store.js'
 export type * from '../audit/payload-store.js'
 export type * from '../audit/store.js'
 export {
+  checkCredit,
+  drawnBy,
+  drawsOf,
+  ended,
+  isOver,
+  liveCredits,
+  mergedDraws,
+  NO_CREDITS,
+  undrawn,
+} from '../budget/credits.js'
+export {
+  checkRefund,
   checkRepeated,
   countedBy,
   type Ending,
   expiryCharge,
   extended,
+  NO_REFUNDS,
+  netCharge,
   notHeld,
+  type Refund,
   released,
   type Standing,
   settled,

@@ -1,3 +1,5 @@
+import { CREDITS, DRAWS } from './credit-books.js'
+
 /**
  * The ledger as the scripts see it. They read into these tables, decide there, and write at the very end: a step that is
  * refused, or that fails while it reads, has changed nothing.
@@ -13,16 +15,19 @@
  * - `open:POOL`, `leases` reservations by the end of their lease, of a pool and of all
  * - `own:OWNER` his reservations in phase `reserved`, oldest first
  * - `names`, `overrides`, `seq` names of pools in order, terms that win over templates, the last number given
+ * - `credited` whether any pool was ever given a credit, `credits` what pools have left of theirs, by name and in the order
+ *   they are spent; `credit:POOL` all that were given to it, by id, for good; `lapses` those that expire, by when
  */
 export const BOOKS = `
-local schema = redis.call('GET', P)
+local opening = redis.call('MGET', P, P .. 'credited')
+local schema, CREDITED = opening[1], opening[2]
 if schema ~= '1' then return say('schema', schema or '') end
 local KEEP = number()
 local clock = word()
 local AT = clock == '' and NOW or tonumber(clock)
 local MAX = 9007199254740991
 local UNITS = { 't', 'n' }
-local holds, accounts, pools, writes = {}, {}, {}, {}
+local holds, accounts, pools, credits, writes = {}, {}, {}, {}, {}
 
 local function later(...) writes[#writes + 1] = { ... } end
 
@@ -37,11 +42,12 @@ end
 local function account(name, start)
   local key = P .. 'account:' .. text(start) .. ':' .. name
   if not accounts[key] then
-    local row = redis.call('HMGET', key, 'ut', 'un', 'ht', 'hn', 'open', 'ends')
+    local row = redis.call('HMGET', key, 'ut', 'un', 'ht', 'hn', 'open', 'ends', 'dt', 'dn')
     accounts[key] = {
       name = name, start = start, open = tonumber(row[5] or 0), before = tonumber(row[5] or 0), ends = row[6] or '',
       used = { t = tonumber(row[1] or 0), n = tonumber(row[2] or 0) },
       held = { t = tonumber(row[3] or 0), n = tonumber(row[4] or 0) },
+      drawn = { t = tonumber(row[7] or 0), n = tonumber(row[8] or 0) },
     }
   end
   return accounts[key]
@@ -76,6 +82,7 @@ local function accountsOf(hold)
   return found
 end
 
+${CREDITS}
 local function commit()
   for _, write in ipairs(writes) do redis.call(unpack(write)) end
   for id, hold in pairs(holds) do
@@ -90,6 +97,7 @@ local function commit()
     if it.changed then
       redis.call('HSET', key, 'ut', text(it.used.t), 'un', text(it.used.n), 'ht', text(it.held.t), 'hn', text(it.held.n),
         'open', text(it.open), 'ends', it.ends)
+      if CREDITED then redis.call('HSET', key, 'dt', text(it.drawn.t), 'dn', text(it.drawn.n)) end
       if it.start ~= 0 then
         if it.open == 0 then
           redis.call('PEXPIRE', key, text(math.max((tonumber(it.ends) or AT) - AT, 0) + KEEP))
@@ -97,12 +105,23 @@ local function commit()
       end
     end
   end
+  for name, of in pairs(credits) do
+    if of.changed then
+      if #of.list == 0 then redis.call('HDEL', P .. 'credits', name)
+      else redis.call('HSET', P .. 'credits', name, cmsgpack.pack(of.list)) end
+    end
+  end
 end
 
 local function stateRow(it)
   local known = pool(it.name)
+  local rows = {}
+  for at, credit in ipairs(live(it.name)) do
+    rows[at] = { credit.id, { text(credit.t), text(credit.n) }, { text(credit.lt), text(credit.ln) },
+      credit.till and text(credit.till) or '', credit.note and { credit.note } or {} }
+  end
   return { it.name, known.override, known.template, text(it.start), it.ends,
-    text(it.used.t), text(it.used.n), text(it.held.t), text(it.held.n) }
+    { text(it.used.t), text(it.used.n) }, { text(it.held.t), text(it.held.n) }, { text(it.drawn.t), text(it.drawn.n) }, rows }
 end
 
 local function statesOf(found)
@@ -115,24 +134,48 @@ local function holdRow(id, hold)
   local places = {}
   for at, place in ipairs(hold.places) do places[at] = { place[1], text(place[2]) } end
   local function both(amount) return amount and { text(amount.t), text(amount.n) } or {} end
+  local refunds = {}
+  for at, refund in ipairs(hold.refunds or {}) do
+    refunds[at] = { refund.id, both(refund), refund.note and { refund.note } or {} }
+  end
   return { id, hold.owner, hold.phase, hold.state, both(hold.held), both(hold.counted), both(hold.charged),
-    both(hold.corrected), text(hold.output), text(hold.lease), text(hold.ended or 0), hold.call or '', places }
+    both(hold.corrected), text(hold.output), text(hold.lease), text(hold.ended or 0), hold.call or '', places,
+    refunds }
 end
 
 local function same(a, b) return a.t == b.t and a.n == b.n end
 local function plus(a, b) return { t = a.t + b.t, n = a.n + b.n } end
 local function minus(a, b) return { t = a.t - b.t, n = a.n - b.n } end
 local function beyond(a, b) return { t = math.max(a.t - b.t, 0), n = math.max(a.n - b.n, 0) } end
+local function atLeast(a, b) return { t = math.max(a.t, b.t), n = math.max(a.n, b.n) } end
 local NOTHING = { t = 0, n = 0 }
 
+-- 'about' is the id of a credit or refund, and what its note says.
+local function enter(name, id, start, kind, amount, overrun, about)
+  local key = P .. 'entries:' .. name
+  local fields = { 'id', id, 'start', start, 'kind', kind, 't', text(amount.t), 'n', text(amount.n),
+    'ot', text(overrun.t), 'on', text(overrun.n), 'at', text(AT) }
+  if about then
+    fields[#fields + 1], fields[#fields + 2] = 'ref', about.id
+    if about.note then fields[#fields + 1], fields[#fields + 2] = 'note', about.note end
+  end
+  later('XADD', key, 'MINID', '~', text(math.max(NOW - KEEP, 0)), '*', unpack(fields))
+  later('PEXPIRE', key, text(KEEP))
+end
+
+local function enterCredit(name, kind, credit, t, n)
+  enter(name, '', '', kind, { t = t, n = n }, NOTHING, credit)
+end
+
+${DRAWS}
 -- Books what ends or mends a reservation in all its accounts.
-local function post(id, hold, kind, freed, charged, overrun)
-  for _, it in ipairs(accountsOf(hold)) do
+local function post(id, hold, kind, freed, charged, overrun, about)
+  local from, to = netOf(hold), charged
+  if hold.state ~= 'held' then to = plus(from, charged) end
+  for at, it in ipairs(accountsOf(hold)) do
+    if hold.draws and #hold.draws[at] > 0 then hold.draws[at] = undraw(it, hold.draws[at], from, to) end
     it.used, it.held, it.changed = plus(it.used, charged), minus(it.held, freed), true
-    local key = P .. 'entries:' .. it.name
-    later('XADD', key, 'MINID', '~', text(math.max(NOW - KEEP, 0)), '*', 'id', id, 'start', text(it.start), 'kind', kind,
-      't', text(charged.t), 'n', text(charged.n), 'ot', text(overrun.t), 'on', text(overrun.n), 'at', text(AT))
-    later('PEXPIRE', key, text(KEEP))
+    enter(it.name, id, text(it.start), kind, charged, overrun, about)
   end
 end
 
@@ -162,75 +205,5 @@ local function overdueIn(index, most)
     if hold and hold.state == 'held' then late[#late + 1] = id else later('ZREM', index, id) end
   end
   return late
-end
-`
-
-/** How much an ask gets from its accounts, as \`decide\` of @hoosh/core/storage says it; the arithmetic is the same. */
-export const GRANTS = `
-local function readAsk()
-  local ask = { fixed = { t = number(), n = number() }, each = { t = number(), n = number() },
-    floor = number(), wish = number(), most = number() }
-  local t, n = word(), word()
-  if t ~= '' then ask.plenty = { t = tonumber(t), n = tonumber(n) } end
-  return ask
-end
-
-local function leftOf(it, capacity, unit)
-  local cap = capacity[unit]
-  return cap and cap - it.used[unit] - it.held[unit] or math.huge
-end
-
-local function restOf(it, capacity, unit, fixed, each)
-  if unit == 't' and capacity.t == 0 then return -math.huge end
-  if fixed == 0 and each == 0 then return math.huge end
-  local left = leftOf(it, capacity, unit) - fixed
-  if each > 0 then return math.floor(left / each) end
-  return left >= 0 and math.huge or left
-end
-
-local function decideWith(fixed, ask, found, capacities)
-  local rest, tightest, tightUnit = math.huge, nil, 't'
-  for at, it in ipairs(found) do
-    if capacities[at].frozen then return nil, { 'frozen', text(at), statesOf(found) } end
-    for _, unit in ipairs(UNITS) do
-      local pays = restOf(it, capacities[at], unit, fixed[unit], ask.each[unit])
-      if pays < rest then rest, tightest, tightUnit = pays, at, unit end
-    end
-  end
-  if tightest and rest < ask.floor then
-    return nil, { 'exceeded', text(tightest), tightUnit, text(fixed[tightUnit] + ask.each[tightUnit] * ask.floor), statesOf(found) }
-  end
-  local output = math.min(ask.most, rest, math.max(ask.wish, math.floor(rest / 8)))
-  local amount = { t = fixed.t + ask.each.t * output, n = fixed.n + ask.each.n * output }
-  for _, unit in ipairs(UNITS) do
-    local value = amount[unit]
-    if value ~= math.floor(value) or value < 0 or value > MAX then return nil, { 'fraction', unit } end
-    for _, it in ipairs(found) do
-      if it.used[unit] + it.held[unit] + value > MAX then return nil, { 'beyond', unit, it.name } end
-    end
-  end
-  return { output = output, amount = amount, fixed = fixed }
-end
-
-local function hasPlenty(ask, found, capacities)
-  for at, it in ipairs(found) do
-    for _, unit in ipairs(UNITS) do
-      if ask.plenty[unit] > 0 and leftOf(it, capacities[at], unit) < 8 * ask.plenty[unit] then return false end
-    end
-  end
-  return true
-end
-
--- What is granted; or nil, and the answer that refuses it.
-local function decide(ask, found, capacities)
-  if ask.plenty and hasPlenty(ask, found, capacities) then
-    local generous, refusal = decideWith(ask.plenty, ask, found, capacities)
-    if generous or refusal[1] ~= 'exceeded' then return generous, refusal end
-  end
-  return decideWith(ask.fixed, ask, found, capacities)
-end
-
-local function hold(found, amount)
-  for _, it in ipairs(found) do it.held, it.changed = plus(it.held, amount), true end
 end
 `

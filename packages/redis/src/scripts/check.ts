@@ -62,7 +62,7 @@ return say('sums', addUp(word(), number(), word(), '${ADDED}'))
 
 /**
  * An account beside its open holds, and the entries that came since it was added up, all of one moment; the moment since
- * which every entry is there, '' where there is none; its cap, or 'unreadable'.
+ * which every entry is there, '' where there is none; its cap and what credits pay beside it, or 'unreadable'.
  */
 export const ACCOUNT = script(
   'no-writes',
@@ -92,7 +92,8 @@ if left > 0 then
   end
 end
 local isRead, capacity = pcall(capacityOf, termsOf(name))
-local caps = not isRead and 'unreadable' or { capacity and capacity.t and text(capacity.t) or '', capacity and capacity.n and text(capacity.n) or '' }
+local caps = not isRead and 'unreadable' or { capacity and capacity.t and text(capacity.t + it.drawn.t) or '',
+  capacity and capacity.n and text(capacity.n + it.drawn.n) or '' }
 return say('account', { text(it.used.t), text(it.used.n) }, { text(it.held.t), text(it.held.n) }, { text(t), text(n) },
   text(it.open), text(count), it.ends, addUp(name, start, from), since, caps)
 `,
@@ -113,7 +114,7 @@ local function terminals(id, hold, name)
   local entries = redis.call('XRANGE', P .. 'entries:' .. name, text(hold.ended - 5), text(hold.ended + 1000), 'COUNT', '${NEAR}')
   local count = 0
   for _, entry in ipairs(entries) do
-    if entry[2][2] == id and entry[2][6] ~= 'correction' then count = count + 1 end
+    if entry[2][2] == id and entry[2][6] ~= 'correction' and entry[2][6] ~= 'refund' then count = count + 1 end
   end
   return count, #entries
 end

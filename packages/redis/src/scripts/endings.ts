@@ -17,7 +17,7 @@ local it = find(id)
 if not it then return say('none') end
 local outcome, overrun, charged, isRepeated = 'settled', NOTHING, actual, it.state ~= 'held'
 if it.state == 'expired' then
-  outcome, overrun, charged, isRepeated = 'corrected', beyond(actual, it.charged), minus(actual, it.charged), it.corrected ~= nil
+  outcome, overrun, charged, isRepeated = 'corrected', beyond(actual, it.charged), minus(atLeast(actual, refundedOf(it)), it.charged), it.corrected ~= nil
   if it.corrected and not same(it.corrected, actual) then return say('conflict', holdRow(id, it)) end
 elseif isRelease then
   outcome = 'released'
@@ -52,6 +52,9 @@ return say('ended', outcome, { text(overrun.t), text(overrun.n) }, isRepeated an
 /** Names of pools that one sweep looks at: whatever has ended on its own is taken off the list in time. */
 const LOOKED_AT = 20
 
+/** Credits whose end one sweep enters. */
+const MOST_LAPSED = 100
+
 /** `BudgetStore.expire`. */
 export const EXPIRE = script(
   'allow-oom',
@@ -63,6 +66,19 @@ local expired = {}
 for at, id in ipairs(overdueIn(P .. 'leases', limit)) do
   expireOne(id, find(id), policy)
   expired[at] = holdRow(id, find(id))
+end
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'lapses', '-inf', text(AT), 'LIMIT', '0', '${MOST_LAPSED}')) do
+  local name, id = unpack(cmsgpack.unpack(member))
+  local of = creditsOf(name)
+  for place, credit in ipairs(of.list) do
+    if credit.id == id then
+      enterCredit(name, 'credit_expired', credit, credit.lt, credit.ln)
+      table.remove(of.list, place)
+      of.changed = true
+      break
+    end
+  end
+  later('ZREM', P .. 'lapses', member)
 end
 for _, name in ipairs(redis.call('ZRANDMEMBER', P .. 'names', '${LOOKED_AT}')) do
   if redis.call('EXISTS', P .. 'pool:' .. name) == 0 and redis.call('HEXISTS', P .. 'overrides', name) == 0 then

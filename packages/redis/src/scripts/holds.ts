@@ -1,4 +1,5 @@
-import { BOOKS, GRANTS } from './books.js'
+import { BOOKS } from './books.js'
+import { GRANTS } from './grants.js'
 import { OPENING, script } from './script.js'
 
 /** `BudgetStore.reserve`. What it decides by an override that the caller did not know is not decided: `stale`. */
@@ -46,10 +47,10 @@ for at, one in ipairs(asked) do
   if terms == '' then return say('unknown', one.name) end
   capacities[at] = capacityOf(terms)
   found[at] = account(one.name, one.start)
-  found[at].ends = one.ends
   places[at] = { one.name, one.start }
 end
 for _, other in ipairs(late) do expireOne(other, find(other), policy) end
+for at, one in ipairs(asked) do found[at].ends = one.ends end
 local granted, refusal = decide(ask, found, capacities)
 if not granted then return say(unpack(refusal)) end
 
@@ -67,7 +68,6 @@ for at, one in ipairs(asked) do
   later('ZADD', P .. 'open:' .. one.name, text(AT + leaseMs), id)
   found[at].open = found[at].open + 1
 end
-hold(found, granted.amount)
 later('ZADD', P .. 'leases', text(AT + leaseMs), id)
 if phase == 'reserved' then
   later('ZADD', P .. 'own:' .. owner, text(tonumber(redis.call('GET', P .. 'seq') or 0) + 1), id)
@@ -76,6 +76,7 @@ end
 holds[id] = { owner = owner, phase = phase, state = 'held', held = granted.amount, counted = granted.fixed,
   charged = NOTHING, output = granted.output, lease = AT + leaseMs, places = places, changed = true,
   call = call ~= '' and call or nil }
+hold(holds[id], found, capacities, granted.amount)
 local expired = {}
 for at, other in ipairs(late) do expired[at] = holdRow(other, find(other)) end
 local row = holdRow(id, holds[id])
@@ -102,7 +103,7 @@ for at, one in ipairs(found) do
 end
 local granted, refusal = decide(ask, found, capacities)
 if not granted then return say(unpack(refusal)) end
-hold(found, granted.amount)
+hold(it, found, capacities, granted.amount)
 it.held, it.counted, it.changed = plus(it.held, granted.amount), plus(it.counted, granted.fixed), true
 commit()
 return say('granted', text(granted.output), holdRow(id, it), statesOf(found), {})

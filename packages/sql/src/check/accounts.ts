@@ -11,14 +11,15 @@ function books({ accounts, holds, corrections }: Tables): string {
   const joined = (name: string) =>
     `left join ${name} on ${name}.pool = a.pool and ${name}.window_start = a.window_start`
   const figures = UNITS.map(
-    ([unit]) => `a.used_${unit}, a.held_${unit}, coalesce(opened.held_${unit}, 0) as open_${unit},
+    ([unit]) => `a.used_${unit}, a.held_${unit}, a.drawn_${unit}, coalesce(opened.held_${unit}, 0) as open_${unit},
       a.dropped_${unit} + coalesce(ended.charged_${unit}, 0) + coalesce(mended.${unit}, 0) as entries_${unit},
       coalesce(ended.overrun_${unit}, 0) + coalesce(mended.overrun_${unit}, 0) as overrun_${unit}`,
   )
   return `with
     opened as (select pool, window_start, ${summed(['held_'])} from ${holds} where state = 'held' ${by}),
     ended as (select pool, window_start, ${summed(['charged_', 'overrun_'])} from ${holds} where state <> 'held' ${by}),
-    mended as (select pool, window_start, ${summed(['', 'overrun_'])} from ${corrections} ${by}),
+    mended as (select pool, window_start, ${summed(['', 'overrun_'])} from ${corrections}
+      where kind in ('correction', 'refund') ${by}),
     books as (
       select a.pool, a.window_start, a.window_end, a.dropped_tokens, a.dropped_nano_usd, ${figures.join(', ')}
       from ${accounts} as a ${joined('opened')} ${joined('ended')} ${joined('mended')}
@@ -51,9 +52,11 @@ function sumFindings(row: Row): Finding[] {
   })
 }
 
-/** Invariant 6 of windows that are not over: used and held fit the cap and what is on record as overrun. */
+/** Invariant 6 of windows that are not over: used and held fit the cap, what credits pay, and what is on record as overrun. */
 export function capacities({ dialect, tables, at }: Asked, caps: readonly (readonly unknown[])[]): Look {
-  const over = UNITS.map(([unit]) => `b.used_${unit} + b.held_${unit} > c.${unit} + b.overrun_${unit}`)
+  const over = UNITS.map(
+    ([unit]) => `b.used_${unit} + b.held_${unit} > c.${unit} + b.drawn_${unit} + b.overrun_${unit}`,
+  )
   const rows = dialect.rows({ terms: 'text', tokens: 'integer', nano_usd: 'integer' })
   // Of entries that were dropped nobody knows the overrun any more.
   const whole = 'b.dropped_tokens = 0 and b.dropped_nano_usd = 0'
@@ -66,7 +69,7 @@ export function capacities({ dialect, tables, at }: Asked, caps: readonly (reado
       UNITS.flatMap(([column, unit]): Finding[] => {
         if (row[`cap_${column}`] === null) return []
         const found = Number(row[`used_${column}`]) + Number(row[`held_${column}`])
-        const expected = Number(row[`cap_${column}`]) + Number(row[`overrun_${column}`])
+        const expected = ['cap', 'drawn', 'overrun'].reduce((sum, part) => sum + Number(row[`${part}_${column}`]), 0)
         return found > expected ? [{ code: 'capacity', ...placeOf(row), unit, found, expected }] : []
       }),
   }

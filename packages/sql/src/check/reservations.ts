@@ -55,18 +55,23 @@ export function corrections({ tables: { holds, corrections: table } }: Asked): L
     ['c.many > 1', 'it was corrected more than once'],
     ["h.state <> 'expired'", 'it was corrected, and has not expired'],
     ['h.window_start <> c.window_start', 'its correction stands in another window'],
-    [UNITS.map(([unit]) => `h.corrected_${unit} is distinct from h.charged_${unit} + c.${unit}`).join(' or '), SUM],
+    // What was refunded before it bounds a correction.
+    [`h.beside is null and (${UNITS.map(mended).join(' or ')})`, SUM],
   ] as const
   const which = cases.map(([wrong], at) => `when ${wrong} then ${at}`).join(' ')
   return {
     text: `select * from (
         select c.reservation, c.pool, case ${which} end as wrong from (
           select reservation, pool, min(window_start) as window_start, count(*) as many, ${sums} from ${table}
-          group by reservation, pool
+          where kind = 'correction' group by reservation, pool
         ) as c join ${holds} as h on h.reservation = c.reservation and h.pool = c.pool
       ) as w where wrong is not null order by reservation, pool`,
     findings: (row) => [{ code: 'correction', ...ofHold(row), what: cases[Number(row.wrong)]![1] }],
   }
+}
+
+function mended([unit]: readonly [string, ...unknown[]]): string {
+  return `h.corrected_${unit} is distinct from h.charged_${unit} + c.${unit}`
 }
 
 const SUM = 'its correction and its first charge do not come to what it was settled with'
@@ -90,11 +95,12 @@ export function orphans({ tables }: Asked): Look {
         where not exists (select 1 from ${pools} as p where p.name = b.pool)
       union all
       select reservation, pool, window_start, 2 from ${holds} as h where corrected_tokens is not null
-        and not exists (select 1 from ${table} as c where c.reservation = h.reservation and c.pool = h.pool)
+        and not exists (select 1 from ${table} as c
+          where c.reservation = h.reservation and c.pool = h.pool and c.kind = 'correction')
         and not exists (${account('h')} ${dropped})
       union all
-      select reservation, pool, window_start, 3 from ${table} as c
-        where not exists (select 1 from ${holds} as h where h.reservation = c.reservation and h.pool = c.pool)
+      select reservation, pool, window_start, 3 from ${table} as c where kind in ('correction', 'refund')
+        and not exists (select 1 from ${holds} as h where h.reservation = c.reservation and h.pool = c.pool)
         and not exists (${account('c')} ${dropped})
       order by 4, 2, 3`,
     findings: (row) => [

@@ -1,6 +1,8 @@
 import {
   type Amount,
   type CallFacts,
+  type Credit,
+  type Draw,
   type Ending,
   type ExpiredReservation,
   type Hold,
@@ -9,11 +11,14 @@ import {
   type PoolAsk,
   type PoolState,
   type PoolTerms,
+  type Refund,
   type Reservation,
   type Standing,
   type UsageRecord,
   windowAt,
 } from '@hoosh/core/storage'
+import { creditsOf, giveBack } from './credits.js'
+import { nextNumber } from './numbers.js'
 
 type Mutable<T> = { -readonly [Field in keyof T]: T[Field] }
 
@@ -23,6 +28,8 @@ export interface Pool {
   /** What the host's template said when the pool was last held in, or the override that stood in for one. */
   template: PoolTerms | null
   override: PoolTerms | null
+  /** Number of its last entry about a credit; 0 where it was never given one. */
+  creditEntry: number
 }
 
 /** A pool in one window. Its amounts are changed in place. */
@@ -32,6 +39,8 @@ export interface Account {
   windowEnd: number | null
   readonly used: Amount
   readonly held: Amount
+  /** What credits pay of both. */
+  readonly drawn: Amount
   lastEntry: number
 }
 
@@ -52,14 +61,24 @@ export interface Held extends Mutable<Standing> {
   endedAt: number | null
   /** Numbers of the entries that ended it, one an account; empty while it is held. */
   entries: readonly number[]
+  /** What it took from the credits of each account; null where it took nothing. */
+  draws: readonly (readonly Draw[])[] | null
+  refunds: readonly Refund[]
 }
 
+/** An entry that ended no reservation. */
 export interface Correction {
-  readonly held: Held
-  readonly account: Account
+  readonly kind: 'correction' | 'refund' | 'credit' | 'credit_expired'
+  /** Of a credit its id. */
+  readonly reservation: string
+  readonly pool: string
+  /** Of a credit 0. */
+  readonly windowStart: number
   readonly entry: number
   readonly amount: Amount
   readonly overrun: Amount
+  readonly reference: string | null
+  readonly note: string | null
 }
 
 /** What one transaction knows of the ledger, and what it has changed. */
@@ -69,6 +88,8 @@ export interface Books {
   readonly pools: Map<string, Pool>
   readonly accounts: Map<string, Account>
   readonly reservations: Map<string, Held>
+  /** By pool and id those that can be spent or were drawn on by its reservations; a pool without a credit has no entry. */
+  readonly credits: Map<string, Map<string, Credit>>
   /** Held, and past their lease. */
   readonly overdue: Set<Held>
   /** How many reservations in phase `reserved` an owner has open, of those owners that were asked for. */
@@ -79,6 +100,8 @@ export interface Books {
     readonly born: Set<Held>
     readonly reservations: Set<Held>
     readonly corrections: Correction[]
+    /** By pool, the ids. */
+    readonly credits: Map<string, Set<string>>
   }
   /** The number given last. */
   lastEntry: number
@@ -90,9 +113,17 @@ export function emptyBooks(at: number, lastEntry: number): Books {
     pools: new Map(),
     accounts: new Map(),
     reservations: new Map(),
+    credits: new Map(),
     overdue: new Set(),
     open: new Map(),
-    changed: { pools: new Set(), accounts: new Set(), born: new Set(), reservations: new Set(), corrections: [] },
+    changed: {
+      pools: new Set(),
+      accounts: new Set(),
+      born: new Set(),
+      reservations: new Set(),
+      corrections: [],
+      credits: new Map(),
+    },
     lastEntry,
   }
 }
@@ -110,12 +141,19 @@ export function termsFor(pool: Pool | undefined, { name, terms }: PoolAsk): Pool
 
 /** The account of a pool now; one that is new is in no book yet, since a refusal must leave no trace. */
 export function accountFor({ pools, accounts }: Pick<Books, 'pools' | 'accounts'>, ask: PoolAsk, now: number): Account {
-  const pool = pools.get(ask.name) ?? { name: ask.name, template: null, override: null }
+  const pool = pools.get(ask.name) ?? newPool(ask.name)
   const { start, end } = windowAt(termsFor(pool, ask), now)
   const known = accounts.get(accountKey(ask.name, start))
   if (known !== undefined && known.windowEnd === end) return known
-  const amounts = known ?? { used: { tokens: 0, nanoUsd: 0 }, held: { tokens: 0, nanoUsd: 0 }, lastEntry: 0 }
+  const amounts = known ?? { used: zero(), held: zero(), drawn: zero(), lastEntry: 0 }
   return { ...amounts, pool: known?.pool ?? pool, windowStart: start, windowEnd: end }
+}
+
+const zero = (): Amount => ({ tokens: 0, nanoUsd: 0 })
+
+/** A pool that nobody has spoken of. */
+export function newPool(name: string): Pool {
+  return { name, template: null, override: null, creditEntry: 0 }
 }
 
 /** Enters an account that `accountFor` has made, and what the host's template says now. */
@@ -150,6 +188,7 @@ export function hold(books: Books, { accounts }: Held, amount: Amount): void {
 /** Books what ends or mends a reservation in all its accounts; returns the numbers of the entries. */
 export function post(books: Books, held: Held, ending: Pick<Ending, 'freed' | 'charged'>): number[] {
   const { freed, charged } = ending
+  if (held.draws !== null) giveBack(books, held, held.draws, charged)
   return held.accounts.map((account) => {
     account.used.tokens += charged.tokens
     account.used.nanoUsd += charged.nanoUsd
@@ -172,18 +211,10 @@ export function close(books: Books, held: Held, state: Exclude<Held['state'], 'h
   if (open !== undefined && held.phase === 'reserved') books.open.set(held.owner, open - 1)
 }
 
-/**
- * A number above those before it: of this process, and of the account. Between processes the clock decides, since one
- * counter for all would be one more row that everybody waits for.
- */
-export function nextNumber(books: Books, atLeast = 0): number {
-  books.lastEntry = Math.max(books.at * 1_000, books.lastEntry + 1, atLeast + 1)
-  return books.lastEntry
-}
-
 /** Figures of now that nobody changes any more. */
 export function stateOf(
-  { pool, windowStart, windowEnd, used, held }: Account,
+  books: Pick<Books, 'credits' | 'at'>,
+  { pool, windowStart, windowEnd, used, held, drawn }: Account,
   terms: PoolTerms | null = null,
 ): PoolState {
   const inForce = pool.override ?? terms ?? pool.template
@@ -195,6 +226,8 @@ export function stateOf(
     windowEnd,
     used: { tokens: used.tokens, nanoUsd: used.nanoUsd },
     held: { tokens: held.tokens, nanoUsd: held.nanoUsd },
+    drawn: { tokens: drawn.tokens, nanoUsd: drawn.nanoUsd },
+    credits: creditsOf(books, pool),
   }
 }
 

@@ -17,7 +17,7 @@ export function poolForgetter(dialect: Dialect, { pools, holds, accounts }: Tabl
   )
   const dropUnused = statement<never>(
     dialect,
-    `delete from ${pools} where name = ? and template is null and override is null
+    `delete from ${pools} where name = ? and template is null and override is null and credit_entry = 0
       and not exists (select 1 from ${accounts} where pool = ?)`,
   )
   return async (runner: Runner, pool: string): Promise<boolean> => {

@@ -1,10 +1,11 @@
-import type { Amount, Reservation } from '@hoosh/core/storage'
+import type { Amount, Credit, Reservation } from '@hoosh/core/storage'
 import { windowAt } from '@hoosh/core/storage'
 import type { Connection } from '../connection.js'
 import type { Columns, Dialect } from '../dialect.js'
 import { type Runner, statement } from '../statement.js'
 import type { Tables } from '../tables.js'
-import { type Account, accountKey, type Books, type Held, type Pool } from './books.js'
+import { besideOf } from './beside.js'
+import { type Account, accountKey, type Books, type Held, newPool, type Pool } from './books.js'
 import { ledgerLocks, oldestLate } from './lock.js'
 import type { LedgerNeeds } from './needs.js'
 import type { TermsCodec } from './terms.js'
@@ -30,6 +31,7 @@ export function ledgerLoader(dialect: Dialect, tables: Tables, codec: TermsCodec
       loadPools(reader, runner, books, names),
     loadAccounts: (runner: Runner, books: Pick<Books, 'pools' | 'accounts'>, windows: Windows) =>
       loadAccounts(reader, runner, books, windows),
+    loadCredits: (runner: Runner, books: Books) => loadCredits(reader, runner, books, []),
     look,
     /** Before a transaction that is going to `load`. */
     prepare: async (connection: Connection, needs: LedgerNeeds) => locks?.prepare(connection, needs),
@@ -54,8 +56,9 @@ interface Reader {
 type Windows = ReadonlyMap<string, readonly [pool: string, start: number]>
 
 const WINDOW: Columns = { pool: 'text', window_start: 'integer' }
+const CREDIT: Columns = { pool: 'text', credit: 'text' }
 
-function ledgerStatements(dialect: Dialect, { pools, accounts, holds }: Tables) {
+function ledgerStatements(dialect: Dialect, { pools, accounts, holds, credits }: Tables) {
   const { strings } = dialect
   return {
     findHolds: statement<Row>(dialect, `select * from ${holds} where reservation in ${strings} order by since, place`),
@@ -67,11 +70,23 @@ function ledgerStatements(dialect: Dialect, { pools, accounts, holds }: Tables) 
         union ${oldestLate(holds)}
       ) order by since, place`,
     ),
-    findPools: statement<Row>(dialect, `select name, template, override from ${pools} where name in ${strings}`),
+    findPools: statement<Row>(
+      dialect,
+      `select name, template, override, credit_entry from ${pools} where name in ${strings}`,
+    ),
     findAccounts: statement<Row>(
       dialect,
       `select a.* from ${dialect.rows(WINDOW)} as w
         cross join ${accounts} as a where a.pool = w.pool and a.window_start = w.window_start`,
+    ),
+    findLeft: statement<Row>(
+      dialect,
+      `select * from ${credits} where pool in ${strings} and (left_tokens > 0 or left_nano_usd > 0)`,
+    ),
+    findCredits: statement<Row>(
+      dialect,
+      `select c.* from ${dialect.rows(CREDIT)} as k
+        cross join ${credits} as c where c.pool = k.pool and c.credit = k.credit`,
     ),
     countOpen: statement<Row>(
       dialect,
@@ -93,7 +108,8 @@ async function loadPools(
 function enterPools(codec: TermsCodec, { pools }: Pick<Books, 'pools'>, rows: readonly Row[]): void {
   for (const row of rows) {
     const name = String(row.name)
-    pools.set(name, { name, template: codec.read(row.template), override: codec.read(row.override) })
+    const terms = { template: codec.read(row.template), override: codec.read(row.override) }
+    pools.set(name, { name, ...terms, creditEntry: Number(row.credit_entry) })
   }
 }
 
@@ -107,6 +123,41 @@ async function loadAccounts(
   for (const row of await sql.findAccounts(runner, ...dialect.rowsParameters(WINDOW, [...windows.values()]))) {
     const account = accountOf(row, poolOf(books, String(row.pool)))
     books.accounts.set(accountKey(account.pool.name, account.windowStart), account)
+  }
+}
+
+/** What is left of the credits of all pools in the books that have any, and those that are named or drawn on. */
+async function loadCredits(
+  { dialect, sql }: Reader,
+  runner: Runner,
+  books: Books,
+  named: LedgerNeeds['credits'],
+): Promise<void> {
+  const credited = [...books.pools.values()].filter(({ creditEntry }) => creditEntry > 0).map(({ name }) => name)
+  const keys = new Map(named.map(({ pool, credit }) => [JSON.stringify([pool, credit]), [pool, credit]]))
+  for (const { accounts, draws } of books.reservations.values()) {
+    for (const [place, of] of draws?.entries() ?? []) {
+      const { name } = accounts[place]!.pool
+      for (const { credit } of of) keys.set(JSON.stringify([name, credit]), [name, credit])
+    }
+  }
+  const rows = credited.length === 0 ? [] : await sql.findLeft(runner, dialect.list(credited))
+  if (keys.size > 0)
+    rows.push(...(await sql.findCredits(runner, ...dialect.rowsParameters(CREDIT, [...keys.values()]))))
+  for (const row of rows) {
+    const pool = String(row.pool)
+    const known = books.credits.get(pool) ?? new Map<string, Credit>()
+    books.credits.set(pool, known.set(String(row.credit), creditOf(row)))
+  }
+}
+
+function creditOf(row: Row): Credit {
+  return {
+    id: String(row.credit),
+    amount: { tokens: Number(row.tokens), nanoUsd: Number(row.nano_usd) },
+    left: amountOf(row, 'left'),
+    expiresAt: numberOr(row.until),
+    note: row.note === null ? null : String(row.note),
   }
 }
 
@@ -130,7 +181,7 @@ async function enter(
   reader: Reader,
   runner: Runner,
   books: Books,
-  { asks, owners }: LedgerNeeds,
+  { asks, owners, credits }: LedgerNeeds,
   rows: readonly Row[],
 ): Promise<void> {
   const windows = windowsOf(books, asks)
@@ -139,6 +190,7 @@ async function enter(
   }
   await loadAccounts(reader, runner, books, windows)
   enterHolds(books, rows)
+  await loadCredits(reader, runner, books, credits)
   if (owners.size === 0) return
   for (const owner of owners) books.open.set(owner, 0)
   for (const { owner, open } of await reader.sql.countOpen(runner, reader.dialect.list([...owners]))) {
@@ -162,7 +214,7 @@ export function windowsOf(
 }
 
 function poolOf({ pools }: Pick<Books, 'pools'>, name: string): Pool {
-  return pools.get(name) ?? { name, template: null, override: null }
+  return pools.get(name) ?? newPool(name)
 }
 
 function accountOf(row: Row, pool: Pool): Account {
@@ -172,6 +224,7 @@ function accountOf(row: Row, pool: Pool): Account {
     windowEnd: numberOr(row.window_end),
     used: amountOf(row, 'used'),
     held: amountOf(row, 'held'),
+    drawn: amountOf(row, 'drawn'),
     lastEntry: Number(row.last_entry),
   }
 }
@@ -214,6 +267,7 @@ export function heldOf(id: string, parts: readonly Row[], accounts: readonly Acc
     intent: row.intent_id === null ? null : { id: String(row.intent_id), at: Number(row.intent_at) },
     call: row.call === null ? null : String(row.call),
     entries: parts.flatMap(({ entry }) => (entry === null ? [] : [Number(entry)])),
+    ...besideOf(parts.map(({ beside }) => beside)),
   }
 }
 

@@ -28,7 +28,7 @@ export function ledgerLocks(dialect: Dialect, { pools, holds }: Tables, lockWait
   const { strings } = dialect
   const ofHolds = (ids: string) => `select pool from ${holds} where reservation in ${ids}`
   const lockText = (names: string) =>
-    `select name, template, override from ${pools} where name in (${names}) order by name for update`
+    `select name, template, override, credit_entry from ${pools} where name in (${names}) order by name for update`
   const named = `select value from ${strings} as named union ${ofHolds(strings)}`
   const lock = statement<Row>(dialect, lockText(named))
   const late = `(select reservation from ${holds} where state = 'held' and lease_until <= ? and pool in ${strings})`

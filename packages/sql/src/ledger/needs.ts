@@ -9,6 +9,8 @@ export interface LedgerNeeds {
   readonly pools: Set<string>
   /** Owners whose open reservations count. */
   readonly owners: Set<string>
+  /** Credits whatever is left of them. */
+  readonly credits: { readonly pool: string; readonly credit: string }[]
   /** Overdue holds to be found, of any pool. */
   overdue: number
 }

@@ -1,10 +1,11 @@
 import type { Columns, Dialect } from '../dialect.js'
 import { type Runner, rowsStatement } from '../statement.js'
 import type { Tables } from '../tables.js'
+import { besideText } from './beside.js'
 import type { Books, Held } from './books.js'
 import type { TermsCodec } from './terms.js'
 
-const POOL: Columns = { name: 'text', template: 'text', override: 'text' }
+const POOL: Columns = { name: 'text', template: 'text', override: 'text', credit_entry: 'integer' }
 const ACCOUNT: Columns = {
   pool: 'text',
   window_start: 'integer',
@@ -13,6 +14,8 @@ const ACCOUNT: Columns = {
   used_nano_usd: 'integer',
   held_tokens: 'integer',
   held_nano_usd: 'integer',
+  drawn_tokens: 'integer',
+  drawn_nano_usd: 'integer',
   last_entry: 'integer',
 }
 const KEY: Columns = { reservation: 'text', pool: 'text' }
@@ -32,6 +35,7 @@ const STATE: Columns = {
   lease_until: 'integer',
   ended_at: 'integer',
   entry: 'integer',
+  beside: 'text',
 }
 /** What a reservation is born with for good. */
 const BIRTH: Columns = {
@@ -55,6 +59,19 @@ const CORRECTION: Columns = {
   overrun_tokens: 'integer',
   overrun_nano_usd: 'integer',
   at: 'integer',
+  kind: 'text',
+  reference: 'text',
+  note: 'text',
+}
+const CREDIT: Columns = {
+  pool: 'text',
+  credit: 'text',
+  tokens: 'integer',
+  nano_usd: 'integer',
+  left_tokens: 'integer',
+  left_nano_usd: 'integer',
+  until: 'integer',
+  note: 'text',
 }
 
 /** The writes of the ledger: one statement a table for all that a transaction has changed. */
@@ -76,6 +93,7 @@ export function ledgerSaver(dialect: Dialect, tables: Tables, codec: TermsCodec)
   const saveAccounts = upsert(tables.accounts, ACCOUNT, ['pool', 'window_start'])
   const insertHolds = insert(tables.holds, { ...KEY, ...STATE, ...BIRTH })
   const insertCorrections = insert(tables.corrections, CORRECTION)
+  const saveCredits = upsert(tables.credits, CREDIT, ['pool', 'credit'])
   const updateHolds = rowsStatement(
     dialect,
     { ...KEY, ...STATE },
@@ -83,25 +101,37 @@ export function ledgerSaver(dialect: Dialect, tables: Tables, codec: TermsCodec)
       from ${rows} as r where h.reservation = r.reservation and h.pool = r.pool`,
   )
 
-  return async (runner: Runner, { at, changed }: Books): Promise<void> => {
+  return async (runner: Runner, { at, changed, credits }: Books): Promise<void> => {
     const { pools, accounts, born, reservations, corrections } = changed
     await savePools(
       runner,
-      [...pools].map(({ name, template, override }) => [name, codec.write(template), codec.write(override)]),
+      [...pools].map(({ name, template, override, creditEntry }) => {
+        return [name, codec.write(template), codec.write(override), creditEntry]
+      }),
     )
     await saveAccounts(
       runner,
-      [...accounts].map(({ pool, windowStart, windowEnd, used, held, lastEntry }) => {
-        return [pool.name, windowStart, windowEnd, used.tokens, used.nanoUsd, held.tokens, held.nanoUsd, lastEntry]
+      [...accounts].map(({ pool, windowStart, windowEnd, used, held, drawn, lastEntry }) => {
+        const figures = [used.tokens, used.nanoUsd, held.tokens, held.nanoUsd, drawn.tokens, drawn.nanoUsd]
+        return [pool.name, windowStart, windowEnd, ...figures, lastEntry]
       }),
     )
     await insertHolds(runner, [...born].flatMap(bornRows))
     await updateHolds(runner, [...reservations].filter((held) => !born.has(held)).flatMap(rowsOf))
     await insertCorrections(
       runner,
-      corrections.map(({ held, account: { pool, windowStart }, entry, amount, overrun }) => {
+      corrections.map(({ kind, pool, entry, reservation, windowStart, amount, overrun, reference, note }) => {
         const figures = [amount.tokens, amount.nanoUsd, overrun.tokens, overrun.nanoUsd]
-        return [pool.name, entry, held.id, windowStart, ...figures, at]
+        return [pool, entry, reservation, windowStart, ...figures, at, kind, reference, note]
+      }),
+    )
+    await saveCredits(
+      runner,
+      [...changed.credits].flatMap(([pool, ids]) => {
+        return [...ids].map((id) => {
+          const { amount, left, expiresAt, note } = credits.get(pool)!.get(id)!
+          return [pool, id, amount.tokens, amount.nanoUsd, left.tokens, left.nanoUsd, expiresAt, note]
+        })
       }),
     )
   }
@@ -126,6 +156,7 @@ function rowsOf(held: Held): unknown[][] {
     held.leaseUntil,
     held.endedAt,
     held.entries[place] ?? null,
+    besideText(held, place),
   ])
 }
 

@@ -2,6 +2,8 @@ import {
   type Amount,
   type Ask,
   budgetExceeded,
+  type Credited,
+  checkRefund,
   checkRepeated,
   checkSums,
   countedBy,
@@ -9,17 +11,22 @@ import {
   type Ending,
   type ExpiredReservation,
   type ExpirePolicy,
+  ended,
   expiryCharge,
   extended,
   type Grant,
   type Granted,
   HooshError,
+  minus,
+  type NewCredit,
+  type NewRefund,
+  NO_REFUNDS,
   notHeld,
   nothing,
   type PoolAsk,
   type PoolState,
   type PoolTerms,
-  plus,
+  type Refunded,
   type ReserveRequest,
   reversalOf,
   type Settlement,
@@ -28,17 +35,20 @@ import {
   type Account,
   accountFor,
   type Books,
+  type Correction,
   close,
   enterAccount,
   expiredOf,
   type Held,
   hold,
-  nextNumber,
+  newPool,
   post,
   type SameTerms,
   stateOf,
   usageOf,
 } from './books.js'
+import { draw, drawMore, give } from './credits.js'
+import { nextNumber } from './numbers.js'
 
 /** What a step tells of a hold that it ended for its lease. */
 export type OnLost = (held: Held) => void
@@ -49,20 +59,20 @@ export function reserve(books: Books, request: ReserveRequest, sameTerms: SameTe
   const first = books.reservations.get(id)
   if (first !== undefined) {
     checkRepeated({ ...first, pools: first.accounts.map(({ pool }) => pool.name) }, request)
-    return grantOf(first, first.outputTokens, [])
+    return grantOf(books, first, first.outputTokens, [])
   }
   const pools = withoutRepetition(request.pools)
   const overdue = overdueIn(books, pools)
   if (maxOpen !== undefined && openOf(books, request.owner, overdue) >= maxOpen) throw tooMany(maxOpen)
   const found = pools.map((pool) => accountFor(books, pool, now))
-  const states = found.map((account, index) => after(account, pools[index]!.terms, overdue, onExpire))
+  const states = found.map((account, index) => after(books, account, pools[index]!.terms, overdue, onExpire))
   const decision = decide(ask, states)
   if (!decision.granted) throw budgetExceeded(decision, now)
 
   for (const late of overdue) expireOne(books, late, onExpire, onLost)
   const accounts = found.map((account, index) => enterAccount(books, account, pools[index]!.terms, sameTerms))
   const held = born(books, request, decision, accounts)
-  return grantOf(held, decision.outputTokens, overdue)
+  return grantOf(books, held, decision.outputTokens, overdue)
 }
 
 function born(books: Books, request: ReserveRequest, granted: Granted, accounts: readonly Account[]): Held {
@@ -85,6 +95,8 @@ function born(books: Books, request: ReserveRequest, granted: Granted, accounts:
     call: call === undefined ? null : JSON.stringify(call),
     endedAt: null,
     entries: [],
+    draws: draw(books, accounts, statesOf(books, accounts), granted.amount),
+    refunds: NO_REFUNDS,
   }
   books.reservations.set(held.id, held)
   books.changed.born.add(held)
@@ -94,14 +106,18 @@ function born(books: Books, request: ReserveRequest, granted: Granted, accounts:
   return held
 }
 
-function grantOf(held: Held, outputTokens: number, overdue: readonly Held[]): Grant {
+function grantOf(books: Books, held: Held, outputTokens: number, overdue: readonly Held[]): Grant {
   return {
     outputTokens,
     held: held.held,
     leaseUntil: held.leaseUntil,
-    pools: held.accounts.map((account) => stateOf(account)),
+    pools: statesOf(books, held.accounts),
     expired: overdue.map(expiredOf),
   }
+}
+
+function statesOf(books: Books, accounts: readonly Account[]): PoolState[] {
+  return accounts.map((account) => stateOf(books, account))
 }
 
 function withoutRepetition(pools: readonly PoolAsk[]): readonly PoolAsk[] {
@@ -117,22 +133,22 @@ function overdueIn(books: Books, pools: readonly PoolAsk[]): readonly Held[] {
 
 /** An account as it will stand once these overdue holds have ended. */
 function after(
+  books: Books,
   account: Account,
   terms: PoolTerms | null,
   overdue: readonly Held[],
   onExpire: ExpirePolicy['onExpire'],
 ): PoolState {
-  const state = stateOf(account, terms)
-  for (const late of overdue) {
-    if (!late.accounts.some(({ pool, windowStart }) => pool.name === state.name && windowStart === state.windowStart))
-      continue
-    const charge = expiryCharge(late, onExpire)
-    state.used.tokens += charge.tokens
-    state.used.nanoUsd += charge.nanoUsd
-    state.held.tokens -= late.held.tokens
-    state.held.nanoUsd -= late.held.nanoUsd
-  }
-  return state
+  return overdue.reduce(
+    (state, late) => {
+      const place = late.accounts.findIndex(({ pool }) => pool.name === state.name)
+      if (place === -1) return state
+      const { windowStart, windowEnd } = late.accounts[place]!
+      const part = { held: late.held, draws: late.draws?.[place] ?? null, windowStart, windowEnd }
+      return ended(state, part, expiryCharge(late, onExpire), books.at)
+    },
+    stateOf(books, account, terms),
+  )
 }
 
 function openOf({ open }: Books, owner: string, overdue: readonly Held[]): number {
@@ -149,13 +165,14 @@ function tooMany(maxOpen: number): HooshError {
 export function extend(books: Books, id: string, ask: Ask): Grant {
   const held = books.reservations.get(id)
   if (held === undefined || held.state !== 'held') throw notHeld(id)
-  const states = held.accounts.map((account) => stateOf(account))
+  const states = statesOf(books, held.accounts)
   const decision = decide(ask, states)
   if (!decision.granted) throw budgetExceeded(decision, books.at)
+  drawMore(books, held, states, decision.amount)
   hold(books, held, decision.amount)
   Object.assign(held, extended(held, decision))
   books.changed.reservations.add(held)
-  return grantOf(held, decision.outputTokens, [])
+  return grantOf(books, held, decision.outputTokens, [])
 }
 
 export function renew(
@@ -193,12 +210,10 @@ export function end(books: Books, held: Held, ending: Ending): Settlement {
     }
     const numbers = post(books, held, ending)
     if (ending.outcome === 'corrected') {
-      held.corrected = plus(held.charged, ending.charged)
+      held.corrected = ending.actual
       books.changed.reservations.add(held)
-      for (const [index, account] of held.accounts.entries()) {
-        const { charged: amount, overrun } = ending
-        books.changed.corrections.push({ held, account, entry: numbers[index]!, amount, overrun })
-      }
+      const { charged: amount, overrun } = ending
+      correct(books, held, numbers, { kind: 'correction', amount, overrun, reference: null, note: null })
     } else {
       held.entries = numbers
       held.overrun = ending.overrun
@@ -206,9 +221,42 @@ export function end(books: Books, held: Held, ending: Ending): Settlement {
     }
   }
   const { outcome, overrun, repeated } = ending
-  const pools = held.accounts.filter(isListed).map((account) => stateOf(account))
+  const pools = statesOf(books, held.accounts.filter(isListed))
   const lost = outcome === 'corrected' ? usageOf(held) : null
   return { outcome, overrun, repeated, pools, ...(lost !== null && { reversal: reversalOf(lost) }) }
+}
+
+/** Enters what mended a reservation, in each of its pools. */
+function correct(
+  books: Books,
+  { id: reservation, accounts }: Held,
+  numbers: readonly number[],
+  entry: Pick<Correction, 'kind' | 'amount' | 'overrun' | 'reference' | 'note'>,
+): void {
+  for (const [index, { pool, windowStart }] of accounts.entries()) {
+    books.changed.corrections.push({ ...entry, reservation, pool: pool.name, windowStart, entry: numbers[index]! })
+  }
+}
+
+/** Gives back of what a reservation was charged, as `BudgetStore.refund` promises. */
+export function refund(books: Books, held: Held, given: NewRefund): Refunded {
+  const repeated = checkRefund(held, given)
+  if (!repeated) {
+    const { id, note } = given
+    const amount = minus(nothing, given.amount)
+    const numbers = post(books, held, { freed: nothing, charged: amount })
+    correct(books, held, numbers, { kind: 'refund', amount, overrun: nothing, reference: id, note })
+    held.refunds = [...held.refunds, { id, amount: given.amount, note }]
+    books.changed.reservations.add(held)
+  }
+  return { repeated, pools: statesOf(books, held.accounts.filter(isListed)) }
+}
+
+/** Gives a credit, as `BudgetStore.credit` promises. */
+export function credit(books: Books, ask: PoolAsk, given: NewCredit, now: number): Credited {
+  const account = accountFor(books, ask, now)
+  const repeated = give(books, account, ask, given)
+  return { repeated, pool: stateOf(books, account, ask.terms) }
 }
 
 /** Of one that was forgotten nobody knows the terms any more. */
@@ -235,7 +283,7 @@ export function expire(
 
 /** Sets or removes an override. */
 export function define(books: Books, name: string, terms: PoolTerms | null): void {
-  const pool = books.pools.get(name) ?? { name, template: null, override: null }
+  const pool = books.pools.get(name) ?? newPool(name)
   pool.override = terms
   books.pools.set(name, pool)
   books.changed.pools.add(pool)
