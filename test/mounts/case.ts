@@ -6,6 +6,8 @@ import type { App, AppPlan, Mount } from './plan.js'
 export interface Case {
   /** A sentence about hoosh on that mount. */
   readonly name: string
+  /** Where it is more than the 30 s of any test, on a machine that does other things too. */
+  readonly timeoutMs?: number
   run(scene: Scene): Promise<void>
 }
 

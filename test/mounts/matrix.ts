@@ -5,13 +5,14 @@ import { ABORTS } from './cases/aborts.js'
 import { ANSWERS } from './cases/answers.js'
 import { BODIES } from './cases/bodies.js'
 import { CALLERS } from './cases/callers.js'
+import { MULTIPART } from './cases/multipart.js'
 import { PATHS } from './cases/paths.js'
 import { SMUGGLING } from './cases/smuggling.js'
 import { type App, type Mount, PREPARE_MS } from './plan.js'
 import { note, type Outcome } from './table.js'
 
 /** What every mount has to do, in the order of the table. */
-const CASES: readonly Case[] = [...ANSWERS, ...BODIES, ...PATHS, ...CALLERS, ...ABORTS, ...SMUGGLING]
+const CASES: readonly Case[] = [...ANSWERS, ...BODIES, ...MULTIPART, ...PATHS, ...CALLERS, ...ABORTS, ...SMUGGLING]
 
 /** Runs every case on a mount; what means nothing there is skipped with its reason. */
 export function testMount(mount: Mount): void {
@@ -34,8 +35,8 @@ export function testMount(mount: Mount): void {
       apps.set(name, running)
       return running
     }
-    for (const [index, { name, run }] of CASES.entries()) {
-      it(name, async ({ skip }) => {
+    for (const [index, { name, timeoutMs = 30_000, run }] of CASES.entries()) {
+      it(name, { timeout: timeoutMs }, async ({ skip }) => {
         const reason = mount.without[name]
         outcomes[name] = reason === undefined ? 'failed' : { reason }
         if (reason !== undefined) skip(reason)

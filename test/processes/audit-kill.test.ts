@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process'
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { fileSink, verifyAuditLog } from '@hoosh/core/audit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuditLog } from '../../packages/core/src/audit/log.js'
@@ -45,17 +47,20 @@ const textsIn = (folder: string) =>
         .map((name) => readFileSync(join(folder, name), 'utf8'))
     : []
 
-/** Starts a log that writes, and waits until it is dead. */
+/** Starts a log that writes, and waits until it is dead, which may be in the middle of its start. */
 async function dies(options: object, at: string, afterMs: number): Promise<void> {
-  const { process: running } = await child(script, [JSON.stringify({ ...options, mode: 'write' })], {
-    HOOSH_KILL_AT: at,
-  })
-  const dead = running.signalCode !== null ? [null, running.signalCode] : once(running, 'exit')
+  const argument = JSON.stringify({ ...options, mode: 'write' })
   if (at === '') {
+    const { process: running } = await child(script, [argument])
     await pause(afterMs)
-    await killed(running)
+    return killed(running)
   }
-  expect({ at, end: await dead }).toEqual({ at, end: [null, 'SIGKILL'] })
+  const running = spawn(process.execPath, [fileURLToPath(script), argument], {
+    env: { ...process.env, HOOSH_KILL_AT: at },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  onTestFinished(() => killed(running))
+  expect({ at, end: await once(running, 'exit') }).toEqual({ at, end: [null, 'SIGKILL'] })
 }
 
 async function readAll(database: TestDatabase, folder: string, began: number) {

@@ -7,7 +7,7 @@ import { storageAt } from './storage.mjs'
 
 const [place] = process.argv.slice(2)
 const gateway = createGateway({
-  storage: storageAt(place),
+  storage: await storageAt(place),
   providers: [{ type: 'demo' }],
   pools: { '*': { tokens: 1_000 } },
   logger: false,

@@ -146,6 +146,19 @@ describe("one user and another's things", () => {
     }
     expect((await send('POST', '/v1/tokens/report', people.bob.token, { reservation_id, actual: 4 })).status).toBe(200)
   })
+
+  it.each(['GET', 'DELETE'])('a foreign run answers to %s as one that there is not', async (method) => {
+    const opened = await send('POST', '/v1/tokens/runs', people.bob.token, { tokens: 10 })
+    const { id } = (await opened.json()) as { id: string }
+    const told = async (run: string) => {
+      const reply = await send(method, `/v1/tokens/runs/${run}`, people.alice.token)
+      return [reply.status, (await reply.text()).replaceAll(run, 'ID')]
+    }
+    const missing = `${id.slice(0, -4)}${id.endsWith('0000') ? '1111' : '0000'}`
+    expect(await told(id)).toEqual(await told(missing))
+    expect((await told(id))[0]).toBe(404)
+    expect((await send('GET', `/v1/tokens/runs/${id}`, people.bob.token)).status).toBe(200)
+  })
 })
 
 it("the provider's key is in no body, header, log line, metric, event or entry of any failure", async () => {

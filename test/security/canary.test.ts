@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import { inspect } from 'node:util'
 import { bearerTokens, createGateway, type HooshOptions } from '@hoosh/core'
@@ -38,6 +39,7 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
   const provider = await gossip()
   process.env.HOOSH_TEST_CANARY = secret('environment')
   onTestFinished(() => void delete process.env.HOOSH_TEST_CANARY)
+  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   const seen: string[] = []
   const note = (...parts: unknown[]) => void seen.push(said(parts))
   const route = (name: string, more: object) => ({ type: 'openai' as const, name, baseUrl: provider.url, ...more })
@@ -57,6 +59,8 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
     pools: { 'user:*': {} },
     audit: {
       key: secret('audit'),
+      signingKey: pem,
+      onCheckpoint: () => Promise.reject(new TypeError('no sink')),
       payloads: { key: secret('payloads-of-users'), otherKeys: [secret('payloads-of-users-before')] },
     },
     keys: { tokenSecrets: [secret('tokens-of-browsers')] },
@@ -104,6 +108,11 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
   for (const path of [
     'models',
     'audit',
+    'audit/export',
+    'audit/checkpoints',
+    'audit/verify',
+    'models/catalog',
+    'keys',
     'metrics',
     'health/providers',
     'health',
@@ -119,6 +128,7 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
   expect(leaks).toEqual([])
   const inBase64 = Buffer.from('magpie-').toString('base64').slice(0, 9)
   expect(seen.filter((text) => text.includes(inBase64)).map((text) => text.slice(0, 200))).toEqual([])
+  expect(seen.filter((text) => text.includes(pem.split('\n')[1]!))).toEqual([])
   // Where they belong they are.
   for (const place of [
     'key',
