@@ -107,6 +107,7 @@ describe.skipIf(noServer !== null)(`a gateway whose Redis goes away ${noServer ?
     pools: { 'user:*': { tokens: 100_000 } },
     audit: false,
     budget: { leaseMs: 120_000, renewMs: 100 },
+    deadlines: { idleMs: 120_000 },
   }
   const TIMES = process.env.HOOSH_LONG === '1' ? [100, 5_000, 60_000] : [100]
 

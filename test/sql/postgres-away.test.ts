@@ -45,6 +45,7 @@ async function start(kind: StoreKind): Promise<Till> {
   const counter = await till(kind, {
     pools: { 'user:*': { tokens: 100_000 } },
     budget: { renewMs: 100, leaseMs: 120_000 },
+    deadlines: { idleMs: 120_000 },
   })
   onTestFinished(() => counter.close())
   await counter.gateway.ready()

@@ -101,6 +101,8 @@ export function workOn(parts: WorkParts): RunSteps<Step> {
     const needs = needsOf(steps)
     await parts.loader.prepare(parts.connection, needs)
     return parts.connection.transaction(async (runner) => {
+      // A pool that was forgotten meanwhile gets its row anew when the transaction is tried again.
+      await parts.loader.prepareInside(runner, needs)
       const done = await perform(parts, runner, steps, needs, lastEntry)
       lastEntry = done.lastEntry
       return done.outcomes

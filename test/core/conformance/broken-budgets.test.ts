@@ -141,6 +141,41 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
     }),
   },
   {
+    how: 'gives a credit again that comes twice',
+    told: [
+      'a credit that comes twice by one id, from two processes at once, is one; with other values it is a conflict',
+    ],
+    breakIt: (store) => ({
+      ...store,
+      async credit(pool, credit, now) {
+        const given = await store.credit(pool, credit, now)
+        return given.repeated ? store.credit(pool, { ...credit, id: `${credit.id} again` }, now) : given
+      },
+    }),
+  },
+  {
+    how: 'refunds again what comes twice',
+    told: ['a refund that comes twice by one id is one; with other values it is a conflict'],
+    breakIt: (store) => ({
+      ...store,
+      async refund(refund) {
+        const given = await store.refund(refund)
+        return given.repeated ? store.refund({ ...refund, id: `${refund.id} again` }) : given
+      },
+    }),
+  },
+  {
+    how: 'says that a pool is gone in which something is held',
+    told: ['a pool in which something is held takes nothing new, and is forgotten once that has ended'],
+    breakIt: (store) => ({
+      ...store,
+      async forget(pool) {
+        await store.forget(pool)
+        return pool === 'run:1' || store.forget(pool)
+      },
+    }),
+  },
+  {
     how: 'sees no freeze that a template says',
     told: ['a frozen pool takes no hold, not even of nothing, and is told of before one that is empty'],
     breakIt: (store) => ({

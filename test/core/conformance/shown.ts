@@ -18,8 +18,8 @@ export async function failing<Harness>(cases: readonly Case<Harness>[], harness:
   return names
 }
 
-/** Credits and refunds are built on holds and their ends, so a fault of those may be met there as well. */
-const BUILT_ON = /credit|refund|given back/
+/** Built on holds, their ends and windows, so that a fault of those may be met there as well. */
+const BUILT_ON = /credit|refund|given back|another window of the pool|clock steps/
 
 /** Every case on a store as it should be, and on each that is broken. */
 export function shown<Store, Harness>(
