@@ -60,7 +60,11 @@ describe.each(PLACES)('a database on $name', ({ name, missing, make }) => {
     const [again, sound] = await Promise.all([hoosh(['migrate', ...flags]), hoosh(['doctor', ...flags])])
     expect(again).toMatchObject({ code: 0, out: expect.stringMatching(/up to date, at version \d+\.\n$/) })
     expect(sound).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/: sound\nlooked at 0 accounts/) })
-    await tamper("insert into $.hoosh_accounts values ('user:ann', 0, null, 7, 0, 0, 0, 0)".replace('0)', '0, 0, 0)'))
+    await tamper(
+      `insert into $.hoosh_accounts
+        (pool, window_start, used_tokens, used_nano_usd, held_tokens, held_nano_usd, last_entry)
+        values ('user:ann', 0, 7, 0, 0, 0, 0)`,
+    )
     const [told, json] = await Promise.all([hoosh(['doctor', ...flags]), hoosh(['doctor', ...flags, '--json'])])
     expect(told).toMatchObject({
       code: 1,

@@ -43,12 +43,11 @@ describe.each(DATABASES)(`16 logs in ${PROCESSES} processes on one $name`, ({ mi
       for await (const piece of await exportOf(store, {}))
         lines.push(...piece.split('\n').filter((line) => line !== ''))
       const { verdict, writers, firstBad } = verifyAuditLog(lines, { key: KEY })
-      // Each has its boot, and where a chain is its own, its seal.
-      const own = chain === 'process' ? ENTRIES + 2 : 16 * (ENTRIES + 1)
-      expect({ verdict, firstBad }).toEqual({ verdict: 'ok', firstBad: null })
-      expect(writers.map(({ first, last, entries }) => ({ first, last, entries }))).toEqual(
-        Array.from({ length: chain === 'process' ? 16 : 1 }, () => ({ first: 1, last: own, entries: own })),
-      )
+      // Each has its boot, and where a chain is its own, its seal. One that starts may link what another has just staged.
+      const logs = chain === 'process' ? 16 : 1
+      expect({ verdict, firstBad, logs: writers.length }).toEqual({ verdict: 'ok', firstBad: null, logs })
+      for (const { first, last, entries } of writers) expect([first, last]).toEqual([1, entries])
+      expect(lines).toHaveLength(16 * (ENTRIES + (chain === 'process' ? 2 : 1)))
       const ids = lines.map((line) => (JSON.parse(line) as { id: string }).id)
       const acknowledged = readFileSync(`${folder}/acknowledged`, 'utf8').trim().split('\n')
       expect([new Set(ids).size, acknowledged.length]).toEqual([ids.length, 16 * ENTRIES])

@@ -37,6 +37,19 @@ const RECORDED: Readonly<Record<string, Recorded>> = {
   },
   'PUT /v1/tokens/pools/:name': { events: ['admin.pool_set'], body: { tokens: 5 } },
   'DELETE /v1/tokens/pools/:name': { events: ['admin.pool_deleted'] },
+  'POST /v1/tokens/pools/:name/credits': {
+    events: ['admin.pool_credited'],
+    before: async () => ({ id: 'user:ann', body: { id: 'c', tokens: 5 } }),
+  },
+  'POST /v1/tokens/pools/:name/refunds': {
+    events: ['admin.pool_refunded'],
+    async before(to) {
+      const pool = 'user:ann'
+      const reservation_id = idOf('reservation_id', await to.post('/v1/tokens/reserve', { tokens: 10, pool }, admin))
+      await to.post('/v1/tokens/report', { reservation_id, actual: 4 }, admin)
+      return { id: pool, body: { id: 'r', reservation_id, tokens: 2 } }
+    },
+  },
   'POST /v1/costs/reset': { events: ['admin.costs_reset'] },
   'POST /v1/keys': { events: ['admin.key_created'], body: {} },
   'POST /v1/keys/:id/rotate': { events: ['admin.key_rotated'], body: {}, before: aKey },
