@@ -152,11 +152,11 @@ const rollBack: Change = (sample, draw) => {
   const seqs = [...new Set(chain.checkpoints.map((line) => (JSON.parse(line) as { seq: number }).seq))]
   if (seqs.length < 2) return null
   const back = seqs[draw(seqs.length - 1)]!
-  const lines = sample.lines.filter((line) => {
-    const entry = readLine(line)
-    return entry.kind !== 'entry' || entry.integrity.writer !== chain.writer || entry.integrity.seq <= back
-  })
-  return result('roll back', sample, lines)
+  const gone = indexes(sample.lines, chain.writer).filter((at) => entryAt(sample.lines, at)!.integrity.seq > back)
+  const lines = sample.lines.filter((_, at) => !gone.includes(at))
+  // Of a trimmed chain only entries may be left that no checkpoint covers yet.
+  const isUncovered = gone.every((at) => isLater(sample, entryAt(sample.lines, at)!, lines))
+  return result('roll back', sample, lines, isUncovered)
 }
 
 /** A bit of the outside copy itself. */
