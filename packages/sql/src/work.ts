@@ -101,8 +101,6 @@ export function workOn(parts: WorkParts): RunSteps<Step> {
     const needs = needsOf(steps)
     await parts.loader.prepare(parts.connection, needs)
     return parts.connection.transaction(async (runner) => {
-      // A pool that was forgotten meanwhile gets its row anew when the transaction is tried again.
-      await parts.loader.prepareInside(runner, needs)
       const done = await perform(parts, runner, steps, needs, lastEntry)
       lastEntry = done.lastEntry
       return done.outcomes
@@ -113,9 +111,7 @@ export function workOn(parts: WorkParts): RunSteps<Step> {
 /** Runs a step inside of a transaction of the host's, which may be undone: nothing of it is remembered. */
 export function workInside(parts: Omit<WorkParts, 'connection'>): (runner: Runner, step: Step) => Promise<unknown> {
   return async (runner, step) => {
-    const needs = needsOf([step])
-    await parts.loader.prepareInside(runner, needs)
-    const [outcome] = (await perform(parts, runner, [step], needs, 0)).outcomes
+    const [outcome] = (await perform(parts, runner, [step], needsOf([step]), 0)).outcomes
     if ('error' in outcome!) throw outcome.error
     return outcome!.value
   }
@@ -128,6 +124,8 @@ async function perform(
   needs: LedgerNeeds,
   lastEntry: number,
 ): Promise<{ readonly outcomes: readonly Outcome[]; readonly lastEntry: number }> {
+  // Also where a pool was forgotten after its row was seen, and the transaction is tried again.
+  await parts.loader.prepareInside(runner, needs)
   const { at, late } = await parts.moment(runner, needs.asks.length > 0 || needs.overdue > 0)
   const books = emptyBooks(at, lastEntry)
   await parts.loader.load(runner, books, needs, late)

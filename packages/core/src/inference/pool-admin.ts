@@ -6,6 +6,7 @@ import type { PoolTerms } from '../budget/terms.js'
 import { HooshError } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
+import { keepStaged } from './audit-staging.js'
 import type { Engine } from './engine.js'
 import { nameablePool } from './new-call.js'
 
@@ -151,15 +152,16 @@ type Told = Pick<AuditRecord, 'event' | 'message' | 'metadata'>
 
 /** Does what an admin wants in one step with its audit entry, where the store keeps both. */
 async function onRecord<Result>(
-  { audit, storage }: Engine,
+  engine: Engine,
   { caller, requestId }: Actor,
   pool: string,
   told: Told,
   step: (records?: CallRecords) => Awaitable<Result>,
 ): Promise<Result> {
+  const { audit } = engine
   if (audit === null) return step()
   const record = audit.record({ ...told, level: 'warn', subject: caller.user, pool, requestId })
   const result = await step({ audit: [record] })
-  await (storage.budgets.persists?.includes('audit') === true ? audit.staged(record) : audit.stage(record))
+  await keepStaged(engine, record)
   return result
 }

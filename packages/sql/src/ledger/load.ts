@@ -35,7 +35,7 @@ export function ledgerLoader(dialect: Dialect, tables: Tables, codec: TermsCodec
     look,
     /** Before a transaction that is going to `load`. */
     prepare: async (connection: Connection, needs: LedgerNeeds) => locks?.prepare(connection, needs),
-    /** Before a `load` in the host's own transaction. */
+    /** In the transaction, before a `load`: what `prepare` has not made by then. */
     prepareInside: async (runner: Runner, needs: LedgerNeeds) => locks?.prepareInside(runner, needs),
     /** Fills the books with all that the steps need, and with the overdue holds of the pools they hold in. */
     async load(runner: Runner, books: Books, needs: LedgerNeeds, late: boolean): Promise<void> {

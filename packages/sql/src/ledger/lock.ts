@@ -66,7 +66,7 @@ export function ledgerLocks(dialect: Dialect, { pools, holds }: Tables, lockWait
       for (const name of missing) made.add(name)
     },
 
-    /** The same inside of the host's own transaction, with which it may be undone: so nothing is remembered of it. */
+    /** The same inside of a transaction, with which it may be undone: so nothing is remembered of it. */
     async prepareInside(runner: Runner, needs: LedgerNeeds): Promise<void> {
       const missing = unmade(needs)
       if (missing.length > 0) await create(runner, dialect.list(missing))

@@ -170,13 +170,18 @@ export async function tidy(desk: Desk, share: Share): Promise<void> {
 }
 
 /** Charges all that was used and keeps what calls hold. What runs is leased anew, so that the leases before it can end. */
-export async function giveBack(desk: Desk, share: Share): Promise<void> {
+async function giveBack(desk: Desk, share: Share): Promise<void> {
   await cover(desk, share)
   const open = unsettledHere(share)
   const isOpen = open.tokens > 0 || open.nanoUsd > 0
   if (isOpen && !isExact(share) && isReachable(share)) await leaseAnew(desk, share, open)
   endLeases(share, 'spare')
   await book(desk, share)
+}
+
+/** The same for several. */
+export async function giveAllBack(desk: Desk, shares: readonly Share[]): Promise<void> {
+  await Promise.all(shares.map((share) => inTurn(share, () => giveBack(desk, share))))
 }
 
 async function leaseAnew(desk: Desk, share: Share, open: Amount): Promise<void> {

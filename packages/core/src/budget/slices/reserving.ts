@@ -3,9 +3,9 @@ import { checkRepeated } from '../ending.js'
 import type { Held } from '../memory-books.js'
 import { grantOf } from '../memory-store.js'
 import type * as store from '../store.js'
-import { giveBack, inTurn, isRefusal } from './desk.js'
+import { giveAllBack, isRefusal } from './desk.js'
 import { reserveMixed } from './mixed.js'
-import { enter, grantHere, haveCredits, type Room, sharesFor, whenKnown, whenLeased } from './room.js'
+import { enter, grantHere, haveCredits, type Room, sharesFor, sharesIn, whenKnown, whenLeased } from './room.js'
 import { asSeenHere, type Share } from './share.js'
 
 /** See `BudgetStore.reserve`. */
@@ -52,17 +52,16 @@ async function reserveThere(
   request: store.ReserveRequest,
   sliced: readonly store.PoolAsk[],
 ): Promise<store.Grant> {
-  const { desk, books, shares } = room
+  const { desk } = room
   if (sliced.length === 0) return desk.store.reserve(request)
   if (request.phase === 'sent') room.held.set(request.id, true)
   try {
     return withPools(room, await desk.store.reserve(request))
   } catch (error) {
     if (!isRefusal(error)) throw error
-    const accounts = sliced.flatMap(({ name }) => books.pools.get(name)?.accounts ?? [])
-    const leased = accounts.flatMap((account) => shares.get(account) ?? [])
+    const leased = sliced.flatMap(({ name }) => sharesIn(room, name))
     if (leased.every(({ leases }) => leases.length === 0)) throw error
-    await Promise.all(leased.map((share) => inTurn(share, () => giveBack(desk, share))))
+    await giveAllBack(desk, leased)
     return withPools(room, await desk.store.reserve(request))
   }
 }

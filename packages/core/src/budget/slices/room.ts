@@ -62,6 +62,11 @@ export function sharesFor(room: Room, pools: readonly PoolAsk[], now: number): S
   })
 }
 
+/** What this process has of a pool, in whatever windows. */
+export function sharesIn({ books, shares }: Room, pool: string): Share[] {
+  return (books.pools.get(pool)?.accounts ?? []).flatMap((account) => shares.get(account) ?? [])
+}
+
 /** The shares of a hold. */
 export function sharesOf(room: Room, { accounts }: Held): Share[] {
   return accounts.map((account) => {
@@ -83,9 +88,16 @@ export function haveCredits(shares: readonly Share[]): boolean {
 /** The shares, once the store has been asked about those that know nothing of their pool yet. */
 export async function whenKnown({ desk }: Room, find: () => readonly Share[]): Promise<readonly Share[]> {
   const shares = await found(desk, find)
-  const blind = shares.filter(({ isKnown }) => !isKnown)
-  await Promise.all(blind.map((share) => look(desk, share)))
+  await lookAt(desk, blindOf(shares))
   return shares
+}
+
+function blindOf(shares: readonly Share[]): Share[] {
+  return shares.filter(({ isKnown }) => !isKnown)
+}
+
+async function lookAt(desk: Desk, shares: readonly Share[]): Promise<void> {
+  await Promise.all(shares.map((share) => look(desk, share)))
 }
 
 /** What an ask gets where nobody has to be asked for it; null where the store has to be. */
@@ -159,11 +171,11 @@ interface Trying {
 /** One step towards a grant: what is to be had if its shares are covered, null where it is to be decided again. */
 async function oneTry(room: Room, shares: readonly Share[], asked: Asked, trying: Trying): Promise<Granted | null> {
   const { desk } = room
-  const blind = shares.filter(({ isKnown }) => !isKnown)
+  const blind = blindOf(shares)
   if (blind.length > 0) {
     trying.looks += 1
     if (trying.looks > MOST_LOOKS) throw new HooshError('store_unavailable', { message: NO_WINDOW })
-    await Promise.all(blind.map((share) => look(desk, share)))
+    await lookAt(desk, blind)
     return null
   }
   const decision = decideHere(room, shares, asked)
@@ -176,7 +188,7 @@ async function oneTry(room: Room, shares: readonly Share[], asked: Asked, trying
     if (trying.refusals === MOST_REFUSALS) throw refusal
   } else if (trying.isFresh) throw budgetExceeded(decision, asked.now)
   // It had less than was thought here, or may have more.
-  await Promise.all(shares.map((share) => look(desk, share)))
+  await lookAt(desk, shares)
   trying.isFresh = true
   return null
 }

@@ -8,10 +8,10 @@ import { memoryLedger } from '../memory-store.js'
 import type * as store from '../store.js'
 import type { PoolTerms } from '../terms.js'
 import { beat, close, expire, noteExpired } from './clockwork.js'
-import { type Desk, giveBack, inTurn } from './desk.js'
+import { type Desk, giveAllBack } from './desk.js'
 import { endMixed, extendMixed } from './mixed.js'
 import { reserve, seenHere, withPools } from './reserving.js'
-import { afterEnd, doubt, grantHere, type Room, sharesOf, whenLeased } from './room.js'
+import { afterEnd, doubt, grantHere, type Room, sharesIn, sharesOf, whenLeased } from './room.js'
 import { withoutRecords } from './without-records.js'
 
 /** Which pools are sliced, and what the slices live by. */
@@ -207,10 +207,7 @@ async function find(
 /** From here on calls in it are the store's to hold, until a look tells that its credits are spent. */
 async function credit(room: Room, ask: store.PoolAsk, given: store.NewCredit, now: number): Promise<store.Credited> {
   const credited = await room.desk.store.credit(ask, given, now)
-  for (const account of room.books.pools.get(ask.name)?.accounts ?? []) {
-    const share = room.shares.get(account)
-    if (share !== undefined) share.hasCredits = true
-  }
+  for (const share of sharesIn(room, ask.name)) share.hasCredits = true
   return { ...credited, pool: seenHere(room, credited.pool) }
 }
 
@@ -220,15 +217,14 @@ async function define({ desk, ledger, isSliced }: Room, pool: string, terms: Poo
 }
 
 /** What is leased of it and not needed goes back first; what still runs keeps the pool from being gone. */
-async function forget({ desk, books, ledger, shares, isSliced }: Room, pool: string): Promise<boolean> {
+async function forget(room: Room, pool: string): Promise<boolean> {
+  const { desk, ledger, shares, isSliced } = room
   if (!isSliced(pool)) return desk.store.forget(pool)
   ledger.define(pool, null)
-  const accounts = books.pools.get(pool)?.accounts ?? []
-  const leased = accounts.flatMap((account) => shares.get(account) ?? [])
-  await Promise.all(leased.map((share) => inTurn(share, () => giveBack(desk, share))))
+  await giveAllBack(desk, sharesIn(room, pool))
   const isGone = await desk.store.forget(pool)
   if (!isGone) return false
-  for (const account of accounts) shares.delete(account)
+  for (const { account } of sharesIn(room, pool)) shares.delete(account)
   return ledger.forget(pool)
 }
 
