@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { type Diagnosis, diagnose, type Explained } from '@hoosh/core/storage'
 import type { Command } from '../command.js'
 import { openRedis, openSql } from './open.js'
-import { placeOf } from './place.js'
+import { DATABASE_FLAGS, placeOf } from './place.js'
 
 /** Looks whether what is stored keeps every promise. */
 export const doctor: Command = {
@@ -23,9 +23,7 @@ export const doctor: Command = {
     const { values } = parseArgs({
       args: [...args],
       options: {
-        database: { type: 'string' },
-        schema: { type: 'string' },
-        prefix: { type: 'string' },
+        ...DATABASE_FLAGS,
         key: { type: 'string' },
         json: { type: 'boolean' },
       },
@@ -34,7 +32,7 @@ export const doctor: Command = {
     if (typeof place === 'string') return place
     const { schema, prefix, key } = values
     const auditKey = key === undefined ? undefined : readFileSync(key, 'utf8').replace(/\r?\n$/, '')
-    const options = { ...(schema !== undefined && { schema }), ...(prefix !== undefined && { prefix }), readOnly: true }
+    const options = { schema, prefix, readOnly: true }
     const { storage, close } = place.kind === 'redis' ? await openRedis(place, prefix) : await openSql(place, options)
     try {
       const diagnosis = await diagnose(storage, { ...(auditKey !== undefined && { auditKey }) })

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Command } from '../command.js'
 import { openSql } from './open.js'
-import { placeOf } from './place.js'
+import { DATABASE_FLAGS, placeOf } from './place.js'
 
 /** Brings tables up to date. */
 export const migrate: Command = {
@@ -21,9 +21,7 @@ export const migrate: Command = {
     const { values } = parseArgs({
       args: [...args],
       options: {
-        database: { type: 'string' },
-        schema: { type: 'string' },
-        prefix: { type: 'string' },
+        ...DATABASE_FLAGS,
         'dry-run': { type: 'boolean' },
       },
     })
@@ -34,11 +32,7 @@ export const migrate: Command = {
     // A file that is not there yet would be made by looking at it.
     const isNew = place.kind === 'sqlite' && !existsSync(place.file)
     const at = dryRun && isNew ? { ...place, file: ':memory:' } : place
-    const { storage, close } = await openSql(at, {
-      ...(schema !== undefined && { schema }),
-      ...(prefix !== undefined && { prefix }),
-      readOnly: dryRun && !isNew,
-    })
+    const { storage, close } = await openSql(at, { schema, prefix, readOnly: dryRun && !isNew })
     try {
       const { from, to, statements } = await storage.migrate({ dryRun })
       if (dryRun) out(sqlOf(from, to, statements))

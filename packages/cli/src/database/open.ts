@@ -13,8 +13,8 @@ export interface Opened<Kept> {
 }
 
 export interface OpenOptions {
-  readonly prefix?: string
-  readonly schema?: string
+  readonly prefix: string | undefined
+  readonly schema: string | undefined
   /** Nothing is written, and a file that is not there is not made. */
   readonly readOnly: boolean
 }
@@ -88,8 +88,8 @@ async function sqliteDriver(): Promise<SqliteClass> {
     const found = await installed<{ default: SqliteClass }>(name)
     if (found !== null) return found.default
   }
-  if (process.getBuiltinModule?.('node:sqlite') !== undefined)
-    return (process.getBuiltinModule('node:sqlite') as unknown as { DatabaseSync: SqliteClass }).DatabaseSync
+  const builtIn: unknown = process.getBuiltinModule?.('node:sqlite')
+  if (builtIn !== undefined) return (builtIn as { DatabaseSync: SqliteClass }).DatabaseSync
   throw missing('A driver for SQLite (better-sqlite3 or libsql)', 'npm install better-sqlite3')
 }
 

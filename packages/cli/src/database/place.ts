@@ -1,3 +1,10 @@
+/** Flags of every command that works on a database. */
+export const DATABASE_FLAGS = {
+  database: { type: 'string' },
+  schema: { type: 'string' },
+  prefix: { type: 'string' },
+} as const
+
 /** Where tables or keys are. */
 export type Place = SqlPlace | RedisPlace
 
