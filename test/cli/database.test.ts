@@ -1,6 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Diagnosis } from '@hoosh/core/storage'
 import { migrationSql } from '@hoosh/sql'
 import Database from 'libsql'
@@ -138,6 +139,21 @@ describe('a command that cannot do what was asked', () => {
     })
   })
 })
+
+const builtIn: unknown = process.getBuiltinModule('node:sqlite')
+
+it.skipIf(builtIn === undefined)(
+  `in an app without a driver for SQLite, Node's own does${builtIn === undefined ? ' (skipped: this Node has none)' : ''}`,
+  async () => {
+    const app = join(folder, 'bare')
+    mkdirSync(join(app, 'node_modules', '@hoosh'), { recursive: true })
+    const sql = fileURLToPath(new URL('../../packages/sql', import.meta.url))
+    symlinkSync(sql, join(app, 'node_modules', '@hoosh', 'sql'))
+    const said = (command: string) => run(process.execPath, [HOOSH, command, '--database', 'app.sqlite'], app)
+    expect(await said('migrate')).toMatchObject({ code: 0, out: expect.stringContaining('brought from nothing') })
+    expect(await said('doctor')).toMatchObject({ code: 0, out: expect.stringContaining('app.sqlite: sound') })
+  },
+)
 
 describe.skipIf(noRedis)('a ledger in Redis', () => {
   it('is looked at by its prefix, and the settings of the server are told', async () => {

@@ -75,7 +75,7 @@ async function sqlite(file: string, { readOnly }: OpenOptions): Promise<Handle<H
     throw new HooshError('store_unavailable', { message: `There is no file ${file} in ${process.cwd()}.` })
   const Database = await sqliteDriver()
   try {
-    const handle = new Database(file, readOnly ? { readonly: true, readOnly: true } : undefined)
+    const handle = new Database(file, readOnly ? { readonly: true, readOnly: true } : {})
     return { handle, close: async () => handle.close() }
   } catch (error) {
     throw unreachable(file, error)
