@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { poolTerms } from '../../../packages/core/dist/budget/spec.js'
 import type { BudgetStore } from '../../../packages/core/dist/budget/store.js'
 
-/** One call: reserve and settle, on the pool of that number. */
+/** One call: reserve and settle, on the pool of that number. A promise where the store has to be waited for. */
 export type One = (pool: number) => unknown
 
 /** Callers at the same time, of one process. */
@@ -31,14 +31,19 @@ export function callsOn(store: BudgetStore, pools: number): One {
   const run = randomUUID().slice(0, 8)
   const asks = Array.from({ length: pools }, (_, index) => [{ name: `bench:${run}:${index}`, terms }])
   let call = 0
-  return async (pool) => {
+  return (pool) => {
     const id = `${run}-${call++}`
-    const now = Date.now()
-    const request = { id, owner: 'bench', phase: 'sent', pools: asks[pool]!, ask, leaseMs: 60_000, now } as const
-    const granting = store.reserve({ ...request, onExpire: 'charge' })
-    if (granting instanceof Promise) await granting
-    const settling = store.settle(id, actual)
-    if (settling instanceof Promise) await settling
+    const granting = store.reserve({
+      id,
+      owner: 'bench',
+      phase: 'sent',
+      pools: asks[pool]!,
+      ask,
+      leaseMs: 60_000,
+      now: Date.now(),
+      onExpire: 'charge',
+    })
+    return granting instanceof Promise ? granting.then(() => store.settle(id, actual)) : store.settle(id, actual)
   }
 }
 
@@ -58,7 +63,8 @@ async function run(one: One, pools: number, isOver: (passedMs: number, calls: nu
   const caller = async () => {
     while (!isOver(performance.now() - from, calls)) {
       // A stride that is prime to the number of pools meets them all.
-      await one((calls++ * 7_919) % pools)
+      const answer = one((calls++ * 7_919) % pools)
+      if (answer instanceof Promise) await answer
       if (calls % TURN_EVERY === 0) await turn()
     }
   }

@@ -1,9 +1,10 @@
-import type { Amount } from '../amount.js'
+import { type Amount, nothing } from '../amount.js'
 import type { CallFacts, UsageRecord } from '../cost/store.js'
 import { HooshError } from '../errors.js'
 import { liveCredits, NO_CREDITS } from './credits.js'
 import type { Ending, Refund, Standing } from './ending.js'
 import { giveBack } from './memory-credits.js'
+import { holdsOf, type OpenHolds, withHold, withoutHold } from './open-holds.js'
 import { type Ring, ring } from './ring.js'
 import type { Credit, Draw, Entry, ExpiredReservation, Hold, PoolAsk, PoolState, Reservation } from './store.js'
 import type { PoolTerms } from './terms.js'
@@ -11,7 +12,7 @@ import { windowAt } from './window.js'
 
 type Mutable<T> = { -readonly [Field in keyof T]: T[Field] }
 
-/** A pool in one window. Its amounts are changed in place; `terms` are those that count now. */
+/** A pool in one window. `used` and `held` are changed in place, `drawn` never; `terms` are those that count now. */
 export interface Account extends Mutable<PoolState> {
   readonly pool: Pool
 }
@@ -20,9 +21,11 @@ export interface Pool {
   readonly name: string
   /** What the host's template said when the pool was last held in, or the override that stood in for one. */
   template: PoolTerms | null
-  /** Newest last; windows that are long over are dropped. */
-  accounts: Account[]
-  open: Set<Held> | null
+  /** Of the window that was entered last. */
+  newest: Account | null
+  /** The windows before, newest last; those that are long over are dropped. */
+  earlier: readonly Account[]
+  open: OpenHolds<Held>
   /** No hold of this pool is overdue before that moment. */
   calmUntil: number
   /** All that were ever given, by id; null where none was. */
@@ -70,12 +73,12 @@ interface Posting {
 export interface Books {
   readonly pools: Map<string, Pool>
   readonly overrides: Map<string, PoolTerms>
-  readonly open: Map<string, Held>
+  /** The open ones, and what is remembered of the ended. */
+  readonly reservations: Map<string, Held>
   /** Open reservations in phase `reserved`, oldest first. */
   readonly byOwner: Map<string, Set<Held>>
-  readonly ended: Map<string, Held>
   readonly postings: Ring<Posting>
-  /** What leaves `ended` next: the expired apart, since their settle is still to come. */
+  /** What is forgotten next: the expired apart, since their settle is still to come. */
   readonly endings: Ring<Held>
   readonly expiries: Ring<Held>
   /** Pools with credits whose end is still to be entered. */
@@ -90,9 +93,8 @@ export function emptyBooks(maxEnded: number, maxEntries: number): Books {
   return {
     pools: new Map(),
     overrides: new Map(),
-    open: new Map(),
+    reservations: new Map(),
     byOwner: new Map(),
-    ended: new Map(),
     postings: ring(maxEntries),
     endings: ring(maxEnded),
     expiries: ring(maxEnded),
@@ -113,9 +115,9 @@ export function accountFor(books: Books, ask: PoolAsk, now: number): Account {
   const terms = termsFor(books, ask)
   const { start, end } = windowAt(terms, now)
   const pool = books.pools.get(ask.name) ?? newPool(ask.name)
-  const known = pool.accounts.findLast((account) => account.windowStart === start)
+  const known = accountOf(pool, start)
   if (known !== undefined && known.terms === terms && known.windowEnd === end) return known
-  const { used, held, drawn } = known ?? { used: zero(), held: zero(), drawn: zero() }
+  const { used, held, drawn } = known ?? { used: zero(), held: zero(), drawn: nothing }
   return {
     pool,
     name: ask.name,
@@ -131,30 +133,60 @@ export function accountFor(books: Books, ask: PoolAsk, now: number): Account {
 
 const zero = (): Amount => ({ tokens: 0, nanoUsd: 0 })
 
+/** Of one window. */
+export function accountOf({ newest, earlier }: Pool, windowStart: number): Account | undefined {
+  if (newest?.windowStart === windowStart) return newest
+  return earlier.findLast((account) => account.windowStart === windowStart)
+}
+
+/** Of all windows that are remembered, newest last. */
+export function accountsOf({ newest, earlier }: Pool): readonly Account[] {
+  return newest === null ? earlier : [...earlier, newest]
+}
+
 /** Enters an account that `accountFor` has made; from here on it is the one account of its pool and window. */
 export function enterAccount(books: Books, account: Account, template: PoolTerms | null): Account {
   const { pool, terms, windowStart, windowEnd } = account
   pool.template = template ?? terms
-  const known = pool.accounts.findLast((other) => other.windowStart === windowStart)
+  const known = accountOf(pool, windowStart)
   if (known === account) return account
-  for (const other of pool.accounts) other.terms = terms
+  const others = accountsOf(pool)
+  for (const other of others) other.terms = terms
   if (known !== undefined) {
     known.windowEnd = windowEnd
     return known
   }
   books.pools.set(pool.name, pool)
-  const past = pool.accounts.length - PAST_WINDOWS + 1
+  const past = others.length - PAST_WINDOWS + 1
   // One that is not over yet counts again as soon as the pool's terms ask for it.
   const isOver = ({ windowEnd: end }: Account) => end !== null && end <= windowStart
-  const kept = pool.accounts.filter(
-    (other, at) => at >= past || !isOver(other) || other.held.tokens > 0 || other.held.nanoUsd > 0,
-  )
-  pool.accounts = [...kept, account]
+  if (others.length > 0) {
+    pool.earlier = others.filter(
+      (other, at) => at >= past || !isOver(other) || other.held.tokens > 0 || other.held.nanoUsd > 0,
+    )
+  }
+  pool.newest = account
   return account
 }
 
+const NO_ACCOUNTS: readonly Account[] = Object.freeze([])
+
 function newPool(name: string): Pool {
-  return { name, template: null, accounts: [], open: null, calmUntil: Number.POSITIVE_INFINITY, credits: null }
+  return {
+    name,
+    template: null,
+    newest: null,
+    earlier: NO_ACCOUNTS,
+    open: null,
+    calmUntil: Number.POSITIVE_INFINITY,
+    credits: null,
+  }
+}
+
+/** A reservation that is still held. */
+export function openIn({ reservations }: Books, id: string): Held | undefined {
+  const held = reservations.get(id)
+  return held?.state === 'held' ? held : undefined
 }
 
 /** Enters a hold that was granted. */
@@ -163,11 +195,10 @@ export function enterHold(books: Books, held: Held): void {
     account.held.tokens += held.held.tokens
     account.held.nanoUsd += held.held.nanoUsd
     const { pool } = account
-    pool.open ??= new Set()
-    pool.open.add(held)
+    pool.open = withHold(pool.open, held)
     if (held.leaseUntil < pool.calmUntil) pool.calmUntil = held.leaseUntil
   }
-  books.open.set(held.id, held)
+  books.reservations.set(held.id, held)
   if (held.phase === 'sent') return
   const owned = books.byOwner.get(held.owner)
   if (owned === undefined) books.byOwner.set(held.owner, new Set([held]))
@@ -198,19 +229,15 @@ export function close(books: Books, held: Held, state: Exclude<Held['state'], 'h
   held.charged = charged
   held.call = undefined
   for (const { pool } of held.accounts) {
-    if (pool.open?.delete(held) !== true || pool.open.size > 0) continue
-    // A million idle pools keep no empty sets.
-    pool.open = null
-    pool.calmUntil = Number.POSITIVE_INFINITY
+    pool.open = withoutHold(pool.open, held)
+    if (pool.open === null) pool.calmUntil = Number.POSITIVE_INFINITY
   }
-  books.open.delete(held.id)
   if (held.phase === 'reserved') {
     const owned = books.byOwner.get(held.owner)
     if (owned?.delete(held) === true && owned.size === 0) books.byOwner.delete(held.owner)
   }
   const gone = (state === 'expired' ? books.expiries : books.endings).push(held)
-  books.ended.set(held.id, held)
-  if (gone !== undefined) books.ended.delete(gone.id)
+  if (gone !== undefined) books.reservations.delete(gone.id)
 }
 
 /** Takes a pool off the books, unless something is held in it. */
@@ -245,7 +272,7 @@ export function overdueIn(pool: Pool, at: number): Held[] {
   if (at < pool.calmUntil) return []
   let calmUntil = Number.POSITIVE_INFINITY
   const overdue: Held[] = []
-  for (const held of pool.open ?? []) {
+  for (const held of holdsOf(pool.open)) {
     if (held.leaseUntil <= at) overdue.push(held)
     if (held.leaseUntil < calmUntil) calmUntil = held.leaseUntil
   }
@@ -265,7 +292,7 @@ export function stateOf(
     windowEnd,
     used: { tokens: used.tokens, nanoUsd: used.nanoUsd },
     held: { tokens: held.tokens, nanoUsd: held.nanoUsd },
-    drawn: { tokens: drawn.tokens, nanoUsd: drawn.nanoUsd },
+    drawn,
     credits: pool.credits === null ? NO_CREDITS : liveCredits(pool.credits.values(), at),
   }
 }

@@ -72,14 +72,14 @@ export function endCredits(books: Books, at: number): void {
   }
 }
 
-function move({ pool, drawn }: Account, draws: readonly Draw[], change: (left: Amount, draw: Amount) => Amount): void {
+function move(account: Account, draws: readonly Draw[], change: (left: Amount, draw: Amount) => Amount): void {
+  const { pool, drawn } = account
   for (const draw of draws) {
     const credit = pool.credits!.get(draw.credit)!
     pool.credits!.set(credit.id, { ...credit, left: change(credit.left, draw) })
   }
   const sum = drawnBy(draws)
-  const now = change === plus ? minus(drawn, sum) : plus(drawn, sum)
-  Object.assign(drawn, now)
+  account.drawn = change === plus ? minus(drawn, sum) : plus(drawn, sum)
 }
 
 function enter(

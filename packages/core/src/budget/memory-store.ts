@@ -34,7 +34,7 @@ export interface MemoryBudgetOptions {
 /**
  * Budgets of one process, gone with it. Every operation answers at once, so two calls cannot meet inside of one.
  *
- * Pools are kept until they are told to be forgotten (about 0.6 KB each); of a pool with windows the last four are known, and those that still run.
+ * Pools are kept until they are told to be forgotten (about 0.5 KB each); of a pool with windows the last four are known, and those that still run.
  */
 export function memoryBudgets({ clock, maxEnded = 10_000, maxEntries = 10_000 }: MemoryBudgetOptions) {
   return memoryLedger(ledger.emptyBooks(maxEnded, maxEntries), clock)
@@ -75,14 +75,14 @@ export function memoryLedger(books: Books, clock: Clock) {
 }
 
 function known(books: Books, id: string): Held {
-  const held = books.open.get(id) ?? books.ended.get(id)
+  const held = books.reservations.get(id)
   if (held === undefined) throw notHeld(id)
   return held
 }
 
 function reserve(books: Books, request: store.ReserveRequest, at: number): store.Grant {
   const { id, owner, ask, leaseMs, now, maxOpen, onExpire } = request
-  const first = books.open.get(id) ?? books.ended.get(id)
+  const first = books.reservations.get(id)
   if (first !== undefined) {
     checkRepeated({ ...first, pools: first.accounts.map(({ name }) => name) }, request)
     return grantOf(first, first.outputTokens, [], at)
@@ -90,12 +90,14 @@ function reserve(books: Books, request: store.ReserveRequest, at: number): store
   const overdue = overdueIn(books, request.pools, at)
   if (maxOpen !== undefined && openOf(books, owner, overdue) >= maxOpen) throw tooMany(maxOpen)
   const pools = withoutRepetition(request.pools)
-  const found = pools.map((pool) => ledger.accountFor(books, pool, now))
-  const decision = decide(ask, after(found, overdue, onExpire, at))
+  const accounts = pools.map((pool) => ledger.accountFor(books, pool, now))
+  const decision = decide(ask, after(accounts, overdue, onExpire, at))
   if (!decision.granted) throw budgetExceeded(decision, now)
 
   for (const late of overdue) expireOne(books, late, onExpire, at)
-  const accounts = found.map((account, index) => ledger.enterAccount(books, account, pools[index]!.terms))
+  for (const [index, { terms }] of pools.entries()) {
+    accounts[index] = ledger.enterAccount(books, accounts[index]!, terms)
+  }
   const draws = draw(accounts, decision.amount, (account) => ledger.stateOf(account, at))
   const held = born(request, decision, accounts, draws, at + leaseMs)
   ledger.enterHold(books, held)
@@ -190,7 +192,7 @@ function tooMany(maxOpen: number): HooshError {
 }
 
 function extend(books: Books, id: string, ask: store.Ask, at: number): store.Grant {
-  const held = books.open.get(id)
+  const held = ledger.openIn(books, id)
   if (held === undefined) throw notHeld(id)
   const decision = decide(ask, after(held.accounts, [], 'charge', at))
   if (!decision.granted) throw budgetExceeded(decision, at)
@@ -206,7 +208,7 @@ function extend(books: Books, id: string, ask: store.Ask, at: number): store.Gra
 function renew(books: Books, running: readonly { id: string; counted: Amount }[], leaseUntil: number): string[] {
   const lost: string[] = []
   for (const { id, counted } of running) {
-    const held = books.open.get(id)
+    const held = ledger.openIn(books, id)
     if (held === undefined) {
       lost.push(id)
       continue
@@ -246,9 +248,9 @@ function expire(
   which: (held: Held) => boolean = () => true,
 ): store.ExpiredReservation[] {
   const overdue: Held[] = []
-  for (const held of books.open.values()) {
+  for (const held of books.reservations.values()) {
     if (overdue.length >= limit) break
-    if (held.leaseUntil <= at && which(held)) overdue.push(held)
+    if (held.state === 'held' && held.leaseUntil <= at && which(held)) overdue.push(held)
   }
   for (const held of overdue) expireOne(books, held, onExpire, at)
   endCredits(books, at)
@@ -279,7 +281,7 @@ function define(books: Books, name: string, terms: PoolTerms | null): void {
   const pool = books.pools.get(name)
   const now = terms ?? pool?.template ?? null
   if (pool === undefined || now === null) return
-  for (const account of pool.accounts) account.terms = now
+  for (const account of ledger.accountsOf(pool)) account.terms = now
 }
 
 function list(
@@ -289,7 +291,7 @@ function list(
 ): store.PoolState[] {
   return firstNames(books, limit, last).map((name) => {
     const pool = books.pools.get(name)
-    const terms = pool?.accounts.at(-1)?.terms ?? pool?.template ?? null
+    const terms = pool?.newest?.terms ?? pool?.template ?? null
     return ledger.stateOf(ledger.accountFor(books, { name, terms }, now), at)
   })
 }
@@ -322,7 +324,7 @@ function entries(books: Books, pool: string, { limit, before }: { limit: number;
 }
 
 function find(books: Books, query: Parameters<store.BudgetStore['find']>[0]): Held | undefined {
-  if ('id' in query) return books.open.get(query.id) ?? books.ended.get(query.id)
+  if ('id' in query) return books.reservations.get(query.id)
   const { tokens = 0, nanoUsd = 0 } = query.amount
   for (const held of books.byOwner.get(query.owner) ?? []) {
     if (held.accounts.length !== 1 || held.accounts[0]!.name !== query.pool) continue

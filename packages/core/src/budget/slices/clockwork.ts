@@ -1,5 +1,5 @@
 import { nothing, plus, sameAmount } from '../../amount.js'
-import type { Account } from '../memory-books.js'
+import { type Account, openIn } from '../memory-books.js'
 import { expireOne } from '../memory-store.js'
 import type * as store from '../store.js'
 import { book, inTurn, tidy } from './desk.js'
@@ -13,7 +13,7 @@ export async function expire(
 ): Promise<store.ExpiredReservation[]> {
   const { ledger, mixed, desk } = room
   const here = ledger.expire(policy, (held) => !mixed.has(held))
-  for (const { id } of here) doubt(room, room.books.ended.get(id)!, plus)
+  for (const { id } of here) doubt(room, room.books.reservations.get(id)!, plus)
   const limit = policy.limit - here.length
   const there = limit > 0 ? await desk.store.expire({ ...policy, limit }) : []
   return [...desk.untold.splice(0), ...here, ...there]
@@ -24,7 +24,7 @@ export function noteExpired(room: Room, expired: readonly store.ExpiredReservati
   const ids = new Set(expired.map(({ id }) => id))
   if (ids.size > 0) markExpired(room.shares, ids)
   for (const { id, charged } of expired) {
-    const held = room.books.open.get(id)
+    const held = openIn(room.books, id)
     if (held === undefined) continue
     expireOne(room.books, held, sameAmount(charged, held.held) ? 'charge' : 'counted', room.desk.clock())
     doubt(room, held, plus)

@@ -1,7 +1,7 @@
 import { type Amount, minus, nothing } from '../../amount.js'
 import type { Awaitable } from '../../time.js'
 import type { Granted } from '../grant.js'
-import type { Held } from '../memory-books.js'
+import { type Held, openIn } from '../memory-books.js'
 import type { Ask, Grant, PoolAsk, ReserveRequest, Settlement } from '../store.js'
 import { afterEnd, enter, type Room, sharesFor, sharesOf, whenLeased } from './room.js'
 import type { Share } from './share.js'
@@ -29,7 +29,7 @@ export async function reserveMixed(
     { granted: true, outputTokens: grant.outputTokens, amount: grant.held, fixed },
     kept.shares,
   )
-  room.mixed.add(room.books.open.get(request.id)!)
+  room.mixed.add(openIn(room.books, request.id)!)
   await afterEnd(room, kept.shares)
   return { ...grant, pools: [...here.pools, ...grant.pools] }
 }

@@ -1,6 +1,6 @@
 import type { Awaitable } from '../../time.js'
 import { checkRepeated } from '../ending.js'
-import type { Held } from '../memory-books.js'
+import { accountOf, type Held } from '../memory-books.js'
 import { grantOf } from '../memory-store.js'
 import type * as store from '../store.js'
 import { giveAllBack, isRefusal } from './desk.js'
@@ -12,7 +12,7 @@ import { asSeenHere, type Share } from './share.js'
 export function reserve(room: Room, request: store.ReserveRequest): Awaitable<store.Grant> {
   const { id, now, phase } = request
   const sliced = request.pools.filter(({ name }) => room.isSliced(name))
-  const first = room.books.open.get(id) ?? room.books.ended.get(id)
+  const first = room.books.reservations.get(id)
   if (first !== undefined) return repeated(room, first, request, sliced)
   if (phase !== 'sent' || sliced.length === 0 || room.held.has(id)) return reserveThere(room, request, sliced)
   const twin = room.arriving.get(id)
@@ -75,7 +75,8 @@ export function withPools<Answer extends { readonly pools: readonly store.PoolSt
 }
 
 export function seenHere({ books, shares }: Room, state: store.PoolState): store.PoolState {
-  const account = books.pools.get(state.name)?.accounts.find((one) => one.windowStart === state.windowStart)
+  const pool = books.pools.get(state.name)
+  const account = pool === undefined ? undefined : accountOf(pool, state.windowStart)
   const share = account === undefined ? undefined : shares.get(account)
   return share === undefined ? state : asSeenHere(share, state)
 }

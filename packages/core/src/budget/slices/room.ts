@@ -6,6 +6,7 @@ import { budgetExceeded, decide, type Granted, type Refused } from '../grant.js'
 import {
   type Account,
   accountFor,
+  accountsOf,
   type Books,
   enterAccount,
   enterHold,
@@ -64,7 +65,8 @@ export function sharesFor(room: Room, pools: readonly PoolAsk[], now: number): S
 
 /** What this process has of a pool, in whatever windows. */
 export function sharesIn({ books, shares }: Room, pool: string): Share[] {
-  return (books.pools.get(pool)?.accounts ?? []).flatMap((account) => shares.get(account) ?? [])
+  const known = books.pools.get(pool)
+  return known === undefined ? [] : accountsOf(known).flatMap((account) => shares.get(account) ?? [])
 }
 
 /** The shares of a hold. */

@@ -170,7 +170,7 @@ export function see(share: Share, state: PoolState): void {
   // In place: the books hold on to these objects.
   Object.assign(account.used, plus(others.used, used))
   Object.assign(account.held, plus(others.held, open))
-  Object.assign(account.drawn, state.drawn)
+  account.drawn = state.drawn
   share.hasCredits = state.credits.length > 0 || state.drawn.tokens > 0 || state.drawn.nanoUsd > 0
   share.isKnown = true
 }

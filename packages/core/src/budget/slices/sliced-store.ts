@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { type Amount, minus } from '../../amount.js'
 import { compileGlob } from '../../glob.js'
 import type { Awaitable, Clock } from '../../time.js'
-import { emptyBooks, type Held, reservationOf } from '../memory-books.js'
+import { emptyBooks, type Held, openIn, reservationOf } from '../memory-books.js'
 import { memoryLedger } from '../memory-store.js'
 import type * as store from '../store.js'
 import type { PoolTerms } from '../terms.js'
@@ -135,7 +135,7 @@ function inOrder<T>(answer: Awaitable<T>, then: (answer: T) => T): Awaitable<T> 
 }
 
 function extend(room: Room, id: string, ask: store.Ask): Awaitable<store.Grant> {
-  const held = room.books.open.get(id)
+  const held = openIn(room.books, id)
   if (held === undefined) return inOrder(room.desk.store.extend(id, ask), (grant) => withPools(room, grant))
   if (room.mixed.has(held)) return extendMixed(room, held, ask)
   const shares = sharesOf(room, held)
@@ -154,10 +154,10 @@ function renew(
   running: readonly { id: string; counted: Amount }[],
   leaseMs: number,
 ): Awaitable<string[]> {
-  const here = running.filter(({ id }) => books.open.has(id))
+  const here = running.filter(({ id }) => openIn(books, id) !== undefined)
   ledger.renew(here, leaseMs)
   const there = running.filter(({ id }) => {
-    const held = books.open.get(id)
+    const held = openIn(books, id)
     return held === undefined || mixed.has(held)
   })
   return there.length === 0 ? [] : desk.store.renew(there, leaseMs)
@@ -169,7 +169,7 @@ function end(
   there: () => Awaitable<store.Settlement>,
   here: () => store.Settlement,
 ): Awaitable<store.Settlement> {
-  const held = room.books.open.get(id) ?? room.books.ended.get(id)
+  const held = room.books.reservations.get(id)
   if (held === undefined) return inOrder(there(), (settlement) => withPools(room, settlement))
   if (room.mixed.has(held)) return endMixed(room, held, there, () => settled(room, held, here))
   const shares = sharesOf(room, held)
@@ -197,7 +197,7 @@ async function find(
   { books, mixed, desk }: Room,
   query: Parameters<store.BudgetStore['find']>[0],
 ): Promise<store.Reservation | null> {
-  const held = 'id' in query ? (books.open.get(query.id) ?? books.ended.get(query.id)) : undefined
+  const held = 'id' in query ? books.reservations.get(query.id) : undefined
   if (held === undefined) return desk.store.find(query)
   const here = reservationOf(held)
   const there = mixed.has(held) ? await desk.store.find(query) : null
