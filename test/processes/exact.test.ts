@@ -5,6 +5,7 @@ import type { SqlStorage } from '@hoosh/sql'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { child, killed } from '../support/children.js'
 import { DATABASES, type TestDatabase } from '../support/databases.js'
+import { balancedBooks } from '../support/sql-balance.js'
 
 const script = new URL('ledger-child.mjs', import.meta.url)
 
@@ -14,27 +15,11 @@ const RESERVATIONS = isLong ? 10_000 : 2_000
 const PROCESSES = 4
 const TOKENS = 7
 
-/** What every account has and what its holds and entries add up to, all of one moment. */
-const BOOKS = `select a.pool, a.used_tokens as used, a.held_tokens as held,
-    (select coalesce(sum(held_tokens), 0) from $.hoosh_holds where pool = a.pool and state = 'held') as open,
-    (select coalesce(sum(charged_tokens), 0) from $.hoosh_holds where pool = a.pool and state <> 'held') as entries
-  from $.hoosh_accounts as a`
-
 interface Told {
   granted: number
   budget_exceeded: number
   settled: number
   ms: number
-}
-
-async function balance(database: TestDatabase, cap: number): Promise<number> {
-  const rows = await database.read<Record<string, unknown>>(BOOKS)
-  for (const row of rows) {
-    const [used, held] = [Number(row.used), Number(row.held)]
-    expect([held, used], String(row.pool)).toEqual([Number(row.open), Number(row.entries)])
-    expect(used + held).toBeLessThanOrEqual(cap)
-  }
-  return rows.length
 }
 
 /** Nothing that the doctor would call a fault, and that it looked at something. */
@@ -68,21 +53,20 @@ async function race(
   writeFileSync(`${database.file}.go`, '')
   let samples = 0
   while (running > 0) {
-    samples += (await balance(database, capacity)) > 0 ? 1 : 0
+    samples += (await balancedBooks(database, capacity)).length > 0 ? 1 : 0
     if (samples % 8 === 1) await sound(storage, pools.length)
     // SQLite answers at once, and the end of a process is heard of in another turn.
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   await Promise.all(exits)
-  await balance(database, capacity)
   await sound(storage, pools.length)
   const told = started.map((one) => JSON.parse(one.output().split('\n')[1]!) as Told)
   const sum = (of: keyof Told) => told.reduce((all, one) => all + (one[of] ?? 0), 0)
   // No other word reached a caller.
   for (const { granted: _g, settled: _s, budget_exceeded: _b, ms: _m, ...others } of told) expect(others).toEqual({})
   expect([sum('granted'), sum('budget_exceeded')]).toEqual([RESERVATIONS / 2, RESERVATIONS / 2])
-  const rows = await database.read<Record<string, unknown>>(BOOKS)
-  for (const { used, held } of rows) expect(Number(used) + Number(held)).toBe(capacity)
+  const rows = await balancedBooks(database, capacity)
+  for (const { used, held } of rows) expect(used + held).toBe(capacity)
   expect(rows).toHaveLength(pools.length)
   return `seed ${seed}: ${samples} samples, ${Math.round(performance.now() - began)} ms`
 }
