@@ -126,7 +126,7 @@ function verifying(): () => Promise<void> {
     log.writer,
     Array.from({ length: VERIFIED }, () => recordIn(log)),
   )
-  return () => createVerifier({ store, key: KEY, clock: () => NOW }).scrub()
+  return () => createVerifier({ store, key: KEY, clock: () => NOW }).follow()
 }
 
 function fill(store: AuditStore, writer: string, records: readonly AuditRecord[]): void {
