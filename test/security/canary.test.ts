@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import { inspect } from 'node:util'
 import { bearerTokens, createGateway, type HooshOptions } from '@hoosh/core'
+import { httpSink } from '@hoosh/core/audit'
 import { toNodeHandler } from '@hoosh/core/node'
 import { expect, it, onTestFinished } from 'vitest'
 import { serve } from '../support/mounts.js'
@@ -60,7 +61,7 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
     audit: {
       key: secret('audit'),
       signingKey: pem,
-      onCheckpoint: () => Promise.reject(new TypeError('no sink')),
+      onCheckpoint: httpSink(`${provider.url}/?sig=${secret('sink-url')}`, { headers: { 'x-key': secret('sink') } }),
       payloads: { key: secret('payloads-of-users'), otherKeys: [secret('payloads-of-users-before')] },
     },
     keys: { tokenSecrets: [secret('tokens-of-browsers')] },
@@ -140,11 +141,15 @@ it('no secret of any option is in what anybody gets to see, whatever fails', asy
     'query',
     'option',
     'anthropic',
+    'sink-url',
+    'sink',
   ]) {
     expect(provider.heard.join(), place).toContain(secret(place))
   }
   expect(provider.heard.join()).not.toContain(secret('off'))
 }, 60_000)
+
+const PEM = '-----BEGIN PRIVATE KEY-----\n'
 
 it.each<[string, HooshOptions]>([
   ['a key that no header can carry', { providers: [{ type: 'openai', apiKey: 'magpie\nkey' }] }],
@@ -153,6 +158,10 @@ it.each<[string, HooshOptions]>([
   ['a URL that is none', { providers: [{ type: 'openai', baseUrl: 'magpie' }] }],
   ['a key of another type', { providers: [{ type: 'openai', apiKey: { magpie: 'magpie' } as never }] }],
   ['two ways to give a key', { providers: [{ type: 'openai', apiKey: 'magpie', apiKeys: ['magpie'] }] }],
+  [
+    'a client certificate that is none',
+    { providers: [{ type: 'openai', tls: { cert: `${PEM}magpie`, key: `${PEM}magpie` } }] },
+  ],
   ['a pattern that is none', { dlp: { patterns: [{ name: 'own', pattern: '(magpie' }] } }],
   ['a pattern that takes too long', { dlp: { patterns: [{ name: 'own', pattern: '(magpie|c)*x' }] } }],
   ['an audit key of another type', { audit: { key: ['magpie'] as never } }],

@@ -126,4 +126,16 @@ describe('a sink behind HTTP', () => {
       expect(() => httpSink(url)).toThrow(/https/)
     },
   )
+
+  it.each<[string, () => unknown]>([
+    [
+      'a header that cannot be sent',
+      () => httpSink('http://127.0.0.1:1/', { headers: { authorization: 'magpie\nx' } }),
+    ],
+    ['credentials in the URL', () => httpSink('https://me:magpie@example.org/')],
+  ])('that could not work is refused before it is used, and its secret is not quoted: %s', (_, make) => {
+    expect(make).toThrow(
+      expect.objectContaining({ code: 'invalid_options', message: expect.not.stringMatching(/magpie/) }),
+    )
+  })
 })

@@ -45,17 +45,18 @@ export function gitSink(directory: string, { push = false }: { push?: boolean } 
 /**
  * Posts checkpoints to an URL, one a request, as `application/json`; every 2xx takes it. Redirects are not followed.
  *
- * @throws HooshError `invalid_options` for an URL that is neither https nor of this machine
+ * @throws HooshError `invalid_options` for an URL that is neither https nor of this machine or has credentials in it, and for
+ *   a header that cannot be sent
  */
 export function httpSink(
   url: string | URL,
   { headers = {}, timeoutMs = 10_000 }: { headers?: Record<string, string>; timeoutMs?: number } = {},
 ): CheckpointSink {
-  const target = checkedUrl(url)
+  const [target, sent] = [checkedUrl(url), checkedHeaders(headers)]
   return async (line) => {
     const reply = await fetch(target, {
       method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json' },
+      headers: sent,
       body: `${line}\n`,
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
@@ -115,8 +116,27 @@ async function cut(path: string, length: number): Promise<void> {
 function checkedUrl(url: string | URL): URL {
   const target = URL.canParse(String(url)) ? new URL(url) : null
   const isHere = target !== null && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(target.hostname)
-  if (target?.protocol === 'https:' || (isHere && target?.protocol === 'http:')) return target
-  throw new HooshError('invalid_options', {
-    message: 'A sink of checkpoints takes an https URL, or an http one of this machine.',
-  })
+  const isSafe = target?.protocol === 'https:' || (isHere && target?.protocol === 'http:')
+  if (target === null || !isSafe) throw refused('takes an https URL, or an http one of this machine')
+  // `fetch` would refuse it too, and quote it.
+  if (target.username !== '' || target.password !== '') throw refused('takes credentials in a header, not in its URL')
+  return target
+}
+
+/** `fetch` would refuse the same ones, and quote their values. */
+function checkedHeaders(headers: Record<string, string>): Headers {
+  const checked = new Headers()
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      checked.set(name, value)
+    } catch {
+      throw refused(`cannot send its header ${JSON.stringify(name)}`)
+    }
+  }
+  checked.set('content-type', 'application/json')
+  return checked
+}
+
+function refused(what: string): HooshError {
+  return new HooshError('invalid_options', { message: `A sink of checkpoints ${what}.` })
 }
