@@ -2,14 +2,11 @@ import type { BudgetStore } from '@hoosh/core/storage'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { onOneLedger, SEQUENCES, SEQUENCES_MS } from '../core/budget/model-runs.js'
-import { hasPostgres, postgresSchema } from '../support/postgres.js'
-
-/** Each step is a commit that waits for the disk, so fewer sequences where there is no time. */
-const isLong = process.env.HOOSH_LONG === '1'
+import { HASTY, hasPostgres, postgresSchema } from '../support/postgres.js'
 
 describe.skipIf(!hasPostgres)('the ledger on PostgreSQL', () => {
   const clock = { now: 0 }
-  const postgres = postgresSchema({ clock: () => clock.now })
+  const postgres = postgresSchema({ clock: () => clock.now }, HASTY)
   const handles: BudgetStore[] = []
   beforeAll(async () => {
     for (let count = 0; count < 2; count += 1) handles.push((await postgres.open()).budgets)
@@ -21,6 +18,6 @@ describe.skipIf(!hasPostgres)('the ledger on PostgreSQL', () => {
     {
       timeout: SEQUENCES_MS,
     },
-    () => fc.assert(onOneLedger(handles, clock), { ...SEQUENCES, numRuns: isLong ? SEQUENCES.numRuns : 50 }),
+    () => fc.assert(onOneLedger(handles, clock), SEQUENCES),
   )
 })

@@ -34,13 +34,16 @@ export function postgresPool(options: pg.PoolConfig = {}): pg.Pool {
   return new pg.Pool({ ...CONNECTION, max: 4, ...options })
 }
 
+/** For tests of thousands of steps that are about logic alone: no commit waits for the disk. */
+export const HASTY = { options: '-c synchronous_commit=off' } satisfies pg.PoolConfig
+
 /** A schema of its own, with any number of handles. */
-export function postgresSchema(options: SqlStorageOptions = {}) {
+export function postgresSchema(options: SqlStorageOptions = {}, connection: pg.PoolConfig = {}) {
   const schema = schemaName()
   const pools: pg.Pool[] = []
   const storages: SqlStorage[] = []
   const pool = (more: pg.PoolConfig = {}) => {
-    const made = postgresPool(more)
+    const made = postgresPool({ ...connection, ...more })
     pools.push(made)
     return made
   }
