@@ -17,9 +17,11 @@ export async function child(
   running.stdout!.setEncoding('utf8').on('data', (text: string) => {
     output += text
   })
+  // Not `exit`, which may be heard of before all that was printed.
+  const closed = once(running, 'close').then(() => true)
   while (!output.includes('\n')) {
-    const [what] = await Promise.race([once(running.stdout!, 'data'), once(running, 'exit')])
-    if (typeof what === 'number' || what === null) throw new TypeError(`the child ended: ${output}`)
+    const isClosed = await Promise.race([once(running.stdout!, 'data').then(() => false), closed])
+    if (isClosed && !output.includes('\n')) throw new TypeError(`the child ended: ${output.slice(0, 2_000)}`)
   }
   return { process: running, line: output.split('\n')[0]!, output: () => output }
 }

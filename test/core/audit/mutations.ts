@@ -95,9 +95,10 @@ const splice: Change = (sample, draw) => {
 const truncate: Change = (sample, draw) => {
   const text = Buffer.from(textOf(sample.lines))
   const log = text.subarray(0, text.length - 1 - draw(text.length - 1))
-  // Without its newline the last line is still whole.
-  const isWhole = text.length - log.length === 1
-  const count = isWhole ? sample.lines.length : log.toString('latin1').split('\n').length - 1
+  const ended = log.toString('latin1').split('\n').length - 1
+  // Without its newline a last line is still whole.
+  const isWhole = text[log.length] === 10 && log.at(-1) !== 10
+  const count = isWhole ? ended + 1 : ended
   const left = sample.lines.slice(0, count)
   const isHurt = sample.lines.slice(count).some((line) => {
     const entry = readLine(line)
