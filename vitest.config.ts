@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -24,9 +25,12 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/services.ts', 'test/mounts/table.ts', 'test/support/once.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Nothing is slow by itself; a machine with much else to do is.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },
     pool: 'forks',
+    // They wait for disks, processes and deadlines more than they compute.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
   },
 })

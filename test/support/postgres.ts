@@ -65,9 +65,19 @@ export function postgresSchema(options: SqlStorageOptions = {}, connection: pg.P
     },
     async remove(): Promise<void> {
       for (const storage of storages) await storage.close!()
-      const dropping = own ?? pool()
-      await dropping.query(`drop schema if exists ${schema} cascade`)
+      await drop(own ?? pool(), schema)
       await Promise.all(pools.map((one) => one.end()))
     },
+  }
+}
+
+/** Tables are locked one by one, in which somebody who still looks into them may come across. */
+async function drop(connection: pg.Pool, schema: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return void (await connection.query(`drop schema if exists ${schema} cascade`))
+    } catch (error) {
+      if ((error as { code?: string }).code !== '40P01' || tries === 5) throw error
+    }
   }
 }
