@@ -86,6 +86,22 @@ export const budgetForgottenCases: readonly BudgetCase[] = [
     },
   },
   {
+    name: 'a forgotten name that is used again is a pool like any other',
+    async run(harness) {
+      const store = await harness.open()
+      const bob = pool('user:bob', { tokens: 100 })
+      await reserve(harness, store, 'r', [bob], 60)
+      await store.settle('r', tokens(60))
+      assert.equal(await store.forget(bob.name), true)
+      await reserve(harness, store, 's', [bob], 30)
+      await store.settle('s', tokens(30))
+      assert.deepEqual(await namesOf(harness, store), [bob.name])
+      const [state] = await store.read([bob], harness.now())
+      assert.equal(state!.held.tokens, 0)
+      assert.ok(state!.used.tokens >= 30, 'what it has used since must count')
+    },
+  },
+  {
     name: 'of a reserve and a forget at the same time, either the pool is gone or the hold is there',
     async run(harness) {
       const [left, right] = [await withRun(harness), await harness.open()]

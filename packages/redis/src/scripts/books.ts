@@ -98,10 +98,10 @@ local function commit()
       redis.call('HSET', key, 'ut', text(it.used.t), 'un', text(it.used.n), 'ht', text(it.held.t), 'hn', text(it.held.n),
         'open', text(it.open), 'ends', it.ends)
       if CREDITED then redis.call('HSET', key, 'dt', text(it.drawn.t), 'dn', text(it.drawn.n)) end
-      if it.start ~= 0 then
-        if it.open == 0 then
-          redis.call('PEXPIRE', key, text(math.max((tonumber(it.ends) or AT) - AT, 0) + KEEP))
-        elseif it.before == 0 then redis.call('PERSIST', key) end
+      if it.open > 0 then
+        if it.before == 0 then redis.call('PERSIST', key) end
+      elseif it.start ~= 0 then
+        redis.call('PEXPIRE', key, text(math.max((tonumber(it.ends) or AT) - AT, 0) + KEEP))
       end
     end
   end

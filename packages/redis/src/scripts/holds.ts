@@ -58,7 +58,8 @@ for at, one in ipairs(asked) do
   local before = pool(one.name).template
   local template = one.template ~= '' and one.template or one.override
   local key = P .. 'pool:' .. one.name
-  if before == '' then later('ZADD', P .. 'names', '0', one.name) end
+  -- Also where it was forgotten a while ago, and is kept for corrections.
+  if before == '' or found[at].open == 0 then later('ZADD', P .. 'names', '0', one.name) end
   if before ~= template then
     later('SET', key, template)
     pools[one.name].template = template
