@@ -226,8 +226,8 @@ function routesOf(settings: Settings): Route[] {
   return routes
 }
 
-/** Heartbeats, sweeps and pings; returns what stops them. */
-function windUp(engine: Engine, slices: Slices | null): () => void {
+/** Heartbeats, sweeps and pings. Returns what stops them, and resolves when a sweep that is under way has told what it found. */
+function windUp(engine: Engine, slices: Slices | null): () => Promise<void> {
   const { renewMs, sweepMs, leaseMs } = engine.settings.budget
   const every = (ms: number, step: () => Promise<void> | void) => {
     const timer = setInterval(
@@ -237,16 +237,16 @@ function windUp(engine: Engine, slices: Slices | null): () => void {
     timer.unref()
     return timer
   }
+  let sweeping: Promise<void> | undefined
   const timers = [
     every(renewMs, () => engine.running.renew(async (running) => engine.storage.budgets.renew(running, leaseMs))),
     every(renewMs, () => engine.keyed.renew()),
     every(renewMs, () => engine.limits.renew()),
-    every(sweepMs, async () => {
-      await sweep(engine)
-      await engine.pools.refresh()
-      await sweepRuns(engine)
-      await engine.storage.sweep?.(engine.clock())
-      await engine.vault?.tend()
+    every(sweepMs, () => {
+      sweeping ??= tidyUp(engine).finally(() => {
+        sweeping = undefined
+      })
+      return sweeping
     }),
     every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),
   ]
@@ -257,7 +257,18 @@ function windUp(engine: Engine, slices: Slices | null): () => void {
     const prober = createProber({ clock: engine.clock, opened })
     timers.push(every(probeEveryMs, () => prober.round(engine.router.routes)))
   }
-  return () => timers.forEach(clearInterval)
+  return async () => {
+    timers.forEach(clearInterval)
+    await sweeping?.catch(() => {})
+  }
+}
+
+async function tidyUp(engine: Engine): Promise<void> {
+  await sweep(engine)
+  await engine.pools.refresh()
+  await sweepRuns(engine)
+  await engine.storage.sweep?.(engine.clock())
+  await engine.vault?.tend()
 }
 
 async function sweep(engine: Engine): Promise<void> {
@@ -268,7 +279,7 @@ async function sweep(engine: Engine): Promise<void> {
 async function close(
   engine: Engine,
   routes: readonly Route[],
-  { stop, slices }: { stop: () => void; slices: Slices | null },
+  { stop, slices }: { stop: () => Promise<void>; slices: Slices | null },
   timeoutMs: number,
 ): Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -282,7 +293,7 @@ async function close(
   engine.running.cutAll(new HooshError('shutting_down'))
   await engine.running.idle()
   await keyed
-  stop()
+  await stop()
   await engine.retries.close()
   await slices?.close()
   await engine.audit?.close()
