@@ -1,6 +1,6 @@
 import { createGateway, type Gateway, type HooshOptions } from '@hoosh/core'
 import type { BudgetStore, PoolAsk } from '@hoosh/core/storage'
-import { type Script, type ScriptedProvider, scriptedProvider } from '@hoosh/core/testing'
+import { gate, type Script, type ScriptedProvider, scriptedProvider } from '@hoosh/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { child, killed } from '../support/children.js'
 import { SHARED_STORAGES, type TestStorage } from '../support/databases.js'
@@ -17,8 +17,8 @@ type End = 'nothing' | 'lost' | 'paid' | 'lost or paid' | 'nothing or lost'
 const SHORT: Script = { tokens: 40, everyMs: 2 }
 /** Heartbeats while it runs. */
 const SLOW: Script = { tokens: 40, everyMs: 20 }
-/** More than is held at first. */
-const LONG: Script = { tokens: 600, everyMs: 1 }
+/** More than is held at first, and then no more: what runs ahead of a process that dies is in nobody's hold. */
+const LONG: Script = { tokens: 600, everyMs: 1, holdAfter: { events: 300, gate: gate() } }
 
 interface Point {
   readonly at: string

@@ -32,7 +32,7 @@ async function onRedis(url) {
   const client = new Redis(`redis://${url.host}`)
   client.on('error', () => {})
   const prefix = url.searchParams.get('prefix')
-  const redis = redisStorage(kill.database(client), { prefix, allowVolatile: true, timeoutMs: 2_000 })
+  const redis = redisStorage(kill.database(client), { prefix, allowVolatile: true, timeoutMs: 20_000 })
   const file = url.searchParams.get('file')
   if (file === null) return redis
   const { budgets, rates, cache } = redis
