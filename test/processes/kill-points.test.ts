@@ -63,7 +63,8 @@ const OPTIONS = {
   prices: PRICES,
   pools: { 'user:*': { tokens: CAP } },
   budget: { renewMs: 100, sweepMs: 60_000, defaultOutput: 32 },
-  audit: { key: 'a key of this test alone' },
+  // Where the ledger is in one store and the log in another, what is only buffered dies with its process.
+  audit: { key: 'a key of this test alone', mode: 'strict' },
 } satisfies HooshOptions
 
 interface Round {
@@ -86,18 +87,19 @@ async function die(place: string, { at, answer }: Point, { pool, model }: Round)
   const env = { HOOSH_KILL_AT: isSecond ? `${at}:2` : at }
   const started = await child(script, [place, JSON.stringify(options)], env)
   const died = new Promise((resolve) => started.process.once('exit', (_code, signal) => resolve(signal)))
+  let told = 'none'
   try {
     const reply = await fetch(`http://127.0.0.1:${started.line}/v1/chat/completions`, {
       method: 'POST',
       headers: headersOf({ user: pool, pools: [pool] }),
       body: JSON.stringify(ask({ model, stream: true, max_tokens: 600 })),
     })
-    await reply.text()
+    told = `${reply.status} ${await reply.text()}`
   } catch {
     // That is what it is to be cut off.
   }
   const late = setTimeout(() => void killed(started.process, 'SIGTERM'), 60_000)
-  expect(await died, `${at} was come to`).toBe('SIGKILL')
+  expect(await died, `${at} was come to; the answer was ${told}`).toBe('SIGKILL')
   clearTimeout(late)
 }
 
