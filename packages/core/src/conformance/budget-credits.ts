@@ -164,6 +164,19 @@ export const budgetCreditCases: readonly BudgetCase[] = [
     },
   },
   {
+    name: 'entries of credits and of calls stand in the order they were made, by whichever process',
+    async run(harness) {
+      const [store, other] = [await harness.open(), await harness.open()]
+      await give(harness, store, team, 50, { expiresAt: harness.now() + 10_000 })
+      for (const id of ['r', 's', 't']) await reserve(harness, store, id, [team], 1)
+      await harness.advance(10_000)
+      for (const id of ['r', 's', 't']) await store.settle(id, tokens(1))
+      await other.expire({ limit: 10, onExpire: 'charge' })
+      const kinds = (await allEntries(store, 'team')).map(({ kind }) => kind)
+      assert.deepEqual(kinds, ['credit', 'settled', 'settled', 'settled', 'credit_expired'])
+    },
+  },
+  {
     name: 'a hold that is overdue gives back to its credits before a reserve decides',
     async run(harness) {
       const store = await harness.open()

@@ -195,7 +195,7 @@ export function post(books: Books, held: Held, ending: Pick<Ending, 'freed' | 'c
     account.held.tokens -= freed.tokens
     account.held.nanoUsd -= freed.nanoUsd
     books.changed.accounts.add(account)
-    account.lastEntry = nextNumber(books, account.lastEntry)
+    account.lastEntry = nextNumber(books, Math.max(account.lastEntry, account.pool.creditEntry))
     return account.lastEntry
   })
 }

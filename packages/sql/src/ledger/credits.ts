@@ -36,6 +36,7 @@ export function give(books: Books, account: Account, ask: PoolAsk, credit: NewCr
   pool.template ??= ask.terms ?? pool.override
   books.pools.set(pool.name, pool)
   change(books, pool.name, { id, amount, left: amount, expiresAt, note })
+  pool.creditEntry = Math.max(pool.creditEntry, account.lastEntry)
   enter(books, pool, 'credit', { id, note }, amount)
   return false
 }

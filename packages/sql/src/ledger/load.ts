@@ -81,7 +81,8 @@ function ledgerStatements(dialect: Dialect, { pools, accounts, holds, credits }:
     ),
     findLeft: statement<Row>(
       dialect,
-      `select * from ${credits} where pool in ${strings} and (left_tokens > 0 or left_nano_usd > 0)`,
+      `select c.*, (select max(a.last_entry) from ${accounts} as a where a.pool = c.pool) as last_entry
+        from ${credits} as c where c.pool in ${strings} and (c.left_tokens > 0 or c.left_nano_usd > 0)`,
     ),
     findCredits: statement<Row>(
       dialect,
@@ -142,6 +143,11 @@ async function loadCredits(
     }
   }
   const rows = credited.length === 0 ? [] : await sql.findLeft(runner, dialect.list(credited))
+  // Another process may have settled in the same millisecond, and entries stand in the order they were made.
+  for (const row of rows) {
+    const pool = books.pools.get(String(row.pool))!
+    pool.creditEntry = Math.max(pool.creditEntry, Number(row.last_entry))
+  }
   if (keys.size > 0)
     rows.push(...(await sql.findCredits(runner, ...dialect.rowsParameters(CREDIT, [...keys.values()]))))
   for (const row of rows) {
