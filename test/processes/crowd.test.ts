@@ -125,7 +125,8 @@ async function crowd(books: Books, pools: readonly string[], seed: number): Prom
   let samples = 0
   while (decided < CALLS) {
     samples += (await books.sample(pools)).length > 0 ? 1 : 0
-    await pause(20)
+    // Adding up makes writers wait.
+    await pause(50)
   }
   const outcomes: Record<string, number> = {}
   for (const outcome of await Promise.all(calls)) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
