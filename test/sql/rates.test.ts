@@ -63,6 +63,19 @@ async function answer(store: RateStore, one: Command, now: number, moments: read
   }
 }
 
+const at = (key: keyof typeof WINDOWS, limit: number, cost: number): Command => {
+  return { do: 'take', asks: [{ key, limit, cost, mayPass: false }] }
+}
+
+/** What a clock that was set back brings to one moment is given back together. */
+const SET_BACK: (readonly [number, Command])[] = [
+  [0, at('minute', 1, 1)],
+  [500, at('minute', 2, 1)],
+  [-5_000, at('minute', 0, 0)],
+  [0, { do: 'giveBack', key: 'minute', cost: 2, of: 0 }],
+  [0, at('minute', 1, 0)],
+]
+
 /** Two handles, by turns, give the answers that one in memory gives. */
 async function agrees(handles: readonly RateStore[], sequence: readonly (readonly [number, Command])[]): Promise<void> {
   const memory = memoryRates()
@@ -77,6 +90,12 @@ async function agrees(handles: readonly RateStore[], sequence: readonly (readonl
 }
 
 describe('limits in SQL answer as those in memory do', () => {
+  it('where the clock is set back', async () => {
+    const sqlite = sqliteFile()
+    onTestFinished(() => sqlite.remove())
+    await agrees([(await sqlite.open()).rates], SET_BACK)
+  })
+
   it('on SQLite', { timeout: 600_000 }, async () => {
     const property = fc.asyncProperty(commands, async (sequence) => {
       const sqlite = sqliteFile()

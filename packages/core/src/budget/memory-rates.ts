@@ -78,13 +78,24 @@ function windowOf({ times, head, sum }: Log, { limit, windowMs }: RateAsk, now: 
 /** Drops what is no longer in the window. */
 function forget(log: Log, windowMs: number, now: number): void {
   const { times, costs } = log
-  // A clock that was set back must not keep what happened "later" for longer than a window.
-  for (let at = times.length - 1; at >= log.head && times[at]! > now; at--) times[at] = now
+  if (log.head < times.length && times.at(-1)! > now) bringBack(log, windowMs, now)
   while (log.head < times.length && times[log.head]! <= now - windowMs) log.sum -= costs[log.head++]!
   if (log.head === 0 || log.head * 2 < times.length) return
   times.splice(0, log.head)
   costs.splice(0, log.head)
   log.head = 0
+}
+
+/** A clock that was set back must not keep what happened "later" for longer than a window: it is one event of now. */
+function bringBack(log: Log, windowMs: number, now: number): void {
+  const { times, costs } = log
+  let later = 0
+  while (log.head < times.length && times.at(-1)! > now) {
+    times.pop()
+    later += costs.pop()!
+  }
+  log.sum -= later
+  note(log, later, windowMs, now)
 }
 
 function note(log: Log, cost: number, windowMs: number, now: number): void {
