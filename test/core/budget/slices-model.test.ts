@@ -42,7 +42,10 @@ function byId(request: ReserveRequest, ask: (pool: string) => PoolAsk): ReserveR
   if (sliced.length === 0) sliced.push(ask('hourly'))
   const kind = Number(request.id.at(-1)) % 3
   if (kind === 0) return { ...request, leaseMs: AGES_MS, pools: [ask('weekly')] }
-  return { ...asCall(request), pools: kind === 1 ? sliced : [...sliced, ask('weekly')] }
+  if (kind === 1) return { ...asCall(request), pools: sliced }
+  // Whether there is plenty is decided where a lease counts as held, so by less than the definition knows.
+  const { plenty: _plenty, ...counted } = request.ask
+  return { ...asCall(request), ask: counted, pools: [...sliced, ask('weekly')] }
 }
 
 /** A quarter as many as for a store: each takes several steps of one. */
