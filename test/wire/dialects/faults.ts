@@ -95,12 +95,13 @@ async function spoiled(dialect: FaultDialect, fault: Fault) {
     if (fault.resetsConnections === true) socket.resetAndDestroy()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  // A port that was closed may be another test's by now; at the first one nobody listens.
+  const port = fault.isUnreachable === true ? 1 : (server.address() as AddressInfo).port
+  const url = `http://127.0.0.1:${port}`
   const close = () => {
     for (const socket of sockets) socket.destroy()
     return new Promise<void>((resolve) => server.close(() => resolve()))
   }
-  if (fault.isUnreachable === true) await close()
   return {
     url,
     /** Tokens that the provider bills. */
