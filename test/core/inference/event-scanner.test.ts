@@ -22,4 +22,17 @@ describe('events in any pieces', () => {
       expect(scanned('\ufeffdata: a\n\ndata: b', size)).toEqual({ events: ['data: a\n\n'], rest: 'data: b' })
     },
   )
+
+  it.each(['\r\r', '\r\n\r\n', '\r\n\r', '\n\r', '\n\r\n'])('whatever ends their lines: %j', (end) => {
+    for (const size of [1, 2, 3, 100]) {
+      const { events, rest } = scanned(`data: a\rdata: b${end}data: c`, size)
+      expect([events.join(''), events.length, rest]).toEqual([`data: a\rdata: b${end}`, 1, 'data: c'])
+    }
+  })
+
+  it('nothing between two pieces is no end of the stream', () => {
+    const scanner = eventScanner()
+    const pieces = ['data: a\r\r', '', 'data: b'].map((text) => Buffer.from(text))
+    expect(pieces.flatMap((piece) => scanner.push(piece)).map(String)).toEqual(['data: a\r\r'])
+  })
 })

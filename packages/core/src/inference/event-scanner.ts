@@ -19,13 +19,14 @@ export function eventScanner(): EventScanner {
   let isFirst = true
   return {
     push(chunk) {
+      if (chunk.length === 0) return []
       let buffer = chunk
       if (keptBytes > 0) {
         keptBytes += chunk.length
         if (keptBytes > MAX_EVENT_BYTES) throw tooLong()
         kept.push(chunk)
         // Joining per chunk would be quadratic for one long event: look for its end across the seam only.
-        if (!mayEndAnEvent(kept[kept.length - 2]!, chunk)) return []
+        if (!mayEndAnEvent(kept, chunk)) return []
         buffer = Buffer.concat(kept, keptBytes)
       }
       if (isFirst && buffer.length >= 3) {
@@ -90,11 +91,25 @@ function splitAtLineFeeds(buffer: Buffer, events: Buffer[]): number {
   }
 }
 
-function mayEndAnEvent(before: Buffer, chunk: Buffer): boolean {
-  const last = before[before.length - 1]
-  // A CR that was the last byte has been waiting for this one.
-  if (last === CR || (last === LF && (chunk[0] === LF || chunk[0] === CR))) return true
-  return chunk.indexOf('\n\n') >= 0 || chunk.indexOf(CR) >= 0
+/** Whether a blank line ends in a chunk, or one whose CR was the last byte has been waiting for it. */
+function mayEndAnEvent(kept: readonly Buffer[], chunk: Buffer): boolean {
+  const [second, last] = lastTwo(kept)
+  if (isBlank(last, chunk[0]) || (last === CR && isBlank(second, last))) return true
+  if (chunk.indexOf(CR) < 0) return chunk.indexOf('\n\n') >= 0
+  for (let at = 1; at < chunk.length; at += 1) if (isBlank(chunk[at - 1], chunk[at])) return true
+  return false
+}
+
+/** The bytes before the newest chunk, which is the last of those that are kept. */
+function lastTwo(kept: readonly Buffer[]): readonly [number | undefined, number | undefined] {
+  const last = kept[kept.length - 2]!
+  return [last.length > 1 ? last[last.length - 2] : kept[kept.length - 3]?.at(-1), last[last.length - 1]]
+}
+
+/** Two ends of lines with nothing in between: CR LF is one. */
+function isBlank(first: number | undefined, second: number | undefined): boolean {
+  const areEnds = (first === LF || first === CR) && (second === LF || second === CR)
+  return areEnds && !(first === CR && second === LF)
 }
 
 function tooLong(): HooshError {
