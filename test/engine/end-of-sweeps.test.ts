@@ -32,17 +32,12 @@ it('a sweep that has ended a hold has told of it before the gateway is closed', 
   })
   await gateway.ready()
   const none = { tokens: 0, nanoUsd: 0 }
-  const [pool] = [
-    {
-      name: 'user:ann',
-      terms: { capacity: { tokens: 1_000 }, window: null, timeZone: 'UTC', unpriced: 'refuse' as const },
-    },
-  ]
+  const terms = { capacity: { tokens: 1_000 }, window: null, timeZone: 'UTC', unpriced: 'refuse' as const }
   budgets.reserve({
     id: 'lost',
     owner: 'ann',
     phase: 'sent',
-    pools: [pool],
+    pools: [{ name: 'user:ann', terms }],
     call: {
       requestId: 'r',
       provider: 'openai',

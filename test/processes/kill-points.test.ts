@@ -98,12 +98,7 @@ async function die(place: string, { at, answer }: Point, { pool, model }: Round)
   } catch {
     // That is what it is to be cut off.
   }
-  // Of an answer that is read to its `[DONE]`, what comes after that in a packet of its own is waited for by nobody.
-  const isUnread = at === 'last-byte' && told.endsWith('[DONE]\n\n')
-  const late = setTimeout(
-    () => void killed(started.process, isUnread ? 'SIGKILL' : 'SIGTERM'),
-    isUnread ? 1_000 : 60_000,
-  )
+  const late = setTimeout(() => void killed(started.process, 'SIGTERM'), 60_000)
   expect(await died, `${at} was come to; the answer was ${told}`).toBe('SIGKILL')
   clearTimeout(late)
 }
