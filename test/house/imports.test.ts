@@ -6,7 +6,7 @@ const FLOORS = [
   ['fetch', 'index', 'node'],
   ['mount'],
   ['gateway'],
-  ['credentials', 'host-context', 'start', 'startup-line'],
+  ['clockwork', 'credentials', 'host-context', 'start', 'startup-line'],
   ['storage'],
   ['http'],
   ['routes'],

@@ -9,6 +9,7 @@ import { poolBook } from './budget/pool-book.js'
 import { poolTemplates } from './budget/pools.js'
 import { type Slices, slicedBudgets } from './budget/slices/sliced-store.js'
 import { memoryCache } from './cache/memory-store.js'
+import { sweep, windUp } from './clockwork.js'
 import { type Settings, settingsFrom } from './config/settings.js'
 import { outputCounter } from './context/output-count.js'
 import { tokenFacts } from './context/token-facts.js'
@@ -21,13 +22,12 @@ import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
 import { cheaperModels } from './inference/cheaper.js'
 import type { Engine } from './inference/engine.js'
-import { reportExpired } from './inference/expired.js'
 import { keyedCalls } from './inference/keyed/keyed-calls.js'
 import { callLimits } from './inference/limits.js'
 import { modelLimits } from './inference/model-limits.js'
 import { tellOfSlice } from './inference/pool-events.js'
 import { runningCalls } from './inference/running.js'
-import { openRuns, sweepRuns } from './inference/runs.js'
+import { openRuns } from './inference/runs.js'
 import { settleRetries } from './inference/settle-retries.js'
 import { eventBus } from './observability/events.js'
 import { loggerOf } from './observability/logger.js'
@@ -36,7 +36,6 @@ import type { HooshOptions } from './options.js'
 import { createProvider } from './providers/create.js'
 import { chanceFrom } from './random.js'
 import { modelLister } from './routing/model-list.js'
-import { createProber } from './routing/prober.js'
 import { retryBudget } from './routing/retry-budget.js'
 import { type Route, routeOf } from './routing/route.js'
 import { createRouter } from './routing/router.js'
@@ -50,11 +49,6 @@ export interface Started {
   readonly engine: Engine
   close(timeoutMs: number): Promise<void>
 }
-
-/** How often silent streams are looked for, ms. */
-const PING_EVERY_MS = 5_000
-/** Most overdue holds that one sweep ends. */
-const SWEEP_LIMIT = 1_000
 
 /**
  * Opens the storage, reads the secrets and winds the clockwork up.
@@ -224,56 +218,6 @@ function routesOf(settings: Settings): Route[] {
     names.add(name)
   }
   return routes
-}
-
-/** Heartbeats, sweeps and pings. Returns what stops them, and resolves when a sweep that is under way has told what it found. */
-function windUp(engine: Engine, slices: Slices | null): () => Promise<void> {
-  const { renewMs, sweepMs, leaseMs } = engine.settings.budget
-  const every = (ms: number, step: () => Promise<void> | void) => {
-    const timer = setInterval(
-      () => void Promise.resolve(step()).catch((err) => engine.logger.warn({ err }, 'a background step failed')),
-      ms,
-    )
-    timer.unref()
-    return timer
-  }
-  let sweeping: Promise<void> | undefined
-  const timers = [
-    every(renewMs, () => engine.running.renew(async (running) => engine.storage.budgets.renew(running, leaseMs))),
-    every(renewMs, () => engine.keyed.renew()),
-    every(renewMs, () => engine.limits.renew()),
-    every(sweepMs, () => {
-      sweeping ??= tidyUp(engine).finally(() => {
-        sweeping = undefined
-      })
-      return sweeping
-    }),
-    every(PING_EVERY_MS, () => engine.running.ping(engine.clock())),
-  ]
-  if (slices !== null) timers.push(every(renewMs, slices.beat))
-  const { probeEveryMs } = engine.settings.routing
-  if (probeEveryMs !== undefined) {
-    const opened = ({ name }: Route) => engine.events.emit({ type: 'route.health', route: name, healthy: false })
-    const prober = createProber({ clock: engine.clock, opened })
-    timers.push(every(probeEveryMs, () => prober.round(engine.router.routes)))
-  }
-  return async () => {
-    timers.forEach(clearInterval)
-    await sweeping?.catch(() => {})
-  }
-}
-
-async function tidyUp(engine: Engine): Promise<void> {
-  await sweep(engine)
-  await engine.pools.refresh()
-  await sweepRuns(engine)
-  await engine.storage.sweep?.(engine.clock())
-  await engine.vault?.tend()
-}
-
-async function sweep(engine: Engine): Promise<void> {
-  const { onExpire } = engine.settings.budget
-  await reportExpired(engine, await engine.storage.budgets.expire({ limit: SWEEP_LIMIT, onExpire }))
 }
 
 async function close(

@@ -3,13 +3,12 @@ import { redisStorage } from '@hoosh/redis'
 import { sqlStorage } from '@hoosh/sql'
 import fc from 'fast-check'
 import { afterAll, describe, it } from 'vitest'
-import { hasPostgres, PATIENT_MS, postgresPool, postgresSchema } from '../../support/postgres.js'
+import { HASTY, hasPostgres, PATIENT_MS, postgresPool, postgresSchema } from '../../support/postgres.js'
 import { CLIENT_KINDS, connected, redisLedger, redisMissing } from '../../support/redis.js'
 import { sqliteFile } from '../../support/sqlite.js'
 import { interleaved, operationsOf, turnstile } from './interleavings.js'
 import { SEQUENCES, SEQUENCES_MS } from './model-runs.js'
 
-const isLong = process.env.HOOSH_LONG === '1'
 const clock = { now: 0 }
 const gate = turnstile()
 const closers: (() => unknown)[] = []
@@ -18,10 +17,9 @@ afterAll(async () => {
 })
 
 /** Of a database that is held by others meanwhile, whole operations; of a server, whatever is said to it. */
-const KINDS: { name: string; runs: number; missing: string | null; open(): Promise<BudgetStore[]> }[] = [
+const KINDS: { name: string; missing: string | null; open(): Promise<BudgetStore[]> }[] = [
   {
     name: 'in memory',
-    runs: 50,
     missing: null,
     async open() {
       return [operationsOf(memoryBudgets({ clock: () => clock.now }), gate)]
@@ -29,7 +27,6 @@ const KINDS: { name: string; runs: number; missing: string | null; open(): Promi
   },
   {
     name: 'on SQLite, through two handles',
-    runs: 10,
     missing: null,
     async open() {
       const sqlite = sqliteFile({ clock: () => clock.now })
@@ -40,14 +37,13 @@ const KINDS: { name: string; runs: number; missing: string | null; open(): Promi
   },
   {
     name: 'on PostgreSQL, through two pools, statement by statement',
-    runs: 10,
     missing: hasPostgres ? null : 'no PostgreSQL at 127.0.0.1:5432',
     async open() {
-      const postgres = postgresSchema({ clock: () => clock.now })
+      const postgres = postgresSchema({ clock: () => clock.now }, HASTY)
       closers.push(() => postgres.remove())
       await postgres.open()
       return [1, 2].map(() => {
-        const pool = postgresPool()
+        const pool = postgresPool(HASTY)
         closers.push(() => pool.end())
         const waiting = {
           on: pool.on.bind(pool),
@@ -61,7 +57,6 @@ const KINDS: { name: string; runs: number; missing: string | null; open(): Promi
   },
   {
     name: 'on Redis, through both clients, script by script',
-    runs: 10,
     missing: await redisMissing(),
     async open() {
       const ledger = redisLedger({ clock: () => clock.now })
@@ -77,13 +72,13 @@ const KINDS: { name: string; runs: number; missing: string | null; open(): Promi
   },
 ]
 
-describe.each(KINDS)('$name', ({ runs, missing, open }) => {
+describe.each(KINDS)('$name', ({ missing, open }) => {
   it.skipIf(missing !== null)(
     'whichever way operations at once interleave, they leave what the definition of a ledger says',
     { timeout: SEQUENCES_MS },
     async () => {
       const handles = await open()
-      await fc.assert(interleaved(handles, clock, gate), { ...SEQUENCES, numRuns: isLong ? SEQUENCES.numRuns : runs })
+      await fc.assert(interleaved(handles, clock, gate), SEQUENCES)
     },
   )
 })
