@@ -57,7 +57,8 @@ export const sqlite: Dialect = {
     const others = ` union all select ${names.map(() => '?').join(', ')}`.repeat(count - 1)
     return `(select ${first}${others})`
   },
-  boundParameters: (_columns, rows) => rows.flat(),
+  // `rows.flat()` takes thirty times as long.
+  boundParameters: (_columns, rows) => ([] as unknown[]).concat(...rows),
   countsRows: true,
   // Made for 1, 2, 4, 8 and 16 rows, so that few statements do for any number.
   atOnce: (left) => Math.min(MOST_ROWS, 2 ** Math.floor(Math.log2(left))),

@@ -1,6 +1,7 @@
 import { type Amount, nothing, usdText } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { Ask, PoolState } from './store.js'
+import type { PoolTerms } from './terms.js'
 
 const UNITS = ['tokens', 'nanoUsd'] as const
 
@@ -55,6 +56,11 @@ function hasPlenty(plenty: Amount, accounts: readonly PoolState[]): boolean {
     }
   }
   return true
+}
+
+/** Whether not even a pool of which nothing is spent would have plenty, credits aside. */
+export function isTooSmall({ capacity }: PoolTerms, plenty: Amount): boolean {
+  return UNITS.some((unit) => plenty[unit] > 0 && (capacity[unit] ?? Infinity) < SHARE * plenty[unit])
 }
 
 function decideWith(fixed: Amount, ask: Ask, accounts: readonly PoolState[]): Granted | Refused {

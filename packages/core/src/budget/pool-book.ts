@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
+import type { Amount } from '../amount.js'
 import type { Identity } from '../options.js'
 import type { Awaitable } from '../time.js'
-import { leftOf } from './grant.js'
+import { isTooSmall, leftOf } from './grant.js'
 import type { BudgetStore, PoolAsk, PoolState } from './store.js'
 import type { PoolTerms } from './terms.js'
 
@@ -21,6 +22,8 @@ export interface PoolBook {
   noteOverride(name: string, terms: PoolTerms | null): void
   /** Whether a call's last look at one of these pools found it scarce. */
   wasScarce(pools: readonly string[]): boolean
+  /** The same; of a pool that was not looked at, whether it is too small for `plenty`. */
+  isScarce(asks: readonly PoolAsk[], plenty: Amount): boolean
   noteScarce(pools: readonly string[], scarce: boolean): void
 }
 
@@ -30,9 +33,14 @@ export function poolBook(
 ): PoolBook {
   let overrides = new Map<string, PoolTerms>()
   const scarcity = new LRUCache<string, boolean>({ max: REMEMBERED_POOLS })
+  const effective = (ask: PoolAsk) => overrides.get(ask.name) ?? ask.terms
+  const isSmall = (ask: PoolAsk, plenty: Amount) => {
+    const terms = effective(ask)
+    return terms !== null && isTooSmall(terms, plenty)
+  }
   return {
     asksFor: (names, identity) => asksFor(termsFor, names, identity),
-    effective: (ask) => overrides.get(ask.name) ?? ask.terms,
+    effective,
     async refresh() {
       overrides = new Map((await store.overrides()).map(({ name, terms }) => [name, terms]))
     },
@@ -46,11 +54,9 @@ export function poolBook(
       scarcity.delete(name)
     },
     wasScarce: (pools) => pools.some((pool) => scarcity.get(pool) === true),
+    isScarce: (asks, plenty) => asks.some((ask) => scarcity.get(ask.name) ?? isSmall(ask, plenty)),
     noteScarce(pools, scarce) {
-      for (const pool of pools) {
-        if (scarce) scarcity.set(pool, true)
-        else if (scarcity.size > 0) scarcity.delete(pool)
-      }
+      for (const pool of pools) scarcity.set(pool, scarce)
     },
   }
 }

@@ -55,7 +55,7 @@ export function hold(engine: Engine, call: Call, plan: HoldPlan): Awaitable<Call
   const facts = tokenFacts(plan.candidate.route, plan.candidate.model)
   const bound = promptBound(call.params, facts)
   const plenty = promptAmount(bound.plenty, plan.quote)
-  if (engine.pools.wasScarce(call.pools)) return exact(engine, call, plan, bound, facts)
+  if (engine.pools.isScarce(plan.asks, plenty)) return exact(engine, call, plan, bound, facts)
   const unaffordable = { tokens: MORE_THAN_ANY, nanoUsd: plenty.nanoUsd === 0 ? 0 : MORE_THAN_ANY }
   const orExact = (error: unknown): Promise<CallHold> => {
     if (error instanceof HooshError && error.code === 'budget_exceeded') return exact(engine, call, plan, bound, facts)
