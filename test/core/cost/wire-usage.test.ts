@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noUsage, totalTokens } from '../../../packages/core/src/cost/usage.js'
-import { larger, parseUsage } from '../../../packages/core/src/cost/wire-usage.js'
+import { merged, parseUsage } from '../../../packages/core/src/cost/wire-usage.js'
 
 const usageOf = (wire: unknown) => parseUsage(wire)?.usage ?? null
 
@@ -100,9 +100,21 @@ describe('a usage object of the wire', () => {
 })
 
 describe('reports on one call', () => {
-  it('count by the larger of each class', () => {
-    const first = parseUsage({ prompt_tokens: 10, completion_tokens: 1 })!
-    const second = parseUsage({ prompt_tokens: 9, completion_tokens: 5 })!
-    expect(larger(first, second).usage).toEqual({ ...noUsage, input: 10, output: 5 })
+  const mergedOf = (...wires: object[]) => wires.map((wire) => parseUsage(wire)!).reduce(merged).usage
+
+  it('count by the larger of each side', () => {
+    const usage = mergedOf({ prompt_tokens: 10, completion_tokens: 1 }, { prompt_tokens: 9, completion_tokens: 5 })
+    expect(usage).toEqual({ ...noUsage, input: 10, output: 5 })
+  })
+
+  it('count no token twice where only the last tells of cached and reasoning tokens', () => {
+    const first = { prompt_tokens: 100, completion_tokens: 40 }
+    const last = {
+      ...first,
+      prompt_tokens_details: { cached_tokens: 80 },
+      completion_tokens_details: { reasoning_tokens: 30 },
+    }
+    const usage = { ...noUsage, input: 20, cachedInput: 80, output: 10, reasoning: 30 }
+    expect(mergedOf(first, first, last)).toEqual(usage)
   })
 })

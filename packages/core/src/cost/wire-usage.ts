@@ -1,4 +1,4 @@
-import type { TokenUsage } from './usage.js'
+import { completionTokens, promptTokens, type TokenUsage } from './usage.js'
 
 /** What a provider says that a call used. */
 export interface ReportedUsage {
@@ -35,19 +35,16 @@ export function parseUsage(wire: unknown): ReportedUsage | null {
   return { usage: disjoint({ prompt, cached, written, audio }, { completion, thought, spoken }) }
 }
 
-/** Of two reports on one call, per class the larger. */
-export function larger(a: ReportedUsage, b: ReportedUsage): ReportedUsage {
-  return {
-    usage: {
-      input: Math.max(a.usage.input, b.usage.input),
-      cachedInput: Math.max(a.usage.cachedInput, b.usage.cachedInput),
-      cacheWrite: Math.max(a.usage.cacheWrite, b.usage.cacheWrite),
-      audioInput: Math.max(a.usage.audioInput, b.usage.audioInput),
-      output: Math.max(a.usage.output, b.usage.output),
-      reasoning: Math.max(a.usage.reasoning, b.usage.reasoning),
-      audioOutput: Math.max(a.usage.audioOutput, b.usage.audioOutput),
-    },
-  }
+/**
+ * Two reports on one call as one: the prompt as the report has it that counts more of it, and so the answer; of equals the
+ * later, whose split into classes is the finer. Per class the larger would count a token once in each class it was ever told in.
+ */
+export function merged(earlier: ReportedUsage, later: ReportedUsage): ReportedUsage {
+  const read = promptTokens(earlier.usage) > promptTokens(later.usage) ? earlier.usage : later.usage
+  const wrote = completionTokens(earlier.usage) > completionTokens(later.usage) ? earlier.usage : later.usage
+  const { input, cachedInput, cacheWrite, audioInput } = read
+  const { output, reasoning, audioOutput } = wrote
+  return { usage: { input, cachedInput, cacheWrite, audioInput, output, reasoning, audioOutput } }
 }
 
 /** The dearest class keeps what two classes claim: audio before cache writes before cached, audio before reasoning. */

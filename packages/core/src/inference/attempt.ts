@@ -12,7 +12,7 @@ import { holdForAttempt } from './hold.js'
 import { leavePlace, nextFree, takePlace } from './queue.js'
 import { type Again, againAfter, nextAgain } from './retry.js'
 import { isRateLimited, takeRoute } from './route-limits.js'
-import { billable, type Discarded, isFailure, noteFailure, requestFor, type Try } from './try.js'
+import { billable, type Discarded, isFailure, mayAskForLess, noteFailure, requestFor, type Try } from './try.js'
 
 /** What a call does with its candidates. */
 interface Steps<Received> {
@@ -86,7 +86,12 @@ export async function attempt<Received>(
       held.attempts -= 1
       recordNeither(route.circuit, false)
     } else await noteFailed(engine, call, held, tried, result)
-    if (!result.retryable) throw result.error
+    if (!result.retryable) {
+      if (at >= candidates.length || pair !== null || !mayAskForLess(held, tried, result.error)) throw result.error
+      held.attempts -= 1
+      at -= 1
+      continue
+    }
     failures.push(result.error)
     waitMs = Math.min(waitMs, result.retryAfterMs ?? Infinity)
     if (result.unsent === true || pair?.isJoined === true || at >= candidates.length) continue

@@ -236,7 +236,8 @@ export function prepare(engine: Engine, begun: Begun, candidate: Candidate): Try
   if (quote === null) return null
   const isSoft = engine.settings.budget.enforcement === 'soft'
   const allowed = isSoft ? Infinity : range.watchable ? held.couldGive : held.granted
-  const limit = call.kind === 'chat' ? limitToSend(range, allowed) : null
+  const modest = held.isLimitRefused ? engine.settings.budget.defaultOutput : null
+  const limit = call.kind === 'chat' ? limitToSend(range, allowed, modest) : null
   const facts = providerFacts(candidate.route.type)
   const request = upstreamBody(call, {
     model: candidate.model,

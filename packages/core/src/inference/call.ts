@@ -54,6 +54,8 @@ export interface CallHold {
   /** What failed attempts may have been billed. */
   spent: Amount
   attempts: number
+  /** A provider has refused a limit that was ours. */
+  isLimitRefused: boolean
   /** Windows of its routes' tokens that it was counted in. */
   windows: TokenWindow[] | undefined
   /** Where it has taken up a place of a route's concurrency. */

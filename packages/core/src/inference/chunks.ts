@@ -29,9 +29,9 @@ export async function* chunksOf(
     for (;;) {
       const event = await queue.next()
       if (event === null) break
-      const json = parseData(event.toString('latin1')) as (ChatCompletionChunk & { error?: LastError }) | null
+      const json = parseData(event.toString('latin1')) as (ChatCompletionChunk & { error?: LastError | null }) | null
       if (json === null) continue
-      if (json.error !== undefined) throw failureOf(json.error)
+      if (json.error != null) throw failureOf(json.error)
       yield json
     }
     await writing

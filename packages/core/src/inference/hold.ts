@@ -109,6 +109,7 @@ function callHold(
     counted: 0,
     spent: nothing,
     attempts: 0,
+    isLimitRefused: false,
     windows: undefined,
     places: undefined,
     position: 0,

@@ -29,7 +29,7 @@ export function outputRange(
 ): OutputRange {
   const choices = positive(params.n) ?? 1
   const callerLimit = positive(params.max_completion_tokens) ?? positive(params.max_tokens)
-  const modelLimit = facts?.maxOutput ?? null
+  const modelLimit = facts === null ? null : (facts.maxOutput ?? facts.contextWindow)
   const routeLimit = route.maxTokens ?? null
   const perChoice = Math.min(callerLimit ?? Infinity, routeLimit ?? Infinity, modelLimit ?? UNKNOWN_MODEL_OUTPUT)
   const atMost = perChoice * choices
@@ -62,15 +62,19 @@ function asksToThink({ reasoning_effort: effort, thinking }: Readonly<Record<str
  *
  * @param allowed output tokens of all choices that the provider may make: what is held, or for a stream that we watch
  *   what the pools could still give
+ * @param modest the most that it is told where the caller named no limit, after it has refused a larger one: of a stream
+ *   that we watch it is told nothing then
  */
-export function limitToSend(range: OutputRange, allowed: number): number | null {
+export function limitToSend(range: OutputRange, allowed: number, modest: number | null): number | null {
   const perChoice = Math.max(1, Math.floor(allowed / range.choices))
   const wanted = Math.min(range.callerLimit ?? Infinity, range.routeLimit ?? Infinity)
   if (wanted !== Infinity) {
     const limit = Math.min(wanted, range.modelLimit ?? Infinity, perChoice)
     return limit === range.callerLimit ? null : limit
   }
-  return perChoice >= (range.modelLimit ?? UNKNOWN_MODEL_OUTPUT) ? null : perChoice
+  if (perChoice >= (range.modelLimit ?? UNKNOWN_MODEL_OUTPUT)) return null
+  if (modest === null) return perChoice
+  return range.watchable ? null : Math.min(perChoice, modest)
 }
 
 function positive(value: unknown): number | null {

@@ -11,10 +11,11 @@ import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
 import { chargeOf } from './charge.js'
 import type { Engine } from './engine.js'
+import { generatedText } from './generated-text.js'
 import { answerPayload } from './payloads.js'
 import { callHeaders, headersOfBill } from './reply-headers.js'
 import type { Discarded, Try } from './try.js'
-import { findUsage, type UsageFound, withCost } from './usage-text.js'
+import { countedUsage, findUsage, type UsageFound, withCost, withUsage } from './usage-text.js'
 
 /** An answer that came whole, with what was found of its usage. */
 interface PlainAnswer {
@@ -95,7 +96,11 @@ async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAn
   headersOfBill(headers, settled)
   if (tried.limitedByBudget && /"finish_reason"\s*:\s*"length"/.test(answer.bytes.toString('latin1')))
     headers['x-hoosh-limited-by'] = 'budget'
-  const body = found === null ? bytes : withCost(bytes, found, charge.amount.nanoUsd, candidate.route.type)
+  const provider = candidate.route.type
+  const body =
+    found === null
+      ? withUsage(bytes, countedUsage(call.kind, charge, provider))
+      : withCost(bytes, found, charge.amount.nanoUsd, provider)
   return filter?.restores === true ? { status: 200, headers, body, isPrivate: true } : { status: 200, headers, body }
 }
 
@@ -119,15 +124,6 @@ function believable({ bytes, found }: PlainAnswer, call: Call): ReportedUsage | 
 function answerText(bytes: Buffer): string {
   const json = JSON.parse(bytes.toString('utf8')) as { choices?: unknown }
   return Array.isArray(json.choices)
-    ? json.choices.map((choice) => textIn((choice as { message?: unknown }).message)).join('')
+    ? json.choices.map((choice) => generatedText((choice as { message?: unknown }).message)).join('')
     : ''
-}
-
-function textIn(value: unknown): string {
-  if (typeof value === 'string') return value
-  if (typeof value !== 'object' || value === null) return ''
-  return Object.entries(value)
-    .filter(([key]) => key !== 'role' && key !== 'type' && key !== 'id' && key !== 'extra_content')
-    .map(([, inner]) => textIn(inner))
-    .join('')
 }

@@ -1,5 +1,5 @@
 import { costOf } from '../cost/price.js'
-import { larger as largerUsage, type ReportedUsage } from '../cost/wire-usage.js'
+import { merged, type ReportedUsage } from '../cost/wire-usage.js'
 import type { AnswerFilter } from '../dlp/answers.js'
 import { HooshError } from '../errors.js'
 import type { ByteSink } from '../exchange.js'
@@ -206,7 +206,7 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
     r.finished = true
     r.isLimited = r.tried.limitedByBudget && SAYS_LENGTH.test(text)
   }
-  if (read.reported !== null) r.reported = r.reported === null ? read.reported : largerUsage(r.reported, read.reported)
+  if (read.reported !== null) r.reported = r.reported === null ? read.reported : merged(r.reported, read.reported)
   if (read.atMostTokens > 0) {
     r.sample ??= text
     const weight = r.tally.weigh(read, text)

@@ -1,4 +1,5 @@
 import { parseUsage, type ReportedUsage } from '../cost/wire-usage.js'
+import { generatedText } from './generated-text.js'
 
 /** What one SSE event of a chat stream is, read from its bytes: only what matters is parsed. */
 export interface StreamEvent {
@@ -32,6 +33,8 @@ const DONE: StreamEvent = { ...OTHER, kind: 'done' }
 const ERROR: StreamEvent = { ...OTHER, kind: 'error' }
 
 const LETTER_E = 0x65
+const NEXT_LINE = /[\r\n]/
+const DATA_LINE = /^data: ?/
 const SAYS_ERROR = /^event: ?error/
 const ENDS_IN_ERROR = /"finish_reason"\s*:\s*"error"/
 const DELTA = '"delta":{'
@@ -78,16 +81,27 @@ export function deltaText(text: string): string {
   const json = parseData(text)
   const choices = typeof json === 'object' && json !== null ? (json as { choices?: unknown }).choices : undefined
   if (!Array.isArray(choices)) return ''
-  return choices.map((choice) => leaves((choice as { delta?: unknown } | null)?.delta)).join('')
+  return choices.map((choice) => generatedText((choice as { delta?: unknown } | null)?.delta)).join('')
 }
 
-/** The JSON of an event's data, or null. */
+/** The JSON of an event's data, or null. Its lines are one text, and a field of another name between them is none of it. */
 export function parseData(text: string): unknown {
   const data = dataStart(text)
   if (data < 0) return null
-  const lines = Buffer.from(text.slice(data), 'latin1').toString('utf8').trim()
+  const said = Buffer.from(text.slice(data), 'latin1').toString('utf8').trim()
+  return parsed(said) ?? (NEXT_LINE.test(said) ? parsed(joined(said)) : null)
+}
+
+function joined(said: string): string {
+  return said
+    .split(/\r\n|\n|\r/)
+    .map((line, place) => (place === 0 ? line : DATA_LINE.test(line) ? line.replace(DATA_LINE, '') : ''))
+    .join('\n')
+}
+
+function parsed(json: string): unknown {
   try {
-    return JSON.parse(lines)
+    return JSON.parse(json)
   } catch {
     return null
   }
@@ -176,16 +190,4 @@ function closingQuote(text: string, from: number): number {
     if (slashes % 2 === 0) return quote
     at = quote + 1
   }
-}
-
-/** Keys of a delta whose strings are no generated text. */
-const NOT_TEXT = new Set(['role', 'type', 'id', 'object', 'index', 'extra_content'])
-
-function leaves(value: unknown): string {
-  if (typeof value === 'string') return value
-  if (typeof value !== 'object' || value === null) return ''
-  if (Array.isArray(value)) return value.map(leaves).join('')
-  return Object.entries(value)
-    .map(([key, inner]) => (NOT_TEXT.has(key) ? '' : leaves(inner)))
-    .join('')
 }

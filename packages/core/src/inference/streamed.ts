@@ -1,4 +1,4 @@
-import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
+import { completionTokens } from '../cost/usage.js'
 import { errorBody } from '../error-body.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
 import { runsOn } from '../providers/catalog.js'
@@ -17,7 +17,7 @@ import { asksForUsage } from './request-body.js'
 import type { Ending, Settled } from './settle.js'
 import { parseData } from './stream-event.js'
 import type { Discarded, Try } from './try.js'
-import { costFields, microUsd } from './usage-text.js'
+import { countedUsage, microUsd } from './usage-text.js'
 
 /** How long the last words of a stream wait for a store that does not answer, ms. */
 const SETTLE_WAIT_MS = 250
@@ -128,7 +128,7 @@ async function lastWords(
     await sink.write(end.event ?? `data: ${JSON.stringify(errorBody(end.error))}\n\n`)
     return
   }
-  const cut = end.how === 'cutoff' ? cutoffEvents(begun.call, tried, relayed, charge) : ''
+  const own = ownEvents(begun.call, tried, relayed, charge)
   const left = settled?.left
   const facts = {
     budget_remaining: left?.tokens,
@@ -137,11 +137,14 @@ async function lastWords(
     limited_by: end.how === 'cutoff' || relayed.isLimited ? 'budget' : undefined,
   }
   const comment = `: hoosh {"cost_micro_usd":${microUsd(charge.amount.nanoUsd)},${JSON.stringify(facts).slice(1)}\n\n`
-  await sink.write(`${held}${cut}${comment}data: [DONE]\n\n`)
+  await sink.write(`${held}${own}${comment}data: [DONE]\n\n`)
 }
 
-/** The chunk that says `length`, and the usage where the caller asked for it, in the words of the chunks before. */
-function cutoffEvents(call: Call, tried: Try, { sample }: Relayed, { usage, amount }: Charge): string {
+/** What only we can say, in the words of the chunks before: that we ended the answer, and usage where the provider told none. */
+function ownEvents(call: Call, tried: Try, { sample, end, reported }: Relayed, charge: Charge): string {
+  const isCut = end.how === 'cutoff'
+  const tellsUsage = asksForUsage(call.params) && (isCut || reported === null)
+  if (!isCut && !tellsUsage) return ''
   const said = (sample === null ? null : parseData(sample)) as {
     id?: unknown
     created?: unknown
@@ -154,14 +157,7 @@ function cutoffEvents(call: Call, tried: Try, { sample }: Relayed, { usage, amou
     model: said?.model ?? tried.candidate.model,
   }
   const last = { ...head, choices: [{ index: 0, delta: {}, finish_reason: 'length' }] }
-  if (!asksForUsage(call.params)) return `data: ${JSON.stringify(last)}\n\n`
-  const figures = {
-    prompt_tokens: promptTokens(usage),
-    completion_tokens: completionTokens(usage),
-    total_tokens: totalTokens(usage),
-  }
-  const cost = costFields(amount.nanoUsd, tried.candidate.route.type, false)
-  const usageText = `{${cost}${JSON.stringify(figures).slice(1)}`
-  const usageEvent = `${JSON.stringify({ ...head, choices: [] }).slice(0, -1)},"usage":${usageText}}`
-  return `data: ${JSON.stringify(last)}\n\ndata: ${usageEvent}\n\n`
+  const usage = countedUsage(call.kind, charge, tried.candidate.route.type)
+  const cut = isCut ? `data: ${JSON.stringify(last)}\n\n` : ''
+  return tellsUsage ? `${cut}data: ${JSON.stringify({ ...head, choices: [] }).slice(0, -1)},"usage":${usage}}\n\n` : cut
 }

@@ -3,6 +3,7 @@ import type { CancelSignal } from '../cancel.js'
 import { eachOutput } from '../cost/price.js'
 import type { Quote } from '../cost/prices.js'
 import type { ReportedUsage } from '../cost/wire-usage.js'
+import type { HooshError } from '../errors.js'
 import { runsOn } from '../providers/catalog.js'
 import type { UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
 import { recordFailure, recordNeither } from '../routing/circuit.js'
@@ -75,6 +76,16 @@ export async function billable(
   const counter = await engine.outputCounter(candidate.model, candidate.route)
   const output = Math.min(held.granted, await counter.countAll(failure.received.toString('utf8')))
   return plus(prompt, { tokens: output, nanoUsd: output * each })
+}
+
+/**
+ * Whether a refusal is of a limit that was ours, by its figure (OpenAI, Azure, vLLM and TGI name it): a model that nobody
+ * knows may do less than its caller's budget, and what it is asked for next is less. Notes it, so that this happens once a call.
+ */
+export function mayAskForLess(held: CallHold, { limit, limitedByBudget }: Try, { code, message }: HooshError): boolean {
+  if (held.isLimitRefused || !limitedByBudget || code !== 'provider_rejected') return false
+  held.isLimitRefused = new RegExp(`\\b${limit}\\b`).test(message)
+  return held.isLimitRefused
 }
 
 /** Tells the circuit, the metrics and the log. */

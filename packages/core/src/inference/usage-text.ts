@@ -1,4 +1,7 @@
+import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
 import { parseUsage, type ReportedUsage } from '../cost/wire-usage.js'
+import type { Call } from './call.js'
+import type { Charge } from './charge.js'
 
 const USAGE_KEY = '"usage"'
 const OPENING_BRACE = 0x7b
@@ -12,6 +15,9 @@ export interface UsageFound {
   readonly isEmpty: boolean
 }
 
+/** Places of the key that are looked at: Groq's compound models tell the usage of each model behind that of the call. */
+const MOST_KEYS = 32
+
 /**
  * Finds the usage object near the end of an answer without parsing all of it.
  *
@@ -21,15 +27,24 @@ export interface UsageFound {
  * @returns null where there is no such object; then only parsing the whole answer can tell
  */
 export function findUsage(answer: Buffer): UsageFound | null {
-  const key = answer.lastIndexOf(USAGE_KEY)
-  if (key < 0) return null
+  let key = answer.lastIndexOf(USAGE_KEY)
+  for (let keys = 0; key >= 0 && keys < MOST_KEYS; keys += 1) {
+    const found = usageAt(answer, key)
+    if (found !== undefined) return found
+    key = key === 0 ? -1 : answer.lastIndexOf(USAGE_KEY, key - 1)
+  }
+  return null
+}
+
+/** What stands at a key: null where it says nothing that can be true, undefined where it is not the answer's own. */
+function usageAt(answer: Buffer, key: number): UsageFound | null | undefined {
   const brace = braceAfter(answer, key + USAGE_KEY.length)
-  if (brace < 0) return null
+  if (brace < 0) return undefined
   let tail: { usage?: unknown }
   try {
     tail = JSON.parse(`{${answer.toString('utf8', key)}`)
   } catch {
-    return null
+    return undefined
   }
   const reported = parseUsage(tail.usage)
   return reported === null
@@ -57,6 +72,22 @@ export function withCost(answer: Buffer, found: UsageFound, nanoUsd: number, pro
     Buffer.from(costFields(nanoUsd, provider, found.isEmpty)),
     answer.subarray(found.inside),
   ]
+}
+
+/** An answer whose provider told no usage, with ours. */
+export function withUsage(answer: Buffer, usage: string): string {
+  const { usage: _none, ...json } = JSON.parse(answer.toString('utf8')) as { usage?: unknown }
+  return `${JSON.stringify(json).slice(0, -1)},"usage":${usage}}`
+}
+
+/** A usage object of what we charge, as JSON. */
+export function countedUsage(kind: Call['kind'], { usage, amount }: Charge, provider: string): string {
+  const figures = {
+    prompt_tokens: promptTokens(usage),
+    ...(kind === 'chat' && { completion_tokens: completionTokens(usage) }),
+    total_tokens: totalTokens(usage),
+  }
+  return `{${costFields(amount.nanoUsd, provider, false)}${JSON.stringify(figures).slice(1)}`
 }
 
 /** `"cost_micro_usd":1.5,"provider":"openai",` to stand first in an object. */

@@ -35,14 +35,15 @@ const FACTS = new Map(MODEL_ROWS.map((row) => [row[0], factsOf(row)]))
 export const MODELS: readonly ModelFacts[] = [...FACTS.values()]
 
 /**
- * Facts of a model: by its exact id, else by the longest id that its name begins with; null where nothing fits. A name
- * with a vendor in front (`openai/gpt-4o`, as OpenRouter and Hugging Face write it) is looked up without it too.
+ * Facts of a model: by its exact id, else by the longest id that its name begins with; null where nothing fits. What is in
+ * front of a model's own name is left out where needed: a vendor (`openai/gpt-4o`, as OpenRouter and Hugging Face write
+ * it), and `ft:` of one that was tuned.
  */
 export function modelFacts(model: string): ModelFacts | null {
   const found = longestPrefix(model)
   if (found !== null) return found
-  const slash = model.lastIndexOf('/')
-  return slash < 0 ? null : longestPrefix(model.slice(slash + 1))
+  const name = model.slice(model.lastIndexOf('/') + 1).replace(/^ft:/, '')
+  return name === model ? null : longestPrefix(name)
 }
 
 function longestPrefix(model: string): ModelFacts | null {

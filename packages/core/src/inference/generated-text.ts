@@ -1,0 +1,22 @@
+type Json = Readonly<Record<string, unknown>>
+
+/** Keys whose strings are no generated text: what a thing is, and signatures and encrypted blocks of providers. */
+const NOT_TEXT = new Set(['role', 'type', 'id', 'object', 'index', 'extra_content', 'format', 'signature', 'data'])
+
+/** Names that servers have for thinking. Many send the same text under several of them: the first with any is counted. */
+const THINKING = ['reasoning_content', 'reasoning', 'reasoning_details']
+
+/** All text of a message or a delta that a model has made: tool names and arguments, thinking and refusals included. */
+export function generatedText(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value !== 'object' || value === null) return ''
+  if (Array.isArray(value)) return value.map(generatedText).join('')
+  const said = value as Json
+  const thinking = THINKING.find((name) => generatedText(said[name]) !== '')
+  let text = ''
+  for (const key in said) {
+    if (NOT_TEXT.has(key) || (key !== thinking && THINKING.includes(key))) continue
+    text += generatedText(said[key])
+  }
+  return text
+}
