@@ -1,4 +1,4 @@
-import { type BudgetStore, memoryBudgets } from '@hoosh/core/storage'
+import { memoryBudgets } from '@hoosh/core/storage'
 import { redisStorage } from '@hoosh/redis'
 import { sqlStorage } from '@hoosh/sql'
 import fc from 'fast-check'
@@ -6,7 +6,7 @@ import { afterAll, describe, it } from 'vitest'
 import { HASTY, hasPostgres, PATIENT_MS, postgresPool, postgresSchema } from '../../support/postgres.js'
 import { CLIENT_KINDS, connected, redisLedger, redisMissing } from '../../support/redis.js'
 import { sqliteFile } from '../../support/sqlite.js'
-import { interleaved, operationsOf, turnstile } from './interleavings.js'
+import { type Handles, interleaved, operationsOf, turnstile } from './interleavings.js'
 import { SEQUENCES, SEQUENCES_MS } from './model-runs.js'
 
 const clock = { now: 0 }
@@ -17,12 +17,13 @@ afterAll(async () => {
 })
 
 /** Of a database that is held by others meanwhile, whole operations; of a server, whatever is said to it. */
-const KINDS: { name: string; missing: string | null; open(): Promise<BudgetStore[]> }[] = [
+const KINDS: { name: string; missing: string | null; open(): Promise<Handles> }[] = [
   {
     name: 'in memory',
     missing: null,
     async open() {
-      return [operationsOf(memoryBudgets({ clock: () => clock.now }), gate)]
+      const observer = memoryBudgets({ clock: () => clock.now })
+      return { handles: [operationsOf(observer, gate)], observer }
     },
   },
   {
@@ -32,7 +33,10 @@ const KINDS: { name: string; missing: string | null; open(): Promise<BudgetStore
       const sqlite = sqliteFile({ clock: () => clock.now })
       closers.push(() => sqlite.remove())
       const storages = [await sqlite.open(), await sqlite.open()]
-      return storages.map(({ budgets }) => operationsOf(budgets, gate))
+      return {
+        handles: storages.map(({ budgets }) => operationsOf(budgets, gate)),
+        observer: (await sqlite.open()).budgets,
+      }
     },
   },
   {
@@ -41,8 +45,8 @@ const KINDS: { name: string; missing: string | null; open(): Promise<BudgetStore
     async open() {
       const postgres = postgresSchema({ clock: () => clock.now }, HASTY)
       closers.push(() => postgres.remove())
-      await postgres.open()
-      return [1, 2].map(() => {
+      const observer = (await postgres.open()).budgets
+      const handles = [1, 2].map(() => {
         const pool = postgresPool(HASTY)
         closers.push(() => pool.end())
         const waiting = {
@@ -53,6 +57,7 @@ const KINDS: { name: string; missing: string | null; open(): Promise<BudgetStore
         const options = { schema: postgres.schema, silenceMs: PATIENT_MS, clock: () => clock.now }
         return sqlStorage(waiting as never, options).budgets
       })
+      return { handles, observer }
     },
   },
   {
@@ -63,11 +68,12 @@ const KINDS: { name: string; missing: string | null; open(): Promise<BudgetStore
       closers.push(() => ledger.remove())
       const clients = await Promise.all(CLIENT_KINDS.map((kind) => connected(kind)))
       closers.push(...clients.map(({ close }) => close))
-      return clients.map(({ client }) => {
+      const handles = clients.map(({ client }) => {
         const waiting = gate.around(client, ['eval', 'evalsha', 'evalSha'])
         const options = { prefix: ledger.prefix, allowVolatile: true, timeoutMs: PATIENT_MS, clock: () => clock.now }
         return redisStorage(waiting, options).budgets
       })
+      return { handles, observer: (await ledger.open()).budgets }
     },
   },
 ]
@@ -77,8 +83,7 @@ describe.each(KINDS)('$name', ({ missing, open }) => {
     'whichever way operations at once interleave, they leave what the definition of a ledger says',
     { timeout: SEQUENCES_MS },
     async () => {
-      const handles = await open()
-      await fc.assert(interleaved(handles, clock, gate), SEQUENCES)
+      await fc.assert(interleaved(await open(), clock, gate), SEQUENCES)
     },
   )
 })

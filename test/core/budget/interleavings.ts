@@ -1,6 +1,7 @@
 import type { BudgetStore } from '@hoosh/core/storage'
 import fc from 'fast-check'
-import { commands } from './model-commands.js'
+import type { Model } from './model.js'
+import { commands, type Real } from './model-commands.js'
 import { newRun } from './model-runs.js'
 
 type Method = (...args: unknown[]) => unknown
@@ -47,6 +48,12 @@ export function turnstile(): Turnstile {
   }
 }
 
+/** A ledger as the commands meet it, and as who looks at it afterwards. */
+export interface Handles {
+  readonly handles: readonly BudgetStore[]
+  readonly observer: BudgetStore
+}
+
 /** A store whose operations wait as a whole: one that does them in one go cannot be interrupted in the middle. */
 export function operationsOf(store: BudgetStore, gate: Turnstile): BudgetStore {
   return gate.around(store, ['reserve', 'extend', 'renew', 'settle', 'release', 'expire', 'define', 'find'])
@@ -57,13 +64,19 @@ export function operationsOf(store: BudgetStore, gate: Turnstile): BudgetStore {
  * their steps interleave.
  *
  * @param handles whose steps wait at the turnstile
+ * @param observer whose steps do not: a look after the commands is not of the race
  */
-export const interleaved = (handles: readonly BudgetStore[], clock: { now: number }, gate: Turnstile) => {
+export const interleaved = (
+  { handles, observer }: Handles,
+  clock: { now: number },
+  gate: Turnstile,
+): fc.IAsyncProperty<[fc.Scheduler, Iterable<fc.AsyncCommand<Model, Real>>]> => {
   const next = newRun(handles, clock)
   return fc.asyncProperty(fc.scheduler(), commands, async (scheduler, cmds) => {
     const { setup, end } = next()
     try {
-      await gate.during(scheduler, () => fc.asyncModelRun(() => setup, cmds))
+      const real = { ...setup.real, observer }
+      await gate.during(scheduler, () => fc.asyncModelRun(() => ({ ...setup, real }), cmds))
     } finally {
       await end()
     }

@@ -19,6 +19,8 @@ import { credit, refund, sweep } from './model-credits.js'
 /** A ledger under test: handles on it as several processes would have them, and what the host says of its pools. */
 export interface Real {
   readonly handles: readonly BudgetStore[]
+  /** By which what is left behind is read; one of the handles in turn unless said. */
+  readonly observer?: BudgetStore
   readonly clock: { now: number }
   readonly templates: Record<string, PoolTerms | null>
   /** In front of every name and id, so that runs may share a database. */
@@ -352,8 +354,8 @@ function figuresOf({ name, windowStart: start, used, held, drawn, credits }: Poo
 }
 
 /** All that can be read of the ledger: accounts of now, entries, reservations. */
-async function observed({ handles, clock, templates, run, sumsEntries }: Real, turn: number) {
-  const store = handles[turn % handles.length]!
+async function observed({ handles, observer, clock, templates, run, sumsEntries }: Real, turn: number) {
+  const store = observer ?? handles[turn % handles.length]!
   // Enters the end of credits: else when that happens is the sweep's to choose.
   await store.expire({ onExpire: 'charge', limit: 0 })
   const asks = POOLS.map((name) => ({ name: run + name, terms: templates[name] ?? FREE }))
