@@ -6,7 +6,7 @@ import { type Node, nodesOf, packageSources, root } from './sources.js'
 
 /** What a browser shows to pages anyway, or reads for itself, or a page has no use for. */
 const NOT_FOR_PAGES =
-  /^(?:content-(?:type|length|disposition)|cache-control|allow|www-authenticate|x-content-type-options|x-accel-buffering|access-control-.*)$/
+  /^(?:content-(?:type|length|disposition)|cache-control|connection|allow|www-authenticate|x-content-type-options|x-accel-buffering|access-control-.*)$/
 
 /** What has names like that in these goes to providers, or is no header. */
 const OTHER_ROOMS = /^packages\/core\/src\/(?:providers|config|testing|conformance)\//
