@@ -1,8 +1,16 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
+import { createGateway, type Gateway } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
 import { gate } from '@hoosh/core/testing'
+import { hoosh } from '@hoosh/express'
+import { hoosh as koaHoosh } from '@hoosh/koa'
+import express from 'express'
+import Koa from 'koa'
 import { request } from 'undici'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { takenApart } from '../support/answers.js'
 import { deferred } from '../support/deferred.js'
 import {
@@ -180,4 +188,44 @@ it('closing twice is closing once', async () => {
   await Promise.all([counter.gateway.close(), counter.gateway.close()])
   await counter.gateway.close()
   expect((await counter.call(ask())).status).toBe(503)
+})
+
+describe('the connection of whoever is refused', () => {
+  const closed = async () => {
+    const gateway = createGateway({ providers: [{ type: 'demo' }], logger: false })
+    await gateway.close()
+    return gateway
+  }
+
+  it.each([
+    ['Express', (gateway: Gateway) => express().use(hoosh(gateway))],
+    ['Koa', (gateway: Gateway) => new Koa().use(koaHoosh(gateway)).callback()],
+    ['node:http', (gateway: Gateway) => toNodeHandler(gateway)],
+  ])('is given up, so that his next request goes to another instance, on %s', async (_name, listener) => {
+    const { url, close } = await serve(listener(await closed()))
+    onTestFinished(close)
+    const { status, headers } = await fetch(`${url}/v1/models`)
+    expect([status, headers.get('connection')]).toEqual([503, 'close'])
+    const alive = await fetch(`${url}/v1/health`)
+    expect([alive.status, alive.headers.get('connection')]).toEqual([200, 'keep-alive'])
+  })
+
+  it('is left alone over HTTP/2, which has no such header', async () => {
+    const handler = toNodeHandler(await closed())
+    const server = createServer((req, res) => handler(req as never, res as never))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    onTestFinished(() => {
+      session.destroy()
+      server.close()
+    })
+    const warned = vi.fn()
+    process.on('warning', warned)
+    const stream = session.request({ ':path': '/v1/models' })
+    const [headers] = await once(stream, 'response')
+    stream.resume()
+    await once(stream, 'end')
+    process.off('warning', warned)
+    expect([headers[':status'], headers.connection, warned.mock.calls]).toEqual([503, undefined, []])
+  })
 })

@@ -1,8 +1,9 @@
 import { bearerTokens, firstOf, HooshError, type HooshOptions, type Identity } from '@hoosh/core'
 import { memoryRates, type RateStore } from '@hoosh/core/storage'
 import { gate, type ScriptedProvider } from '@hoosh/core/testing'
-import { describe, expect, it } from 'vitest'
-import { chat, type Door, door, errorOf, type Reply, type Sending, upstream } from '../support/door.js'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { SHARED_STORAGES } from '../support/databases.js'
+import { chat, type Door, door, errorOf, type Reply, routeFor, type Sending, upstream } from '../support/door.js'
 import { until } from '../support/money.js'
 import { people } from '../support/mounts.js'
 
@@ -133,6 +134,56 @@ describe('tokens a minute', () => {
     expect((await chat(to, 'm', {}, rich)).status).toBe(400)
     const left = rateHeaders(await chat(to, 'm', { max_tokens: 1 }, rich))['x-ratelimit-remaining-tokens']
     expect(Number(left)).toBeGreaterThan(LIMIT - 50)
+  })
+})
+
+/** In memory, and wherever processes share them; a store that is not here is told of by the tests of its own. */
+const RATES = [
+  { name: 'memory', missing: null, make: () => ({ open: async () => ({ rates: memoryRates() }), remove: () => {} }) },
+  ...SHARED_STORAGES,
+]
+
+describe.each(RATES.filter(({ missing }) => missing === null))('a call that finds no place, on $name', ({ make }) => {
+  const calling = async (limits: Identity['limits']) => {
+    const { open, remove } = make()
+    const { rates } = await open()
+    onTestFinished(() => remove())
+    const { to, provider } = await opened(
+      { storage: rates === undefined ? {} : { rates } },
+      { identities: [lea(limits)] },
+    )
+    const running = gate()
+    provider.script({ holdHead: running })
+    const first = chat(to, 'm', {}, asLea)
+    await running.reached
+    const ended = () => {
+      running.open()
+      return first
+    }
+    return { to, ended }
+  }
+
+  it('counts in no window: of three requests a minute two are left, however often it tried', async () => {
+    const { to, ended } = await calling({ requestsPerMinute: 3, tokensPerMinute: 5_000, concurrent: 1 })
+    for (let tries = 0; tries < 4; tries += 1) {
+      const refused = await chat(to, 'm', {}, asLea)
+      expect([refused.status, errorOf(refused).code]).toEqual([429, 'concurrency_exceeded'])
+      expect(rateHeaders(refused)).toMatchObject({
+        'x-ratelimit-limit-requests': '3',
+        'x-ratelimit-remaining-requests': '2',
+      })
+      expect(Number(rateHeaders(refused)['x-ratelimit-remaining-tokens'])).toBeGreaterThan(3_900)
+    }
+    expect((await ended()).status).toBe(200)
+    expect([await routeFor(to, 'm', {}, asLea), await routeFor(to, 'm', {}, asLea)]).toEqual(['vllm', 'vllm'])
+    expect(await routeFor(to, 'm', {}, asLea)).toBe('rate_limit_exceeded')
+  })
+
+  it('is an event that names whose limit it was', async () => {
+    const { to, ended } = await calling({ concurrent: 1 })
+    expect(await routeFor(to, 'm', {}, asLea)).toBe('concurrency_exceeded')
+    expect(to.events).toContainEqual({ type: 'rate.limited', key: 'user lea' })
+    await ended()
   })
 })
 

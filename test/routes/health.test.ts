@@ -1,8 +1,9 @@
 import type { Storage } from '@hoosh/core'
 import { HooshError } from '@hoosh/core'
 import { memoryBudgets } from '@hoosh/core/storage'
-import { describe, expect, it } from 'vitest'
-import { chat, type Door, door, upstream } from '../support/door.js'
+import { gate } from '@hoosh/core/testing'
+import { describe, expect, it, vi } from 'vitest'
+import { chat, type Door, door, errorOf, upstream } from '../support/door.js'
 
 const nobody = { as: 'nobody' } as const
 const admin = { as: 'admin' } as const
@@ -109,6 +110,54 @@ describe('GET /v1/health/live and /ready', () => {
     expect(reply.body).toMatchObject({ error: { code: 'invalid_options' } })
     expect(reply.text).toContain('HOOSH_TEST_NEVER_SET')
     expect(to.logged.some(({ message }) => message.includes('HOOSH_TEST_NEVER_SET'))).toBe(true)
+  })
+})
+
+describe('while there is no engine', () => {
+  const told = async (to: Door) => {
+    const replies = []
+    for (const path of ['/v1/health', '/v1/health/live', '/', '/v1/health/ready']) replies.push(await to.get(path))
+    return replies.map(({ status, body }) => [status, (body as { status?: string }).status])
+  }
+  const ALIVE = [200, 'ok']
+
+  it('because its storage cannot be opened, the process is alive and not ready', async () => {
+    const to = await door({ storage: { open: () => Promise.reject(new Error('away')) }, rootRoutes: true })
+    expect(await told(to)).toEqual([ALIVE, ALIVE, ALIVE, [503, undefined]])
+  })
+
+  it('because its storage says nothing when it is opened, the process is alive and not ready, within a second', async () => {
+    const opened = gate()
+    const to = await door({ storage: { open: () => opened.wait() }, rootRoutes: true })
+    expect(await told(to)).toEqual([ALIVE, ALIVE, ALIVE, [503, 'unavailable']])
+    opened.open()
+    await to.gateway.ready()
+    expect((await to.get('/v1/health/ready')).status).toBe(200)
+  })
+
+  it('what keeps the gateway from starting is in the log, though nobody asks but for its health', async () => {
+    const to = await door({ storage: { open: () => Promise.reject(new Error('the database is away')) } })
+    expect((await to.get('/v1/health', nobody)).body).toEqual({ status: 'ok' })
+    expect(to.logged.map(({ level, details }) => [level, String(details.err)])).toEqual([
+      ['error', 'Error: the database is away'],
+    ])
+  })
+
+  it('live does not even wait for the start', async () => {
+    const open = vi.fn(async () => {})
+    const to = await door({ storage: { open } })
+    expect((await to.get('/v1/health/live', nobody)).status).toBe(200)
+    expect(open).not.toHaveBeenCalled()
+  })
+
+  it('because it closes, the process is alive and not ready, and that is no error in the log', async () => {
+    const to = await door({ rootRoutes: true })
+    await to.gateway.ready()
+    await to.gateway.close()
+    for (const path of ['/v1/health', '/v1/health/live', '/']) expect((await to.get(path)).status).toBe(200)
+    expect(to.logged.filter(({ level }) => level === 'error')).toEqual([])
+    const reply = await to.get('/v1/health/ready')
+    expect([reply.status, errorOf(reply).code]).toEqual([503, 'shutting_down'])
   })
 })
 

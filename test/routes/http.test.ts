@@ -2,9 +2,10 @@ import { request as rawRequest } from 'node:http'
 import { hoosh } from '@hoosh/express'
 import express from 'express'
 import express4 from 'express4'
+import OpenAI from 'openai'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ROUTES } from '../../packages/core/src/routes/all.js'
-import { chat, chatOf, type Door, door, errorOf, request } from '../support/door.js'
+import { chat, chatOf, type Door, door, errorOf, request, upstream } from '../support/door.js'
 import { identify, people, serve } from '../support/mounts.js'
 
 const admin = { as: 'admin' } as const
@@ -18,6 +19,15 @@ const methodsOf = (url: string) => {
   return [...new Set(routes.filter(isOf).map(({ method }) => method as string))]
 }
 const open = () => door({ rootRoutes: true })
+
+/** As a browser does for a page of another origin: headers that are not exposed are not there. */
+const fetchOfPage: typeof fetch = async (url, init) => {
+  const headers = new Headers(init?.headers)
+  headers.set('origin', ORIGIN)
+  const { body, status, headers: sent } = await fetch(url, { ...init, headers })
+  const shown = `content-type, ${sent.get('access-control-expose-headers')}`.split(', ')
+  return new Response(body, { status, headers: [...sent].filter(([name]) => shown.includes(name)) })
+}
 
 describe('an answer', () => {
   // No key, no run, no entry and no pool is called `demo`, so there is nothing to show.
@@ -203,6 +213,22 @@ describe('CORS', () => {
       expect(reply.headers.get('access-control-allow-origin')).toBe(ORIGIN)
       expect(reply.headers.get('access-control-expose-headers')).toMatch(/x-hoosh-cost-micro-usd.*retry-after/)
     }
+  })
+
+  it('shows the openai package in a page that a call may have been billed, so that it is not made again', async () => {
+    const provider = await upstream({ fallback: { fault: 'reset-before-head' } })
+    const to = await door({
+      providers: [{ type: 'openai', baseUrl: provider.url }],
+      cors: { origins: [ORIGIN] },
+    })
+    const openai = new OpenAI({
+      baseURL: `${to.url}/v1`,
+      apiKey: people.alice.token,
+      fetch: fetchOfPage,
+      dangerouslyAllowBrowser: true,
+    })
+    await expect(openai.chat.completions.create(chatOf('m'))).rejects.toMatchObject({ status: 502 })
+    expect(provider.requests).toHaveLength(1)
   })
 
   it.each([

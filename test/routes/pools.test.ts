@@ -165,6 +165,15 @@ describe.each(STORES)('PUT and DELETE /v1/tokens/pools/{name} on $name', (store)
     }
   })
 
+  it('`frozen` of a template refuses every call until an admin ends it', async () => {
+    const to = await open({ pools: { 'user:*': { tokens: 1_000_000, frozen: true } } })
+    const refused = await chat(to, 'demo')
+    expect([refused.status, errorOf(refused)]).toMatchObject([403, { code: 'pool_frozen', pool: 'user:alice' }])
+    expect((await to.get('/v1/tokens/pools')).body).toMatchObject([{ capacity: 1_000_000, frozen: true }])
+    await put(to, 'user:alice', { frozen: false })
+    expect([await routeFor(to, 'demo'), await routeFor(to, 'demo', {}, { as: 'bob' })]).toEqual(['demo', 'pool_frozen'])
+  })
+
   it('freeze a pool by name alone only where something says what it is', async () => {
     const to = await open({ pools: {} })
     const reply = await put(to, 'nobody-knows', { frozen: true })

@@ -47,5 +47,6 @@ export function errorReply(error: HooshError, requestId: string): GatewayReply {
   if (retryable === false) headers['x-should-retry'] = 'false'
   if (allow !== undefined) headers.allow = allow
   if (error.status === 401) headers['www-authenticate'] = 'Bearer'
-  return { status: error.status, headers, body: JSON.stringify(errorBody(error)) }
+  const isLast = error.code === 'shutting_down'
+  return { status: error.status, headers, body: JSON.stringify(errorBody(error)), ...(isLast && { isLast }) }
 }

@@ -45,6 +45,8 @@ export interface GatewayReply {
    * A function streams: it is called once, after the headers went out, and resolves when all is written.
    */
   body: string | Uint8Array | readonly Uint8Array[] | ((sink: ByteSink) => Promise<void>)
+  /** The gateway is closing: over HTTP/1 the connection is given up, so that its client's next request goes elsewhere. */
+  isLast?: boolean
   /** Holds what stood behind stand-ins: nothing but its caller may keep it. */
   isPrivate?: boolean
 }

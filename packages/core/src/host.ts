@@ -27,7 +27,10 @@ export interface Gateway {
   as(identity: Identity): HooshContext
   /** Opens the storage and starts the clockwork; called by the first request too. Rejects where it cannot start. */
   ready(): Promise<void>
-  /** New calls get 503; running ones finish, or are ended in the protocol after `timeoutMs` (30_000). */
+  /**
+   * New calls get 503, on Node with `connection: close`; running ones finish, or are ended in the protocol after `timeoutMs`
+   * (30_000). `/v1/health/live` stays 200, `/v1/health/ready` is 503.
+   */
   close(options?: { timeoutMs?: number }): Promise<void>
 }
 

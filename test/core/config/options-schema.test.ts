@@ -30,7 +30,7 @@ const everything: Required<HooshOptions> = {
   routing: { strategy: 'round_robin', aliases: { fast: 'gpt-4o-mini', any: ['a', 'b'] }, fallbacks: { '*': ['demo'] } },
   pools: {
     'user:*': { tokens: 0, usd: '0.000000001', window: 'day', timeZone: 'Europe/Berlin', limits: { concurrent: 0 } },
-    team: { usd: 50, window: null, unpriced: 'allow' },
+    team: { usd: 50, window: null, unpriced: 'allow', frozen: true },
     burst: { window: { everyMs: 1_000 } },
   },
   budget: {

@@ -7,8 +7,16 @@ import { isTimeZone } from './window.js'
 /** The largest cap: with what is used and held on top, sums stay safe integers. */
 const MAX_CAP = 2 ** 52
 
-const FIELDS = ['tokens', 'usd', 'window', 'timeZone', 'limits', 'unpriced', 'frozen']
-const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent', 'weight']
+const FIELDS = namesOf<PoolSpec>({
+  tokens: true,
+  usd: true,
+  window: true,
+  timeZone: true,
+  limits: true,
+  unpriced: true,
+  frozen: true,
+})
+const LIMITS = namesOf<Limits>({ requestsPerMinute: true, tokensPerMinute: true, concurrent: true, weight: true })
 const WINDOWS: unknown[] = ['hour', 'day', 'week', 'month']
 
 /** Told of a field, dotted, and what it must be. */
@@ -94,6 +102,11 @@ function objectOf(given: unknown, place: string, known: readonly string[], fault
     if (!known.includes(name)) throw fault(prefix + name, `absent: it is none of ${known.join(', ')}`)
   }
   return given as Record<string, unknown>
+}
+
+/** The names of all fields there are: one that is forgotten does not compile. */
+function namesOf<Options>(fields: Record<keyof Options, true>): string[] {
+  return Object.keys(fields)
 }
 
 function isWhole(value: unknown): value is number {

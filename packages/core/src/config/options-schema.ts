@@ -1,10 +1,32 @@
 import { z } from 'zod'
 import { nanoUsdOf } from '../amount.js'
 import { HooshError } from '../errors.js'
-import type { HooshOptions } from '../options.js'
+import type {
+  AuditOptions,
+  BudgetOptions,
+  Deadlines,
+  DlpLevel,
+  DlpOptions,
+  DlpPattern,
+  DlpRuling,
+  Hooks,
+  HooshOptions,
+  KeyOptions,
+  LimitOptions,
+  Limits,
+  MetricsOptions,
+  ModelLimits,
+  PayloadOptions,
+  PoolSpec,
+  PriceSpec,
+  ProviderOptions,
+  RoutingOptions,
+  SliceSpec,
+  TlsOptions,
+} from '../options.js'
+import { by, type Every, fields, flag, fn, list, oneOf, text, unless, whole, withMethods } from './option-kinds.js'
 import { PROVIDER_TYPES } from './provider-catalog.js'
 import { isSigningKey } from './signing-key.js'
-import { suggest } from './suggest.js'
 
 /** Largest cap of a pool, in tokens. */
 const LARGEST_CAP = 2 ** 52
@@ -39,57 +61,8 @@ function nameOf(path: readonly PropertyKey[]): string {
   return names.join('').replace(/^\./, '')
 }
 
-const text = z.string('has to be a string').min(1, 'has to be a string that is not empty')
-const flag = z.boolean('has to be true or false')
-const whole = (least: number, most: number, unit = '') => {
-  const sentence = `has to be a whole number${unit} from ${least} to ${most}`
-  return z.int(sentence).min(least, sentence).max(most, sentence)
-}
 const ms = whole(1, LONGEST_MS, ' of milliseconds')
 const count = whole(0, Number.MAX_SAFE_INTEGER)
-const list = <Item extends z.ZodType>(item: Item) => z.array(item, 'has to be an array')
-const by = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value, 'has to be an object')
-const oneOf = (...names: string[]) => z.enum(names, { error: ({ input }) => notOneOf(input, names) })
-const fn = z.custom((value) => typeof value === 'function', 'has to be a function')
-const withMethods = (what: string, ...methods: string[]) =>
-  z.custom(
-    (value) => methods.every((method) => typeof (value as Record<string, unknown> | null)?.[method] === 'function'),
-    `has to be ${what}`,
-  )
-
-/** An object without unknown fields. */
-function fields<Shape extends z.ZodRawShape>(shape: Shape) {
-  const known = Object.keys(shape)
-  return z.strictObject(shape, {
-    error: (issue) => {
-      if (issue.code !== 'unrecognized_keys') return 'has to be an object'
-      return issue.keys.map((key) => unknownField(key, known)).join(' and ')
-    },
-  })
-}
-
-/** A value that is fine by itself or fits the schema; a union would tell nothing of what is wrong with it. */
-function unless(isFine: (value: unknown) => boolean, schema: z.ZodType) {
-  return z
-    .unknown()
-    .superRefine((value, context) => {
-      if (value === undefined || isFine(value)) return
-      for (const { path, message } of schema.safeParse(value).error?.issues ?? []) {
-        context.addIssue({ code: 'custom', path, message })
-      }
-    })
-    .optional()
-}
-
-function unknownField(key: string, known: readonly string[]): string {
-  const meant = suggest(key, known)
-  return `has no option "${key}"${meant === null ? `; it knows ${known.join(', ')}` : `; did you mean "${meant}"?`}`
-}
-
-function notOneOf(input: unknown, names: readonly string[]): string {
-  const meant = typeof input === 'string' ? suggest(input, names) : null
-  return `has to be one of ${names.join(', ')}${meant === null ? '' : `; did you mean "${meant}"?`}`
-}
 
 const usd = (value: unknown) => (typeof value === 'number' || typeof value === 'string') && nanoUsdOf(value) !== null
 const decimal = z.custom(
@@ -113,14 +86,18 @@ const provider = fields({
   rpm: count.optional(),
   tpm: count.optional(),
   concurrency: whole(1, 1_000_000).optional(),
-  hedge: fields({ afterMs: ms }).optional(),
+  hedge: fields({ afterMs: ms } satisfies Every<ProviderOptions['hedge']>).optional(),
   maxTokens: whole(1, LARGEST_CAP).optional(),
   enabled: flag.optional(),
   local: flag.optional(),
   headers: by(z.string('has to be a string')).optional(),
   query: by(z.string('has to be a string')).optional(),
   privateNetwork: flag.optional(),
-  tls: fields({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
+  tls: fields({
+    ca: text.optional(),
+    cert: text.optional(),
+    key: text.optional(),
+  } satisfies Every<TlsOptions>).optional(),
   fallbacks: list(text).optional(),
   sdk: z
     .custom(
@@ -128,7 +105,7 @@ const provider = fields({
       'has to be a provider or a model of the AI SDK',
     )
     .optional(),
-}).refine(
+} satisfies Every<ProviderOptions>).refine(
   ({ apiKey: one, apiKeys: many }) => one === undefined || many === undefined,
   'has both apiKey and apiKeys; leave one of them out',
 )
@@ -149,7 +126,7 @@ const limits = fields({
   tokensPerMinute: count.optional(),
   concurrent: count.optional(),
   weight: whole(1, 1_000).optional(),
-})
+} satisfies Every<Limits>)
 
 const window = z.union(
   [z.null(), z.enum(['hour', 'day', 'week', 'month']), z.strictObject({ everyMs: whole(1, Number.MAX_SAFE_INTEGER) })],
@@ -165,7 +142,8 @@ const poolSpec = fields({
   timeZone: text.optional(),
   limits: limits.optional(),
   unpriced: oneOf('refuse', 'allow').optional(),
-})
+  frozen: flag.optional(),
+} satisfies Every<PoolSpec>)
 
 const budget = fields({
   enforcement: oneOf('hard', 'soft').optional(),
@@ -175,9 +153,9 @@ const budget = fields({
   onExpire: oneOf('charge', 'counted').optional(),
   defaultOutput: whole(1, LARGEST_CAP).optional(),
   minOutput: whole(1, LARGEST_CAP).optional(),
-  slices: fields({ pools: list(text) }).optional(),
+  slices: fields({ pools: list(text) } satisfies Every<SliceSpec>).optional(),
   cheaper: by(text).optional(),
-}).refine(
+} satisfies Every<BudgetOptions>).refine(
   ({ leaseMs = 60_000, renewMs = 0 }) => renewMs < leaseMs,
   'has a renewMs that is not below its leaseMs; renew a lease about three times before it ends',
 )
@@ -191,7 +169,9 @@ const signingKey = z.custom(
 const audit = fields({
   key: text.optional(),
   signingKey: signingKey.optional(),
-  checkpointEvery: fields({ entries: whole(1, 1_000_000).optional(), ms: ms.optional() }).optional(),
+  checkpointEvery: fields({ entries: whole(1, 1_000_000).optional(), ms: ms.optional() } satisfies Every<
+    AuditOptions['checkpointEvery']
+  >).optional(),
   onCheckpoint: fn.optional(),
   payloads: unless(
     (value) => value === false,
@@ -200,18 +180,18 @@ const audit = fields({
       otherKeys: list(text).optional(),
       maxBytes: whole(1, 4 * 1_024 * 1_024, ' of bytes').optional(),
       keepMs: whole(1, Number.MAX_SAFE_INTEGER, ' of milliseconds').optional(),
-    }),
+    } satisfies Every<PayloadOptions>),
   ),
   retention: fields({
     keepMs: whole(1, Number.MAX_SAFE_INTEGER, ' of milliseconds'),
     segmentEntries: whole(1, 100_000).optional(),
     archive: fn,
-  }).optional(),
+  } satisfies Every<AuditOptions['retention']>).optional(),
   mode: oneOf('strict', 'buffered').optional(),
   chain: oneOf('process', 'shared').optional(),
   node: text.optional(),
   maxEntries: whole(1, 100_000_000).optional(),
-})
+} satisfies Every<AuditOptions>)
 
 const origin = z.custom(
   (value) => value === '*' || (typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value),
@@ -220,7 +200,7 @@ const origin = z.custom(
 
 const level = oneOf('public', 'internal', 'confidential', 'restricted')
 const action = oneOf('allow', 'localOnly', 'redact', 'pseudonymise', 'block')
-const ruling = fields({ level: level.optional(), action: action.optional() })
+const ruling = fields({ level: level.optional(), action: action.optional() } satisfies Every<DlpRuling>)
 const patternName = z
   .string('has to be a string')
   .regex(/^[A-Za-z]\w{0,39}$/, 'has to be 1 to 40 letters, digits and underscores, a letter first')
@@ -231,7 +211,7 @@ const dlp = fields({
     internal: action.optional(),
     confidential: action.optional(),
     restricted: action.optional(),
-  }).optional(),
+  } satisfies Every<Record<DlpLevel, unknown>>).optional(),
   defaultLevel: level.optional(),
   patterns: list(
     fields({
@@ -242,15 +222,14 @@ const dlp = fields({
       ),
       level: level.optional(),
       action: action.optional(),
-    }),
+    } satisfies Every<DlpPattern>),
   ).optional(),
   builtIn: by(unless((value) => value === false, ruling)).optional(),
   classify: fn.optional(),
   answers: flag.optional(),
-})
+} satisfies Every<DlpOptions>)
 
-// Every option of HooshOptions has to stand here, or this does not compile.
-const shape: Record<keyof HooshOptions, z.ZodType> = {
+const optionsSchema = fields({
   providers: providers.optional(),
   routing: fields({
     strategy: oneOf('priority', 'round-robin', 'lowest-latency', 'direct', 'round_robin', 'lowest_latency').optional(),
@@ -258,7 +237,7 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
     fallbacks: by(list(text)).optional(),
     maxAttempts: whole(1, 100).optional(),
     probeEveryMs: ms.optional(),
-  }).optional(),
+  } satisfies Every<RoutingOptions>).optional(),
   pools: unless((value) => typeof value === 'function', by(poolSpec)),
   budget: budget.optional(),
   audit: unless((value) => value === false, audit),
@@ -269,18 +248,20 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
         tokensPerMinute: count.optional(),
         concurrent: count.optional(),
         per: oneOf('everybody', 'user').optional(),
-      }),
+      } satisfies Every<ModelLimits>),
     ).optional(),
     failedAuthPerMinute: whole(1, 1_000_000).optional(),
-  }).optional(),
+  } satisfies Every<LimitOptions>).optional(),
   keys: fields({
     selfService: flag.optional(),
     perUser: whole(1, 100_000).optional(),
     longestMs: whole(1_000, Number.MAX_SAFE_INTEGER, ' of milliseconds').optional(),
     tokenSecrets: list(text).optional(),
-  }).optional(),
+  } satisfies Every<KeyOptions>).optional(),
   dlp: dlp.optional(),
-  prices: by(fields({ input: decimal, output: decimal, cached: decimal.optional() })).optional(),
+  prices: by(
+    fields({ input: decimal, output: decimal, cached: decimal.optional() } satisfies Every<PriceSpec>),
+  ).optional(),
   storage: z
     .custom((value) => typeof value === 'object' && value !== null, 'has to be an object with stores')
     .optional(),
@@ -289,7 +270,7 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
     .regex(/^(\/[^?#]*)?$/, 'has to begin with a slash, such as "/ai"')
     .optional(),
   rootRoutes: flag.optional(),
-  cors: fields({ origins: list(origin) }).optional(),
+  cors: fields({ origins: list(origin) } satisfies Every<HooshOptions['cors']>).optional(),
   maxBodyBytes: whole(1, Number.MAX_SAFE_INTEGER, ' of bytes').optional(),
   deadlines: fields({
     connectMs: ms.optional(),
@@ -298,17 +279,17 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
     idleMs: ms.optional(),
     queueMs: ms.optional(),
     totalMs: ms.optional(),
-  }).optional(),
+  } satisfies Every<Deadlines>).optional(),
   metrics: fields({
     registry: withMethods("prom-client's Registry", 'registerMetric', 'getSingleMetric', 'metrics').optional(),
     token: text.optional(),
-  }).optional(),
+  } satisfies Every<MetricsOptions>).optional(),
   hooks: fields({
     beforeCall: fn.optional(),
     afterCall: fn.optional(),
     onChunk: fn.optional(),
     onError: fn.optional(),
-  }).optional(),
+  } satisfies Every<Hooks>).optional(),
   onEvent: fn.optional(),
   logger: unless(
     (value) => value === false,
@@ -318,6 +299,4 @@ const shape: Record<keyof HooshOptions, z.ZodType> = {
   random: fn.optional(),
   migrate: flag.optional(),
   dev: flag.optional(),
-}
-
-const optionsSchema = fields(shape)
+} satisfies Every<HooshOptions>)

@@ -1,12 +1,34 @@
 import type { GatewayReply } from '../exchange.js'
 
+/** Headers of answers that a page may read: all that hoosh sends for clients to act on, `x-should-retry` first of all. */
+export const EXPOSED: readonly string[] = [
+  'x-request-id',
+  'x-should-retry',
+  'x-hoosh-cache',
+  'x-hoosh-route',
+  'x-hoosh-model',
+  'x-hoosh-cost-micro-usd',
+  'x-hoosh-budget-remaining',
+  'x-hoosh-budget-remaining-usd',
+  'x-hoosh-limited-by',
+  'x-hoosh-dropped',
+  'x-hoosh-queue-position',
+  'x-hoosh-replay',
+  'x-ratelimit-limit-requests',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-reset-requests',
+  'x-ratelimit-limit-tokens',
+  'x-ratelimit-remaining-tokens',
+  'x-ratelimit-reset-tokens',
+  'retry-after',
+]
+
 /** Headers for an allowed origin; none for any other. */
 export function corsHeaders(origins: readonly string[], origin: string | undefined): Record<string, string> {
   if (origin === undefined || !(origins.includes(origin) || origins.includes('*'))) return { vary: 'Origin' }
   return {
     'access-control-allow-origin': origin,
-    'access-control-expose-headers':
-      'x-request-id, x-hoosh-cache, x-hoosh-route, x-hoosh-model, x-hoosh-cost-micro-usd, x-hoosh-budget-remaining, x-hoosh-budget-remaining-usd, x-hoosh-limited-by, x-hoosh-replay, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, retry-after',
+    'access-control-expose-headers': EXPOSED.join(', '),
     vary: 'Origin',
   }
 }

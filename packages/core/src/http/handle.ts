@@ -1,13 +1,17 @@
 import { errorReply } from '../error-body.js'
 import { asHooshError, HooshError } from '../errors.js'
 import type { GatewayReply, GatewayRequest } from '../exchange.js'
-import { type Caller, NOBODY, normalise } from '../identity/caller.js'
-import { networkOf } from '../identity/ip-ranges.js'
+import { NOBODY } from '../identity/caller.js'
 import type { Engine } from '../inference/engine.js'
-import type { Exchange, RouteDefinition } from '../routes/route.js'
+import type { OpenExchange } from '../routes/route.js'
+import { within } from '../time.js'
+import { admitted, isKnown, shortened } from './admission.js'
 import { corsHeaders, preflight } from './cors.js'
 import { readJson } from './json-body.js'
 import type { RouteTable } from './table.js'
+
+/** How long who asks for the health of a gateway waits for its start and its login, ms: probes give up after a second. */
+const PATIENCE_MS = 500
 
 /** What answering needs: the engine once it has started, the table, and where the gateway lives. */
 export interface Door {
@@ -66,81 +70,34 @@ async function answer(door: Door, request: GatewayRequest, requestId: string): P
       details: { allow: found.allow },
     })
   }
+  const { route, params } = found
+  if (route.access === 'anyone') return route.handle(openExchange(door, request, requestId))
   const starting = door.engine()
   const engine = starting instanceof Promise ? await starting : starting
-  const caller = await admitted(engine, request, found.route, requestId)
-  const exchange: Exchange = {
-    request,
-    params: found.params,
+  const caller = await admitted(engine, request, route, requestId)
+  const body = () => readJson(request, door.maxBodyBytes)
+  return route.handle({ request, params, requestId, readJson: body, caller: caller ?? NOBODY }, engine)
+}
+
+function openExchange(door: Door, request: GatewayRequest, requestId: string): OpenExchange {
+  const started = async () => door.engine()
+  const ifKnown = async () => {
+    const engine = await started()
+    return (await isKnown(engine, request, requestId)) ? engine : null
+  }
+  return {
     requestId,
-    readJson: () => readJson(request, door.maxBodyBytes),
-    whoever: () => callerOf(request),
-    caller: caller ?? NOBODY,
+    engine: () => within(PATIENCE_MS, started()),
+    async engineIfKnown() {
+      try {
+        return await within(PATIENCE_MS, ifKnown())
+      } catch (thrown) {
+        const error = asHooshError(thrown)
+        if (error.code !== 'shutting_down') door.noteError(error, requestId)
+        return null
+      }
+    },
   }
-  return found.route.handle(exchange, engine)
-}
-
-/** Who may pass: nobody is let in who is not identified, and admins alone where only they may. */
-async function admitted(
-  engine: Engine,
-  request: GatewayRequest,
-  route: RouteDefinition,
-  requestId: string,
-): Promise<Caller | null> {
-  const { access } = route
-  if (access === 'anyone') return null
-  if (access === 'scraper' && engine.mayScrape(request.header('authorization'))) return null
-  let caller: Caller | null
-  try {
-    caller = await callerOf(request)
-  } catch (thrown) {
-    if (thrown instanceof HooshError && thrown.status === 401) await noteFailedAuth(engine, request, requestId)
-    throw thrown
-  }
-  if (caller === null) {
-    await noteFailedAuth(engine, request, requestId)
-    throw new HooshError('unauthenticated', {
-      message: 'Nobody is signed in. Send the credentials that this app expects.',
-    })
-  }
-  const refusal = refusalOf(engine, caller, route)
-  if (refusal !== null) {
-    const metadata = { method: request.method, path: shortened(request.path) }
-    engine.audit?.forbidden({ message: refusal, subject: caller.user, requestId, metadata })
-    throw new HooshError('forbidden', { message: refusal })
-  }
-  return caller
-}
-
-/**
- * Counts a request that nobody answers for. Whoever tries too often is told when to come back, and nothing of what they
- * tried; a right credential passes all the same, since many may share an address.
- *
- * @throws HooshError `rate_limit_exceeded`
- */
-async function noteFailedAuth(engine: Engine, request: GatewayRequest, requestId: string): Promise<void> {
-  engine.metrics.refused('unauthenticated')
-  await engine.audit?.authFailed({ requestId, path: shortened(request.path) })
-  const { address } = request
-  if (address === undefined) return
-  const limit = engine.settings.limits.failedAuthPerMinute
-  await engine.limits.take([
-    { key: `failed authentication of ${networkOf(address)}`, limit, windowMs: 60_000, cost: 1 },
-  ])
-}
-
-/** Why somebody who is known may not call a route; null where they may. */
-function refusalOf(engine: Engine, caller: Caller, { access, isForPages }: RouteDefinition): string | null {
-  const { credential } = caller.identity
-  if (credential?.kind === 'browser' && isForPages !== true) return 'A browser token may not call this endpoint.'
-  if (access === 'identity' || caller.admin) return null
-  if (access !== 'owner' || engine.settings.keys.selfService !== true) return 'This endpoint is for the role `admin`.'
-  return credential === undefined ? null : 'A key does not manage keys; sign in as the app does.'
-}
-
-async function callerOf(request: GatewayRequest): Promise<Caller | null> {
-  const identity = await request.identify()
-  return identity === null ? null : normalise(identity)
 }
 
 function belowBase({ basePath }: Door, path: string): string | null {
@@ -157,8 +114,4 @@ function isMounted({ basePath, rootRoutes }: Door, mounted: boolean | undefined)
 function givenId(request: GatewayRequest): string | null {
   const id = request.header('x-request-id')
   return id !== undefined && /^[\w.:-]{1,128}$/.test(id) ? id : null
-}
-
-function shortened(path: string): string {
-  return path.length <= 100 ? path : `${path.slice(0, 100)}…`
 }

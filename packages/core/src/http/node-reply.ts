@@ -26,6 +26,8 @@ export function writeReply(
   const length = pieces === null ? Buffer.byteLength(body as string) : lengthOf(pieces)
   const hasBody = status !== 204 && status !== 304
   if (hasBody) headers['content-length'] = String(length)
+  // HTTP/2 has no such header.
+  if (reply.isLast === true && res.req.httpVersionMajor === 1) headers.connection = 'close'
   res.writeHead(status, headers)
   if (!hasBody || res.req.method === 'HEAD') res.end()
   else if (pieces === null) res.end(body)

@@ -8,7 +8,7 @@ import type { Caller } from '../identity/caller.js'
 import type { CallInfo } from '../options.js'
 import type { Places } from '../routing/places.js'
 import type { Candidate } from '../routing/route.js'
-import type { TokenWindow } from './limits.js'
+import type { Counted } from './limits.js'
 
 /** One paid call on its way through the steps. */
 export interface Call {
@@ -57,7 +57,7 @@ export interface CallHold {
   /** A provider has refused a limit that was ours. */
   isLimitRefused: boolean
   /** Windows of its routes' tokens that it was counted in. */
-  windows: TokenWindow[] | undefined
+  windows: Counted[] | undefined
   /** Where it has taken up a place of a route's concurrency. */
   places: Places | undefined
   /** Where it stood in the queue of a route; 0 if it did not wait. */

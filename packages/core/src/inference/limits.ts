@@ -20,8 +20,8 @@ export interface Limited {
   readonly limits: Limits
 }
 
-/** A window of tokens that a call was counted in before its tokens were known. */
-export interface TokenWindow {
+/** What was counted in a window of a minute before it was known what it comes to. */
+export interface Counted {
   readonly key: string
   readonly taken: number
   /** The moment it counts at. */
@@ -30,7 +30,8 @@ export interface TokenWindow {
 
 /** What a call has taken, to be mended and given back at its end. */
 export interface Entered {
-  readonly windows: readonly TokenWindow[]
+  /** Of tokens alone: a request counts, whatever becomes of it. */
+  readonly windows: readonly Counted[]
   readonly staying: Staying | null
   readonly headers: Readonly<Record<string, string>>
 }
@@ -48,7 +49,7 @@ export interface CallLimits {
   /** Counts something in windows. Throws as `enter`. */
   take(asks: readonly RateAsk[]): Promise<Taken>
   /** The same for windows alone. Never throws. */
-  mend(windows: readonly TokenWindow[], usedTokens: number): Promise<void>
+  mend(windows: readonly Counted[], usedTokens: number): Promise<void>
   /** Says that the calls of this process still run. */
   renew(): Promise<void>
 }
@@ -92,19 +93,24 @@ async function enter(
 ): Promise<Entered> {
   const { asks, places } = wanted(call, limited, candidates)
   const { at, windows } = asks.length === 0 ? NOTHING : await take(parts, asks, rateHeaders)
-  const tokenWindows = asks.flatMap(({ key, cost, mayPass }) => (mayPass === true ? [{ key, taken: cost, at }] : []))
-  const headers = rateHeaders(asks, windows)
-  if (places.length === 0) return { windows: tokenWindows, staying: null, headers }
+  const counted = (some: readonly RateAsk[]) => some.map(({ key, cost }) => ({ key, taken: cost, at }))
+  const entered = { windows: counted(asks.filter(isOfTokens)), staying: null, headers: rateHeaders(asks, windows) }
+  if (places.length === 0) return entered
   const stay = { id: call.id, keys: places.map(({ key }) => key) }
+  let full: string | null
   try {
-    const full = await parts.rates.enter(stay.id, places, parts.leaseMs, parts.clock())
-    if (full !== null) throw busy(full, headers)
+    full = await parts.rates.enter(stay.id, places, parts.leaseMs, parts.clock())
   } catch (error) {
-    await mend(parts, tokenWindows, 0)
+    await mend(parts, counted(asks), 0)
     throw error
   }
+  if (full !== null) {
+    parts.refused(full)
+    await mend(parts, counted(asks), 0)
+    throw busy(full, await headersNow(parts, asks))
+  }
   staying.add(stay)
-  return { windows: tokenWindows, staying: stay, headers }
+  return { ...entered, staying: stay }
 }
 
 const NOTHING: Taken = { at: 0, windows: [] }
@@ -129,6 +135,10 @@ function wanted(
     if (concurrent !== undefined) places.push({ key, limit: concurrent })
   }
   return { asks, places }
+}
+
+function isOfTokens({ mayPass }: RateAsk): boolean {
+  return mayPass === true
 }
 
 /** A call that is larger than the limit passes while anything is left: else it would never begin. */
@@ -160,6 +170,16 @@ async function take(parts: Parts, asks: readonly RateAsk[], tell: typeof rateHea
   })
 }
 
+/** How windows stand for a call that was taken out of them again. */
+async function headersNow({ rates, clock }: Parts, asks: readonly RateAsk[]): Promise<Record<string, string>> {
+  if (asks.length === 0) return {}
+  const { windows } = await rates.take(
+    asks.map((ask) => ({ ...ask, cost: 0 })),
+    clock(),
+  )
+  return rateHeaders(asks, windows)
+}
+
 function busy(key: string, headers: Readonly<Record<string, string>>): HooshError {
   return new HooshError('concurrency_exceeded', {
     message: `${key} already has as many calls running as it may.`,
@@ -168,7 +188,7 @@ function busy(key: string, headers: Readonly<Record<string, string>>): HooshErro
 }
 
 /** What was counted too much goes back to where it was counted; what was too little counts from now on. */
-async function mend(parts: Parts, windows: readonly TokenWindow[], usedTokens: number): Promise<void> {
+async function mend(parts: Parts, windows: readonly Counted[], usedTokens: number): Promise<void> {
   const { rates, clock } = parts
   for (const { key, taken, at } of windows) {
     if (usedTokens > taken) await quietly(parts, () => rates.add(key, usedTokens - taken, MINUTE_MS, clock()))

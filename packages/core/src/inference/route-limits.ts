@@ -3,7 +3,7 @@ import { HooshError } from '../errors.js'
 import type { Candidate, Route } from '../routing/route.js'
 import type { Call, CallHold } from './call.js'
 import type { Engine } from './engine.js'
-import { estimateOf, type TokenWindow, tokenAsk } from './limits.js'
+import { type Counted, estimateOf, tokenAsk } from './limits.js'
 
 const MINUTE_MS = 60_000
 
@@ -45,7 +45,7 @@ export async function takeRoute(
 /** Of the attempts that were made, the tokens count for the last one on the route that answered. */
 export async function mendRoutes(
   engine: Engine,
-  windows: readonly TokenWindow[],
+  windows: readonly Counted[],
   { route }: Candidate,
   usedTokens: number,
 ): Promise<void> {

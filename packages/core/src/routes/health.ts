@@ -3,25 +3,24 @@ import { isPassable } from '../routing/circuit.js'
 import { type Route, rests } from '../routing/route.js'
 import { within } from '../time.js'
 import { VERSION } from '../version.js'
-import { type Exchange, json, type RouteDefinition } from './route.js'
+import { json, type RouteDefinition } from './route.js'
 
 /** How long the storage may take to answer, ms. */
 const STORE_PATIENCE_MS = 250
 
-/** Whether the gateway answers; who is known also learns what is behind it. */
+/** That the process answers, whatever became of its storage; who is known also learns what is behind it. */
 export const health: RouteDefinition = {
   method: 'GET',
   path: '/v1/health',
   access: 'anyone',
-  async handle(exchange, engine) {
-    const more = (await isKnown(exchange))
-      ? { version: VERSION, providers_configured: engine.router.routes.length }
-      : {}
+  async handle(exchange) {
+    const engine = await exchange.engineIfKnown()
+    const more = engine && { version: VERSION, providers_configured: engine.router.routes.length }
     return json({ status: 'ok', ...more }, exchange)
   },
 }
 
-/** The process is alive. */
+/** The process is alive. Who restarts processes that are not asks this one, so it depends on nothing. */
 export const healthLive: RouteDefinition = {
   method: 'GET',
   path: '/v1/health/live',
@@ -29,13 +28,14 @@ export const healthLive: RouteDefinition = {
   handle: (exchange) => json({ status: 'ok' }, exchange),
 }
 
-/** It can take calls: its storage answers and not every provider is failing. */
+/** It can take calls: it has started and does not close, its storage answers, and not every provider is failing. */
 export const healthReady: RouteDefinition = {
   method: 'GET',
   path: '/v1/health/ready',
   access: 'anyone',
-  async handle(exchange, engine) {
-    const isReady = (await storageAnswers(engine)) && someRoutePasses(engine)
+  async handle(exchange) {
+    const engine = await exchange.engine()
+    const isReady = engine !== null && (await storageAnswers(engine)) && someRoutePasses(engine)
     return json({ status: isReady ? 'ok' : 'unavailable' }, exchange, isReady ? 200 : 503)
   },
 }
@@ -101,14 +101,9 @@ export const root: RouteDefinition = {
   access: 'anyone',
   isRoot: true,
   async handle(exchange) {
-    const more = (await isKnown(exchange)) ? { version: VERSION } : {}
+    const more = (await exchange.engineIfKnown()) && { version: VERSION }
     return json({ name: 'hoosh', status: 'ok', ...more }, exchange)
   },
-}
-
-/** Which version runs here is not for strangers. */
-async function isKnown(exchange: Exchange): Promise<boolean> {
-  return (await exchange.whoever().catch(() => null)) !== null
 }
 
 /** A storage that says nothing is down, too: whoever asks has a patience of his own. */

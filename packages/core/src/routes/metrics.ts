@@ -1,6 +1,6 @@
-import type { RouteDefinition } from './route.js'
+import type { GuardedRoute, RouteDefinition } from './route.js'
 
-const handle: RouteDefinition['handle'] = async ({ requestId }, engine) => ({
+const handle: GuardedRoute['handle'] = async ({ requestId }, engine) => ({
   status: 200,
   headers: { 'content-type': engine.metrics.contentType, 'cache-control': 'no-store', 'x-request-id': requestId },
   body: await engine.metrics.text(),

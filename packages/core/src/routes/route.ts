@@ -9,18 +9,43 @@ import type { Engine } from '../inference/engine.js'
 export type Access = 'anyone' | 'identity' | 'admin' | 'scraper' | 'owner'
 
 /** One endpoint. It parses, calls the engine, shapes the answer. */
-export interface RouteDefinition {
+export type RouteDefinition = OpenRoute | GuardedRoute
+
+interface Endpoint {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** `:name` is one segment, `*name` the rest of the path. */
   readonly path: string
-  readonly access: Access
   /** Served only where it shadows no page of the host: under a mount path, or with `rootRoutes`. */
   readonly isRoot?: boolean
   /** Browser tokens may call it too. */
   readonly isForPages?: boolean
   /** Costs money: it has to settle in every outcome. */
   readonly isPaid?: boolean
+}
+
+/** One that answers whoever asks, whether the gateway runs or not. */
+export interface OpenRoute extends Endpoint {
+  readonly access: 'anyone'
+  handle(exchange: OpenExchange): Promise<GatewayReply> | GatewayReply
+}
+
+/** One that answers callers who may. */
+export interface GuardedRoute extends Endpoint {
+  readonly access: Exclude<Access, 'anyone'>
   handle(exchange: Exchange, engine: Engine): Promise<GatewayReply> | GatewayReply
+}
+
+/** One request that has found a route for anyone. */
+export interface OpenExchange {
+  readonly requestId: string
+  /**
+   * Null while it starts, where that takes long.
+   *
+   * @throws HooshError where it cannot start, or is closing: `not_ready`, `invalid_options`, `shutting_down`
+   */
+  engine(): Promise<Engine | null>
+  /** The engine, for whom the app knows; null for everybody else, and where there is none. Never rejects, and soon. */
+  engineIfKnown(): Promise<Engine | null>
 }
 
 /** One request that has found its route. */
@@ -31,10 +56,8 @@ export interface Exchange {
   readonly requestId: string
   /** The body, one JSON object, and its bytes where nobody had read it before; errors as they are answered. */
   readJson(): Promise<{ value: Record<string, unknown>; bytes: Uint8Array | null }>
-  /** `NOBODY` on a route that may be called without an identity. */
+  /** `NOBODY` where it is a scraper. */
   readonly caller: Caller
-  /** Null where nobody is known; only routes for anyone ask. */
-  whoever(): Promise<Caller | null>
 }
 
 export function json(value: unknown, exchange: Pick<Exchange, 'requestId'>, status = 200): GatewayReply {

@@ -1,0 +1,82 @@
+import { HooshError } from '../errors.js'
+import type { GatewayRequest } from '../exchange.js'
+import { type Caller, normalise } from '../identity/caller.js'
+import { networkOf } from '../identity/ip-ranges.js'
+import type { Engine } from '../inference/engine.js'
+import type { GuardedRoute } from '../routes/route.js'
+
+/**
+ * Who may pass: nobody is let in who is not identified, and admins alone where only they may.
+ *
+ * @returns null for a scraper
+ * @throws HooshError `unauthenticated`, `rate_limit_exceeded`, `forbidden`, and what `identify` throws
+ */
+export async function admitted(
+  engine: Engine,
+  request: GatewayRequest,
+  route: GuardedRoute,
+  requestId: string,
+): Promise<Caller | null> {
+  if (route.access === 'scraper' && engine.mayScrape(request.header('authorization'))) return null
+  let caller: Caller | null
+  try {
+    caller = await callerOf(request)
+  } catch (thrown) {
+    if (thrown instanceof HooshError && thrown.status === 401) await noteFailedAuth(engine, request, requestId)
+    throw thrown
+  }
+  if (caller === null) {
+    await noteFailedAuth(engine, request, requestId)
+    throw new HooshError('unauthenticated', {
+      message: 'Nobody is signed in. Send the credentials that this app expects.',
+    })
+  }
+  const refusal = refusalOf(engine, caller, route)
+  if (refusal !== null) {
+    const metadata = { method: request.method, path: shortened(request.path) }
+    engine.audit?.forbidden({ message: refusal, subject: caller.user, requestId, metadata })
+    throw new HooshError('forbidden', { message: refusal })
+  }
+  return caller
+}
+
+/** Whether the app knows who asks what anyone may ask. */
+export async function isKnown(_engine: Engine, request: GatewayRequest, _requestId: string): Promise<boolean> {
+  return (await callerOf(request)) !== null
+}
+
+/**
+ * Counts a request that nobody answers for. Whoever tries too often is told when to come back, and nothing of what they
+ * tried; a right credential passes all the same, since many may share an address.
+ *
+ * @throws HooshError `rate_limit_exceeded`
+ */
+async function noteFailedAuth(engine: Engine, request: GatewayRequest, requestId: string): Promise<void> {
+  engine.metrics.refused('unauthenticated')
+  await engine.audit?.authFailed({ requestId, path: shortened(request.path) })
+  const { address } = request
+  if (address === undefined) return
+  const limit = engine.settings.limits.failedAuthPerMinute
+  await engine.limits.take([
+    { key: `failed authentication of ${networkOf(address)}`, limit, windowMs: 60_000, cost: 1 },
+  ])
+}
+
+/** Why somebody who is known may not call a route; null where they may. */
+function refusalOf(engine: Engine, caller: Caller, { access, isForPages }: GuardedRoute): string | null {
+  const { credential } = caller.identity
+  if (credential?.kind === 'browser' && isForPages !== true) return 'A browser token may not call this endpoint.'
+  if (access === 'identity' || caller.admin) return null
+  if (access !== 'owner' || engine.settings.keys.selfService !== true) return 'This endpoint is for the role `admin`.'
+  return credential === undefined ? null : 'A key does not manage keys; sign in as the app does.'
+}
+
+async function callerOf(request: GatewayRequest): Promise<Caller | null> {
+  const identity = await request.identify()
+  return identity === null ? null : normalise(identity)
+}
+
+/** A path as it may stand in a message or a record. */
+export function shortened(path: string): string {
+  return path.length <= 100 ? path : `${path.slice(0, 100)}…`
+}
