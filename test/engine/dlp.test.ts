@@ -134,6 +134,15 @@ describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
     expect(kept.join()).not.toContain(MAIL)
   })
 
+  it('cannot stand behind a second member of the same name', async () => {
+    const { to, away, home } = await homeAndAway({})
+    const body = `{"model":"m","stream":${stream},"messages":[{"role":"user","content":"${CARD}","content":"hello"}]}`
+    const reply = await to.send('POST', '/v1/chat/completions', { body })
+    expect(reply.status).toBe(400)
+    expect(errorOf(reply)).toMatchObject({ code: 'invalid_request', param: 'messages.0.content' })
+    expect([...away.requests, ...home.requests]).toEqual([])
+  })
+
   it('is found in tools, their calls and their results', async () => {
     const { to, away } = await homeAndAway({ actions: { internal: 'redact' } })
     const call = { id: 'c1', type: 'function', function: { name: 'mail', arguments: '{"to":"ada\\u0040example.org"}' } }
