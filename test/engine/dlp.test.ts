@@ -113,6 +113,20 @@ describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
     expect(JSON.stringify([to.events, to.logged, (await to.get('/v1/audit')).text])).not.toContain(MAIL)
   })
 
+  it('gets stand-ins of their own where two names are written alike', async () => {
+    const { to, away } = await homeAndAway({
+      actions: { confidential: 'pseudonymise' },
+      patterns: [
+        { name: 'ref_a', pattern: /\bREF-\d{4}/ },
+        { name: 'REF_A', pattern: /\bXX-\d{4}/ },
+      ],
+    })
+    away.script({ text: '[REF-A-1], then [REF-A-2].' })
+    const reply = await chat(to, 'm', { stream, ...say('REF-1234 and XX-9999, REF-1234') })
+    expect(away.requests[0]?.body).toMatchObject(say('[REF-A-1] and [REF-A-2], [REF-A-1]'))
+    expect(textOf(reply.text, stream)).toBe('REF-1234, then XX-9999.')
+  })
+
   it('that was pseudonymised is kept nowhere, not even for an idempotency key', async () => {
     const kept: string[] = []
     const cache = memoryCache()
@@ -132,6 +146,15 @@ describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
     expect(away.requests).toHaveLength(1)
     expect(kept.length).toBeGreaterThan(0)
     expect(kept.join()).not.toContain(MAIL)
+  })
+
+  it('cannot stand behind a second member of the same name', async () => {
+    const { to, away, home } = await homeAndAway({})
+    const body = `{"model":"m","stream":${stream},"messages":[{"role":"user","content":"${CARD}","content":"hello"}]}`
+    const reply = await to.send('POST', '/v1/chat/completions', { body })
+    expect(reply.status).toBe(400)
+    expect(errorOf(reply)).toMatchObject({ code: 'invalid_request', param: 'messages.0.content' })
+    expect([...away.requests, ...home.requests]).toEqual([])
   })
 
   it('is found in tools, their calls and their results', async () => {
@@ -224,6 +247,19 @@ describe('a classifier of the host', () => {
     away.script({ text: 'Hello [PERSON-1]!' })
     expect(textOf((await chat(to, 'm', say('I am Ada.'))).text, false)).toBe('Hello Ada!')
     expect(home.requests).toEqual([])
+  })
+
+  it('may have names that are written alike', async () => {
+    const { to, away } = await homeAndAway({
+      classify: () => ({
+        findings: [
+          { text: 0, start: 0, end: 3, name: 'Person', action: 'pseudonymise' },
+          { text: 0, start: 8, end: 11, name: 'person', action: 'pseudonymise' },
+        ],
+      }),
+    })
+    away.script({ text: '[PERSON-2] met [PERSON-1].' })
+    expect(textOf((await chat(to, 'm', say('Ada and Bob met.'))).text, false)).toBe('Bob met Ada.')
   })
 
   it('keeps a call local by its word alone', async () => {

@@ -4,10 +4,10 @@ import { chat, door, upstream } from '../support/door.js'
 const chunk = (more: object) => `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', ...more })}\n\n`
 const text = chunk({ choices: [{ index: 0, delta: { content: 'Hello' }, finish_reason: null }] })
 
-const streamed = async (body: string) => {
+const streamed = async (body: string, apiKey = 'sk-secret-key') => {
   const provider = await upstream()
   provider.script({ replay: { body } })
-  const to = await door({ providers: [{ type: 'openai', baseUrl: provider.url, apiKey: 'sk-secret-key' }] })
+  const to = await door({ providers: [{ type: 'openai', baseUrl: provider.url, apiKey }] })
   const reply = await chat(to, 'm', { stream: true })
   const last = reply.text
     .split('\n\n')
@@ -28,6 +28,27 @@ describe('an error in the middle of a stream', () => {
   it('keeps what else the provider says of it, without secrets', async () => {
     const { last } = await streamed(`${text}data: {"error":{"message":"key sk-secret-key","code":"x","more":1}}\n\n`)
     expect(last.error).toEqual({ message: 'key [redacted]', code: 'x', more: 1 })
+  })
+
+  it('tells no key, however its JSON spells it', async () => {
+    const key = 'c2VjcmV0+/Canary+/0123456789abcdefXYZ=='
+    const spelled = key.replaceAll('/', '\\/').replaceAll('+', '\\u002B')
+    const error = `{"error":{"message":"bad key ${spelled}","code":"bad_key","of":[{"${spelled}":"${spelled}"}]}}`
+    const { reply, last } = await streamed(`${text}data: ${error}\n\n`, key)
+    expect(last.error).toEqual({
+      message: 'bad key [redacted]',
+      code: 'bad_key',
+      of: [{ '[redacted]': '[redacted]' }],
+    })
+    expect(reply.text).not.toContain('Canary')
+    const digits = await streamed(`${text}data: {"error":{"message":"no","code":40123456789}}\n\n`, '40123456789')
+    expect(digits.last.error).toEqual({ message: 'no', code: '[redacted]' })
+  })
+
+  it('is told however deep it is nested', async () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    const { last } = await streamed(`${text}data: {"error":{"message":"no","code":"x","more":${deep}}}\n\n`)
+    expect(last.error).toMatchObject({ message: 'no', code: 'x' })
   })
 
   it.each([

@@ -68,12 +68,13 @@ describe('tools of an identity', () => {
     expect(await answered(all.to, { tools: [fn('weather'), fn('shell')] })).toBe('ok')
   })
 
-  it('a name that stands there twice goes up as it was checked', async () => {
+  it('a name that stands there twice is refused, as the provider could read the other one', async () => {
     const { to, provider } = await open({ tools: ['weather'] })
     const body = `{"model":"gpt-4o","messages":[{"role":"user","content":"x"}],
       "tools":[{"type":"function","function":{"name":"shell","name":"weather"}}]}`
-    expect((await to.send('POST', '/v1/chat/completions', { body })).status).toBe(200)
-    expect(provider.requests[0]?.raw).not.toContain('shell')
+    const reply = await to.send('POST', '/v1/chat/completions', { body })
+    expect(errorOf(reply)).toMatchObject({ code: 'invalid_request', param: 'tools.0.function.name' })
+    expect(provider.requests).toHaveLength(0)
   })
 
   it('an answer that was stored for another credential of the user is not given', async () => {

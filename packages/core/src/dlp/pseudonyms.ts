@@ -16,11 +16,12 @@ export interface Pseudonyms {
   readonly values: ReadonlyMap<string, string>
 }
 
-/** Numbers of a name that are tried; a text that already holds all of them was made to. */
+/** Numbers of a word that are tried; a text that already holds all of them was made to. */
 const MOST = 100_000
 
 /**
- * Numbered by name in the order of first use, so that a conversation that grows keeps its stand-ins.
+ * Numbered by the word they are written with, which several names may share (`person` and `Person`), in the order of
+ * first use, so that a conversation that grows keeps its stand-ins.
  *
  * @param isTaken whether the request already holds a text that looks like this stand-in
  */
@@ -31,16 +32,17 @@ export function createPseudonyms(isTaken: (standIn: string) => boolean): Pseudon
   return {
     values,
     of(name, value) {
-      const key = `${name}\n${value}`
+      const word = name.toUpperCase().replaceAll('_', '-')
+      const key = `${word}\n${value}`
       const known = standIns.get(key)
       if (known !== undefined) return known
-      let number = numbers.get(name) ?? 0
+      let number = numbers.get(word) ?? 0
       let standIn: string
       do {
         number += 1
-        standIn = `[${name.toUpperCase().replaceAll('_', '-')}-${number}]`
+        standIn = `[${word}-${number}]`
       } while (number < MOST && isTaken(standIn))
-      numbers.set(name, number)
+      numbers.set(word, number)
       standIns.set(key, standIn)
       values.set(standIn, value)
       return standIn

@@ -32,8 +32,7 @@ export function newCall(engine: Engine, source: CallSource): Call {
     kind: source.kind,
     stream: source.kind === 'chat' && params.stream === true,
     params,
-    // Of names that an object holds twice, the provider may see another one than was checked.
-    bytes: caller.identity.tools === undefined ? source.bytes : null,
+    bytes: source.bytes,
     model: params.model as string,
     caller,
     pools: poolsOf(params.pool, caller),

@@ -9,6 +9,8 @@ export interface ProviderMessage {
 
 const LONGEST_MESSAGE = 2_000
 const LONGEST_WORD = 100
+/** Levels of an error body that are passed on. */
+const MAX_DEPTH = 16
 
 /**
  * Reads the error bodies that OpenAI-compatible servers send: `{ error: { message, type, code, param } }`, the same
@@ -33,6 +35,24 @@ export function providerMessage(body: string, clean: (text: string) => string): 
     ...(code === undefined ? (error.code === null ? { code: null } : {}) : { code }),
     ...(param === undefined ? {} : { param }),
   }
+}
+
+/**
+ * An error body as it may be passed on whole: every text in it, names and figures included, through `clean` and cut to
+ * 2,000 characters. By its values, since JSON can write a secret in more spellings than anybody looks for.
+ */
+export function cleanedBody(value: unknown, clean: (text: string) => string, depth = 0): unknown {
+  if (typeof value === 'string') return clean(value).slice(0, LONGEST_MESSAGE)
+  if (typeof value === 'number') return clean(String(value)) === String(value) ? value : clean(String(value))
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === MAX_DEPTH) return null
+  if (Array.isArray(value)) return value.map((item) => cleanedBody(item, clean, depth + 1))
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      clean(name).slice(0, LONGEST_MESSAGE),
+      cleanedBody(inner, clean, depth + 1),
+    ]),
+  )
 }
 
 function parsed(body: string): unknown {
