@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import OpenAI from 'openai'
 import { expect, it, onTestFinished } from 'vitest'
 import { child, killed } from '../support/children.js'
+import { NO_KEYS } from './start.js'
 
 it('examples/express starts, prints a curl line that works, streams, charges, logs, and stops when it is asked to', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'hoosh-'))
@@ -11,9 +12,7 @@ it('examples/express starts, prints a curl line that works, streams, charges, lo
   const app = await child(script, [], {
     PORT: '0',
     DATABASE: join(folder, 'app.sqlite'),
-    OPENAI_API_KEY: '',
-    GROQ_API_KEY: '',
-    MISTRAL_API_KEY: '',
+    ...NO_KEYS,
   })
   onTestFinished(async () => {
     await killed(app.process)
