@@ -7,6 +7,7 @@ import type { Engine } from '../inference/engine.js'
 import type { Exchange, RouteDefinition } from '../routes/route.js'
 import { corsHeaders, preflight } from './cors.js'
 import { readJson } from './json-body.js'
+import { nothingThere } from './nothing-there.js'
 import type { RouteTable } from './table.js'
 
 /** What answering needs: the engine once it has started, the table, and where the gateway lives. */
@@ -56,7 +57,7 @@ async function answer(door: Door, request: GatewayRequest, requestId: string): P
   const below = belowBase(door, path)
   const found = below === null ? null : door.table.find(method, below, isMounted(door, request.mounted))
   if (found === null || found.kind === 'unknown') {
-    throw new HooshError('not_found', { message: `There is nothing at ${method} ${shortened(path)}.` })
+    throw nothingThere(method, { asked: shortened(path), below, basePath: door.basePath })
   }
   if (found.kind === 'other-method') {
     if (method === 'OPTIONS' && door.cors !== null)
