@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -154,6 +154,33 @@ it.skipIf(builtIn === undefined)(
     expect(await said('doctor')).toMatchObject({ code: 0, out: expect.stringContaining('app.sqlite: sound') })
   },
 )
+
+// Not better-sqlite3 itself, which needs a compiler or GitHub to install: libsql behind better-sqlite3's check of its options,
+// as `lib/database.js` of its version 12.11 has it.
+const BETTER_SQLITE3 = `module.exports = class extends require('libsql') {
+  constructor(file, options = {}) {
+    if ('readOnly' in options) throw new TypeError('Misspelled option "readOnly" should be "readonly"')
+    if ('memory' in options) throw new TypeError('Option "memory" was removed in v7.0.0')
+    super(file, options)
+  }
+}`
+
+it('reads a file through a driver that is as strict about its options as better-sqlite3', async () => {
+  const app = join(folder, 'strict')
+  mkdirSync(join(app, 'node_modules', '@hoosh'), { recursive: true })
+  mkdirSync(join(app, 'node_modules', 'better-sqlite3'))
+  writeFileSync(join(app, 'node_modules', 'better-sqlite3', 'index.js'), BETTER_SQLITE3)
+  for (const [name, path] of [
+    ['@hoosh/sql', 'packages/sql'],
+    ['libsql', 'node_modules/libsql'],
+  ] as const) {
+    symlinkSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), join(app, 'node_modules', name))
+  }
+  const said = (...args: string[]) => run(process.execPath, [HOOSH, ...args, '--database', 'app.sqlite'], app)
+  expect(await said('migrate')).toMatchObject({ code: 0, out: expect.stringContaining('brought from nothing') })
+  expect(await said('migrate', '--dry-run')).toMatchObject({ code: 0, out: expect.stringMatching(/^-- Up to date/) })
+  expect(await said('doctor')).toMatchObject({ code: 0, out: expect.stringContaining('app.sqlite: sound') })
+})
 
 describe.skipIf(noRedis)('a ledger in Redis', () => {
   it('is looked at by its prefix, and the settings of the server are told', async () => {

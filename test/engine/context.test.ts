@@ -256,6 +256,19 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
       expect(reply.status).toBe(404)
       expect(await reply.json()).toMatchObject({ error: { code: 'not_found' } })
     })
+
+    it('tells a client of another API where models are asked', async () => {
+      const { run } = await open()
+      const asked = run(async (hoosh) => {
+        const openai = new OpenAI({ fetch: hoosh.fetch, baseURL: 'http://hoosh/v1', apiKey: 'in-process' })
+        return openai.responses.create({ model: 'm', input: 'Hello!' })
+      })
+      await expect(asked).rejects.toMatchObject({
+        status: 404,
+        code: 'not_found',
+        message: expect.stringContaining('/v1/chat/completions'),
+      })
+    })
   })
 
   it('identity() is what the host said', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import OpenAI from 'openai'
 import { expect, it, onTestFinished } from 'vitest'
 import { child, killed } from '../support/children.js'
+import { NO_KEYS } from './start.js'
 
 it('examples/express starts, prints a curl line that works, streams, charges, logs, and stops when it is asked to', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'hoosh-'))
@@ -11,9 +12,7 @@ it('examples/express starts, prints a curl line that works, streams, charges, lo
   const app = await child(script, [], {
     PORT: '0',
     DATABASE: join(folder, 'app.sqlite'),
-    OPENAI_API_KEY: '',
-    GROQ_API_KEY: '',
-    MISTRAL_API_KEY: '',
+    ...NO_KEYS,
   })
   onTestFinished(async () => {
     await killed(app.process)
@@ -51,6 +50,20 @@ it('examples/express starts, prints a curl line that works, streams, charges, lo
     (await fetch(`${url}/summarise`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }))
       .status,
   ).toBe(401)
+  for (const [token, status] of [
+    [ada, 200],
+    ['forged', 401],
+  ] as const) {
+    const haiku = await fetch(`${url}/haiku`, { method: 'POST', headers: as(token), body: '{}' })
+    const said =
+      status === 200 ? { text: expect.any(String) } : { error: { message: expect.stringMatching('signed in') } }
+    expect([haiku.status, await haiku.json()]).toEqual([status, said])
+  }
+  await expect(openai.responses.create({ model: 'demo', input: 'Hello!' })).rejects.toMatchObject({
+    status: 404,
+    code: 'not_found',
+    message: expect.stringContaining('/v1/chat/completions'),
+  })
   expect(await (await fetch(`${url}/v1/audit`, { headers: as(admin) })).json()).toMatchObject({ chain_valid: true })
   expect(await (await fetch(url)).text()).toContain('<title>hoosh example</title>')
   await killed(app.process, 'SIGTERM')

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
+import { type CatalogEntry, PROVIDER_CATALOG } from '../../packages/core/src/config/provider-catalog.js'
 import { child, killed } from '../support/children.js'
 
 /** An example that has printed what to type. */
@@ -14,6 +15,13 @@ export interface Example {
   stop(): Promise<number | null>
 }
 
+/** An environment in which no provider is found. */
+export const NO_KEYS: NodeJS.ProcessEnv = Object.fromEntries(
+  Object.values<CatalogEntry>(PROVIDER_CATALOG).flatMap(({ environment }) =>
+    (environment?.keys ?? []).map((key) => [key, '']),
+  ),
+)
+
 /** Starts `examples/<name>` as it is built, on a free port and without keys of providers; it ends with the test. */
 export async function startExample(
   name: string,
@@ -21,7 +29,7 @@ export async function startExample(
 ): Promise<Example> {
   const app = await child(new URL(`../../examples/${name}/dist/main.js`, import.meta.url), [], {
     PORT: '0',
-    OPENAI_API_KEY: '',
+    ...NO_KEYS,
     NODE_ENV: 'test',
     ...env,
   })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { HooshError } from '@hoosh/core'
+import { toNodeHandler } from '@hoosh/core/node'
 import { hoosh } from '@hoosh/express'
 import { sqlStorage } from '@hoosh/sql'
 import express, { type NextFunction, type Request, type Response } from 'express'
@@ -65,11 +66,13 @@ export async function listen({
     res.json({ text: answer.choices[0]?.message.content })
   })
 
+  // Other APIs than hoosh's own: no page, but an error that clients can read.
+  app.all(/^\/v1\//, toNodeHandler(ai.gateway))
+
   app.use((error: unknown, _req: Request, res: Response, _next: NextFunction) => {
-    const status = error instanceof HooshError ? error.status : 500
-    res
-      .status(status)
-      .json({ error: { message: error instanceof HooshError ? error.message : 'Something went wrong.' } })
+    const isTold = error instanceof HooshError || error instanceof OpenAI.APIError
+    const status = isTold ? (error.status ?? 502) : 500
+    res.status(status).json({ error: { message: isTold ? error.message : 'Something went wrong.' } })
   })
 
   // The page carries Ada's token, so nobody but this machine may open it.

@@ -15,6 +15,24 @@ export const PATHS: readonly Case[] = [
     },
   },
   {
+    name: 'a client of another API is told where models are asked, unless there is a host behind',
+    async run({ mount, send }) {
+      for (const path of ['/v1/responses', '/v1/completions', '/v1/messages']) {
+        const response = await send(path, { body: { model: 'm', input: 'Hello' } })
+        const text = await response.text()
+        expect(response.status).toBe(404)
+        if (mount.hasNext) expect(text).toBe('a page of the host')
+        else {
+          expect(JSON.parse(text).error).toMatchObject({
+            code: 'not_found',
+            type: 'invalid_request_error',
+            message: expect.stringMatching(/ POST \/v1\/chat\/completions, .*\.chat\(model\)/),
+          })
+        }
+      }
+    },
+  },
+  {
     name: 'a query and names with slashes in them arrive as they were sent',
     async run({ send }) {
       const one = await send('/v1/models/org%2Fmodel?unused=%20')

@@ -68,14 +68,20 @@ async function postgres(connectionString: string, name: string): Promise<Handle<
 }
 
 type SqliteHandle = Extract<HostDatabase, { prepare: unknown }> & { close(): void }
-type SqliteClass = new (file: string, options?: object) => SqliteHandle
+type SqliteClass = new (file: string, options: object) => SqliteHandle
+
+/** A driver, and its own name for a connection that only reads: better-sqlite3 refuses a file with any other. */
+interface SqliteDriver {
+  readonly Database: SqliteClass
+  readonly readOnly: 'readonly' | 'readOnly'
+}
 
 async function sqlite(file: string, { readOnly }: OpenOptions): Promise<Handle<HostDatabase>> {
   if (readOnly && !existsSync(file))
     throw new HooshError('store_unavailable', { message: `There is no file ${file} in ${process.cwd()}.` })
-  const Database = await sqliteDriver()
+  const driver = await sqliteDriver()
   try {
-    const handle = new Database(file, readOnly ? { readonly: true, readOnly: true } : {})
+    const handle = new driver.Database(file, readOnly ? { [driver.readOnly]: true } : {})
     return { handle, close: async () => handle.close() }
   } catch (error) {
     throw unreachable(file, error)
@@ -83,13 +89,13 @@ async function sqlite(file: string, { readOnly }: OpenOptions): Promise<Handle<H
 }
 
 /** The app's own driver; of those that it has, any reads the file. */
-async function sqliteDriver(): Promise<SqliteClass> {
+async function sqliteDriver(): Promise<SqliteDriver> {
   for (const name of ['better-sqlite3', 'libsql']) {
     const found = await installed<{ default: SqliteClass }>(name)
-    if (found !== null) return found.default
+    if (found !== null) return { Database: found.default, readOnly: 'readonly' }
   }
-  const builtIn: unknown = process.getBuiltinModule?.('node:sqlite')
-  if (builtIn !== undefined) return (builtIn as { DatabaseSync: SqliteClass }).DatabaseSync
+  const builtIn = process.getBuiltinModule?.('node:sqlite') as { DatabaseSync: SqliteClass } | undefined
+  if (builtIn !== undefined) return { Database: builtIn.DatabaseSync, readOnly: 'readOnly' }
   throw missing('A driver for SQLite (better-sqlite3 or libsql)', 'npm install better-sqlite3')
 }
 

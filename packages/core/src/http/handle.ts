@@ -8,6 +8,7 @@ import { within } from '../time.js'
 import { admitted, isKnown, shortened } from './admission.js'
 import { corsHeaders, preflight } from './cors.js'
 import { readJson } from './json-body.js'
+import { nothingThere } from './nothing-there.js'
 import type { RouteTable } from './table.js'
 
 /** How long who asks for the health of a gateway waits for its start and its login, ms: probes give up after a second. */
@@ -60,7 +61,7 @@ async function answer(door: Door, request: GatewayRequest, requestId: string): P
   const below = belowBase(door, path)
   const found = below === null ? null : door.table.find(method, below, isMounted(door, request.mounted))
   if (found === null || found.kind === 'unknown') {
-    throw new HooshError('not_found', { message: `There is nothing at ${method} ${shortened(path)}.` })
+    throw nothingThere(method, { asked: shortened(path), below, basePath: door.basePath })
   }
   if (found.kind === 'other-method') {
     if (method === 'OPTIONS' && door.cors !== null)
