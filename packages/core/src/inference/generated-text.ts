@@ -12,11 +12,20 @@ export function generatedText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return ''
   if (Array.isArray(value)) return value.map(generatedText).join('')
   const said = value as Json
-  const thinking = THINKING.find((name) => generatedText(said[name]) !== '')
+  const thinking = thinkingIn(said)
   let text = ''
   for (const key in said) {
-    if (NOT_TEXT.has(key) || (key !== thinking && THINKING.includes(key))) continue
-    text += generatedText(said[key])
+    if (key === thinking?.name) text += thinking.text
+    else if (!NOT_TEXT.has(key) && !THINKING.includes(key)) text += generatedText(said[key])
   }
   return text
+}
+
+/** Read once: what nests thinking in thinking would take twice as long with each level. */
+function thinkingIn(said: Json): { name: string; text: string } | null {
+  for (const name of THINKING) {
+    const text = generatedText(said[name])
+    if (text !== '') return { name, text }
+  }
+  return null
 }
