@@ -1,7 +1,6 @@
 import type { BudgetStore } from '@hoosh/core/storage'
 import fc from 'fast-check'
-import type { Model } from './model.js'
-import { commands, type Real } from './model-commands.js'
+import { commands } from './model-commands.js'
 import { newRun } from './model-runs.js'
 
 type Method = (...args: unknown[]) => unknown
@@ -66,11 +65,7 @@ export function operationsOf(store: BudgetStore, gate: Turnstile): BudgetStore {
  * @param handles whose steps wait at the turnstile
  * @param observer whose steps do not: a look after the commands is not of the race
  */
-export const interleaved = (
-  { handles, observer }: Handles,
-  clock: { now: number },
-  gate: Turnstile,
-): fc.IAsyncProperty<[fc.Scheduler, Iterable<fc.AsyncCommand<Model, Real>>]> => {
+export const interleaved = ({ handles, observer }: Handles, clock: { now: number }, gate: Turnstile) => {
   const next = newRun(handles, clock)
   return fc.asyncProperty(fc.scheduler(), commands, async (scheduler, cmds) => {
     const { setup, end } = next()

@@ -52,7 +52,7 @@ export function decide(ask: Ask, accounts: readonly PoolState[]): Granted | Refu
 function hasPlenty(plenty: Amount, accounts: readonly PoolState[]): boolean {
   for (const account of accounts) {
     for (const unit of UNITS) {
-      if (plenty[unit] > 0 && leftOf(account, unit) < SHARE * plenty[unit]) return false
+      if (isScant(leftOf(account, unit), plenty[unit])) return false
     }
   }
   return true
@@ -60,7 +60,11 @@ function hasPlenty(plenty: Amount, accounts: readonly PoolState[]): boolean {
 
 /** Whether not even a pool of which nothing is spent would have plenty, credits aside. */
 export function isTooSmall({ capacity }: PoolTerms, plenty: Amount): boolean {
-  return UNITS.some((unit) => plenty[unit] > 0 && (capacity[unit] ?? Infinity) < SHARE * plenty[unit])
+  return UNITS.some((unit) => isScant(capacity[unit] ?? Infinity, plenty[unit]))
+}
+
+function isScant(left: number, plenty: number): boolean {
+  return plenty > 0 && left < SHARE * plenty
 }
 
 function decideWith(fixed: Amount, ask: Ask, accounts: readonly PoolState[]): Granted | Refused {

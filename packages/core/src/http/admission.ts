@@ -41,7 +41,7 @@ export async function admitted(
 }
 
 /** Whether the app knows who asks what anyone may ask. */
-export async function isKnown(_engine: Engine, request: GatewayRequest, _requestId: string): Promise<boolean> {
+export async function isKnown(request: GatewayRequest): Promise<boolean> {
   return (await callerOf(request)) !== null
 }
 

@@ -14,7 +14,7 @@ export function toldError(event: Buffer, redact: (text: string) => string): { er
   const json = cleanedBody(parseData(event.toString('latin1')), redact) as {
     error?: { message?: unknown } | null
   } | null
-  const said = json === null ? null : providerMessage(JSON.stringify(json), (clean) => clean)
+  const said = json === null ? null : providerMessage(JSON.stringify(json), (cleaned) => cleaned)
   const error = new HooshError('provider_error', {
     message: said?.message ?? 'The provider reported an error in the middle of its answer.',
   })
