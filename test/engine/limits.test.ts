@@ -1,11 +1,24 @@
-import { bearerTokens, firstOf, HooshError, type HooshOptions, type Identity } from '@hoosh/core'
+import { bearerTokens, createGateway, firstOf, HooshError, type HooshOptions, type Identity } from '@hoosh/core'
+import { toNodeHandler } from '@hoosh/core/node'
 import { memoryRates, type RateStore } from '@hoosh/core/storage'
 import { gate, type ScriptedProvider } from '@hoosh/core/testing'
+import { hoosh } from '@hoosh/express'
+import express from 'express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { SHARED_STORAGES } from '../support/databases.js'
-import { chat, type Door, door, errorOf, type Reply, routeFor, type Sending, upstream } from '../support/door.js'
+import {
+  chat,
+  type Door,
+  door,
+  errorOf,
+  type Reply,
+  request,
+  routeFor,
+  type Sending,
+  upstream,
+} from '../support/door.js'
 import { until } from '../support/money.js'
-import { people } from '../support/mounts.js'
+import { people, serve } from '../support/mounts.js'
 
 const MINUTE_MS = 60_000
 
@@ -311,10 +324,77 @@ describe('failed authentication', () => {
     expect(await attempts(to, 1)).toEqual([401])
   })
 
-  it('does not count for a proxy, whose address is everybody', async () => {
+  it.each([
+    { via: '1.1 x' },
+    { 'x-forwarded-for': '203.0.113.7' },
+    { forwarded: 'for=203.0.113.7' },
+    { 'x-real-ip': '203.0.113.7' },
+  ])('is not talked out of by a header that any client can send: %j', async (headers) => {
+    const { to } = await opened({ limits: { failedAuthPerMinute: 2 } })
+    expect(await attempts(to, 3, { as: 'nobody', headers })).toEqual([401, 401, 429])
+    expect((await to.get('/v1/models', { headers })).status).toBe(200)
+  })
+
+  it.each<[string, (nr: number) => Record<string, string>, boolean, number[]]>([
+    ['each client by itself', (nr) => ({ 'x-forwarded-for': `203.0.113.${nr}` }), true, [401, 401, 401]],
+    ['one client as one', (nr) => ({ 'x-forwarded-for': `198.51.100.${nr}, 203.0.113.7` }), true, [401, 401, 429]],
+    ['what is no address as the proxy', (nr) => ({ 'x-forwarded-for': `unknown-${nr}` }), true, [401, 401, 429]],
+    ['everybody as one', (nr) => ({ 'x-forwarded-for': `203.0.113.${nr}` }), false, [401, 401, 429]],
+  ])('counts %s behind a proxy, trusted or not', async (_what, headersOf, isTrusted, told) => {
+    const gateway = createGateway({ limits: { failedAuthPerMinute: 2 }, logger: false })
+    const app = express().set('trust proxy', isTrusted && 1)
+    const { url, close } = await serve(app.use(hoosh(gateway, { identify: () => null })), [gateway])
+    onTestFinished(close)
+    const statuses = []
+    for (let nr = 1; nr <= 3; nr += 1)
+      statuses.push((await request(`${url}/v1/models`, 'GET', { as: 'nobody', headers: headersOf(nr) })).status)
+    expect(statuses).toEqual(told)
+  })
+
+  it('counts those who come by a socket without an address as one', async () => {
+    const gateway = createGateway({ limits: { failedAuthPerMinute: 2 }, logger: false })
+    const inner = toNodeHandler(gateway, { identify: () => null })
+    const { url, close } = await serve(
+      (req, res) => {
+        Object.defineProperty(req.socket, 'remoteAddress', { value: undefined })
+        inner(req, res)
+      },
+      [gateway],
+    )
+    onTestFinished(close)
+    const statuses = []
+    for (let nr = 1; nr <= 3; nr += 1) statuses.push((await request(`${url}/v1/models`, 'GET')).status)
+    expect(statuses).toEqual([401, 401, 429])
+  })
+
+  it.each(['/v1/health', '/'])(
+    'counts at %s too, which says to a wrong credential what it says to anyone',
+    async (path) => {
+      const { to } = await opened({ limits: { failedAuthPerMinute: 2 }, rootRoutes: true })
+      const plain = await to.get(path, { as: 'nobody' })
+      for (let sent = 1; sent <= 4; sent += 1) {
+        const reply = await to.get(path, nobody)
+        expect([reply.status, reply.text]).toEqual([200, plain.text])
+      }
+      expect(await attempts(to, 1)).toEqual([429])
+      const { entries } = (await to.get('/v1/audit', { as: 'admin' })).body as { entries: { event: string }[] }
+      expect(entries.map(({ event }) => event)).toContain('auth.failed')
+      expect((await to.get('/v1/metrics', { as: 'admin' })).text).toContain(
+        'hoosh_refusals_total{code="unauthenticated"} 5',
+      )
+    },
+  )
+
+  it('does not count a probe, which has no credential to be wrong', async () => {
     const { to } = await opened({ limits: { failedAuthPerMinute: 1 } })
-    const proxied = { as: 'nobody', headers: { 'x-forwarded-for': '203.0.113.7' } } as const
-    expect(await attempts(to, 3, proxied)).toEqual([401, 401, 401])
+    for (let sent = 1; sent <= 3; sent += 1) await to.get('/v1/health', { as: 'nobody' })
+    expect(await attempts(to, 1)).toEqual([401])
+  })
+
+  it('names no address, which may be that of a proxy', async () => {
+    const { to } = await opened({ limits: { failedAuthPerMinute: 1 } })
+    await attempts(to, 1)
+    expect((await to.get('/v1/models', nobody)).text).not.toContain('127.0.0.1')
   })
 
   it('is counted and told of as well where `identify` itself says 401', async () => {

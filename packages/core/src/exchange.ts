@@ -17,7 +17,7 @@ export interface GatewayRequest {
   identify(): Promise<Identity | null>
   /** Chosen by the mount's context, so that the host's own entries carry the same one. */
   requestId?: string
-  /** The client's address; absent where it is not known, or a proxy's. */
+  /** Whom it counts for: the client as a proxy tells it that the host trusts, else the socket's; absent where none is seen. */
   readonly address?: string | undefined
   /** The mount has a path of its own, so that `GET /` and `/metrics` shadow no page of the host. */
   mounted?: boolean

@@ -84,7 +84,7 @@ function openExchange(door: Door, request: GatewayRequest, requestId: string): O
   const started = async () => door.engine()
   const ifKnown = async () => {
     const engine = await started()
-    return (await isKnown(request)) ? engine : null
+    return (await isKnown(engine, request, requestId)) ? engine : null
   }
   return {
     requestId,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type CancelSignal, cancel } from '../cancel.js'
 import type { BodySource, GatewayRequest } from '../exchange.js'
 import { type Answer, ask } from '../identity/ask.js'
-import { addressIn } from '../identity/request-facts.js'
+import { peerIn } from '../identity/request-facts.js'
 import type { Identity } from '../options.js'
 import { bodyGone, bodyInMemory, bodyTooLarge, clientClosed, parsedBody } from './body.js'
 
@@ -67,7 +67,7 @@ const LAZY: ThisType<NodeRequest> = {
     return this.madeBody
   },
   get address() {
-    return addressIn(this.facts.from ?? this.req)
+    return peerIn(this.facts.from ?? this.req)
   },
   get signal() {
     this.madeSignal ??= signalOf(this.res)
