@@ -273,6 +273,33 @@ describe('across processes', () => {
 })
 
 describe('a rate store that is away', () => {
+  it('does not make another refusal of one: a call that finds no place is told so', async () => {
+    const rates = memoryRates()
+    let isAway = false
+    const take: RateStore['take'] = (asks, now) => {
+      if (isAway) throw new HooshError('store_unavailable')
+      return rates.take(asks, now)
+    }
+    const enter: RateStore['enter'] = (_id, places) => {
+      isAway = true
+      return places[0]!.key
+    }
+    const { to } = await opened(
+      { storage: { rates: { ...rates, take, enter } } },
+      { identities: [lea({ requestsPerMinute: 5, tokensPerMinute: 100, concurrent: 1 })] },
+    )
+    const refused = await chat(to, 'm', {}, asLea)
+    expect([refused.status, errorOf(refused).code, refused.headers.get('retry-after')]).toEqual([
+      429,
+      'concurrency_exceeded',
+      '1',
+    ])
+    expect(rateHeaders(refused)).toMatchObject({
+      'x-ratelimit-remaining-requests': '5',
+      'x-ratelimit-remaining-tokens': '1',
+    })
+  })
+
   it('refuses new calls with 503, and no call that runs fails for it', async () => {
     let isAway = false
     const rates = memoryRates()
