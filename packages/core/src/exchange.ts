@@ -25,6 +25,8 @@ export interface GatewayRequest {
 
 /** Where a request's body comes from: the wire, or a parser of the host that was there before. */
 export interface BodySource {
+  /** A parser of the host's has read the bytes, and undone their `content-encoding`. */
+  readonly isRead?: true
   /** What the host's parser has already made of the body; absent where nobody has read it. */
   readonly parsed?: unknown
   /**
