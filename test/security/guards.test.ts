@@ -39,7 +39,7 @@ describe('what is answered', () => {
       expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual(['no-store', 'nosniff'])
     }
     const streamed = await chat(to, 'm', { stream: true })
-    expect(streamed.headers.get('cache-control')).toBe('no-store, no-transform')
+    expect(streamed.headers.get('cache-control')).toBe('no-cache, no-transform, no-store')
     expect(streamed.headers.get('x-content-type-options')).toBe('nosniff')
   })
 
