@@ -119,6 +119,11 @@ export class HooshError extends Error {
   }
 }
 
+/** A process that stops is replaced, or there are others, so a client need not wait for long. */
+export function shuttingDown(): HooshError {
+  return new HooshError('shutting_down', { details: { retryAfterMs: 1_000 } })
+}
+
 /** Anything thrown, as a HooshError; what is none becomes `internal_error` with the thrown value as its cause. */
 export function asHooshError(thrown: unknown): HooshError {
   return thrown instanceof HooshError ? thrown : new HooshError('internal_error', { cause: thrown })
