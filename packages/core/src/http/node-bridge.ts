@@ -75,10 +75,16 @@ const LAZY: ThisType<NodeRequest> = {
   },
 }
 
-/** A request target without scheme and authority, which proxies may send (RFC 9112, 3.2.2). */
+/** Scheme and authority that every reader of URLs takes for the same. */
+const ORIGIN = /^https?:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?=[/?]|$)/i
+
+/**
+ * A request target without scheme and authority, which proxies may send (RFC 9112, 3.2.2). Where those are odd it is nobody's
+ * path: the host's router may have read another one out of it, and let it pass.
+ */
 function originForm(target: string): string {
   if (target.startsWith('/')) return target
-  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '')
+  const path = target.replace(ORIGIN, '')
   return path.startsWith('/') ? path : `/${path}`
 }
 
