@@ -3,7 +3,7 @@ import type { GatewayRequest } from '../exchange.js'
 import { type Caller, normalise } from '../identity/caller.js'
 import { networkOf } from '../identity/ip-ranges.js'
 import type { Engine } from '../inference/engine.js'
-import type { GuardedRoute } from '../routes/route.js'
+import { type GuardedRoute, shortened } from '../routes/route.js'
 
 /**
  * Who may pass: nobody is let in who is not identified, and admins alone where only they may.
@@ -95,9 +95,4 @@ function refusalOf(engine: Engine, caller: Caller, { access, isForPages }: Guard
 async function callerOf(request: GatewayRequest): Promise<Caller | null> {
   const identity = await request.identify()
   return identity === null ? null : normalise(identity)
-}
-
-/** A path as it may stand in a message or a record. */
-export function shortened(path: string): string {
-  return path.length <= 100 ? path : `${path.slice(0, 100)}…`
 }
