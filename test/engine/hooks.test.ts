@@ -22,7 +22,7 @@ function noting(more: Partial<Hooks> = {}): { told: Told[]; hooks: Hooks } {
 
 const of = (told: readonly Told[], hook: string) => told.filter(([name]) => name === hook)
 const failed = ({ logged }: Awaited<ReturnType<typeof door>>) =>
-  logged.filter(({ message }) => message === 'a hook of the host threw')
+  logged.filter(({ message }) => /^the hook `\w+` of the host threw$/.test(message))
 
 describe.each(STREAMED)('hooks (stream: %s)', (stream) => {
   it('are told of a call before and after it, once each', async () => {
@@ -89,10 +89,16 @@ describe.each(STREAMED)('hooks (stream: %s)', (stream) => {
     const { told, hooks } = noting({ beforeCall: async () => Promise.reject(thrown) })
     const { to } = await pair({ hooks })
     const reply = await chat(to, 'm', { stream })
-    expect([reply.status, errorOf(reply).code]).toEqual([500, 'internal_error'])
-    expect(reply.text).not.toContain('my-private-thing')
+    expect([reply.status, errorOf(reply).code]).toEqual([500, 'hook_failed'])
+    expect(reply.text).not.toMatch(/my-private-thing|gateway/)
     expect((told[0]![2] as HooshError).cause).toBe(thrown)
-    expect(to.logged.some(({ level, details }) => level === 'error' && details.err === thrown)).toBe(true)
+    expect(to.logged).toContainEqual(
+      expect.objectContaining({
+        level: 'error',
+        message: expect.stringContaining('`beforeCall`'),
+        details: expect.objectContaining({ err: thrown }),
+      }),
+    )
   })
 
   it('a call that fails is told to onError with the error, and to afterCall with what it cost', async () => {
@@ -156,9 +162,10 @@ describe.each(STREAMED)('hooks (stream: %s)', (stream) => {
     for (const provider of [main, spare]) provider.script({ status: 503 })
     expect(errorOf(await chat(to, 'm', { stream })).code).toBe('provider_error')
     expect(after).toEqual(['ok', 'error'])
-    const messages = failed(to).map(({ details }) => (details.err as Error).message)
-    expect(new Set(messages)).toEqual(
-      new Set([...(stream ? ['boom of onChunk'] : []), 'boom of afterCall', 'boom of onError']),
+    const told = failed(to).map(({ message, details }) => `${message}: ${(details.err as Error).message}`)
+    const names = [...(stream ? ['onChunk'] : []), 'afterCall', 'onError']
+    expect(new Set(told)).toEqual(
+      new Set(names.map((name) => `the hook \`${name}\` of the host threw: boom of ${name}`)),
     )
     expect(await settledPool(to)).toMatchObject({ used: main.bill.totalTokens, reserved: 0 })
   })
@@ -172,6 +179,24 @@ describe.each(STREAMED)('hooks (stream: %s)', (stream) => {
     const { entries } = (await to.get('/v1/audit')).body as { entries: { event: string }[] }
     expect(entries.map(({ event }) => event)).toContain('inference.refused')
   })
+})
+
+it.each<[string, () => never | Promise<never>]>([
+  [
+    'throws',
+    () => {
+      throw new TypeError('cannot read my-private-thing')
+    },
+  ],
+  ['rejects', () => Promise.reject(new TypeError('cannot read my-private-thing'))],
+])('a function `pools` that %s is 500, and the log says whose fault it is', async (_what, pools) => {
+  const to = await door({ pools })
+  const reply = await chat(to, 'm')
+  expect([reply.status, errorOf(reply).code]).toEqual([500, 'hook_failed'])
+  expect(reply.text).not.toMatch(/my-private-thing|gateway/)
+  expect(to.logged).toContainEqual(
+    expect.objectContaining({ level: 'error', message: expect.stringContaining('`pools`') }),
+  )
 })
 
 describe('onChunk', () => {

@@ -260,6 +260,33 @@ describe('across processes', () => {
 })
 
 describe('a rate store that is away', () => {
+  it('does not make another refusal of one: a call that finds no place is told so', async () => {
+    const rates = memoryRates()
+    let isAway = false
+    const take: RateStore['take'] = (asks, now) => {
+      if (isAway) throw new HooshError('store_unavailable')
+      return rates.take(asks, now)
+    }
+    const enter: RateStore['enter'] = (_id, places) => {
+      isAway = true
+      return places[0]!.key
+    }
+    const { to } = await opened(
+      { storage: { rates: { ...rates, take, enter } } },
+      { identities: [lea({ requestsPerMinute: 5, tokensPerMinute: 100, concurrent: 1 })] },
+    )
+    const refused = await chat(to, 'm', {}, asLea)
+    expect([refused.status, errorOf(refused).code, refused.headers.get('retry-after')]).toEqual([
+      429,
+      'concurrency_exceeded',
+      '1',
+    ])
+    expect(rateHeaders(refused)).toMatchObject({
+      'x-ratelimit-remaining-requests': '5',
+      'x-ratelimit-remaining-tokens': '1',
+    })
+  })
+
   it('refuses new calls with 503, and no call that runs fails for it', async () => {
     let isAway = false
     const rates = memoryRates()
@@ -290,47 +317,5 @@ describe('a rate store that is away', () => {
     expect((await running).status).toBe(200)
     isAway = false
     expect((await chat(to, 'm', {}, asLea)).status).toBe(200)
-  })
-})
-
-describe('failed authentication', () => {
-  const nobody: Sending = { as: 'nobody', headers: { authorization: 'Bearer wrong' } }
-  const attempts = async (to: Door, times: number, sending = nobody) => {
-    const replies = []
-    for (let done = 0; done < times; done += 1) replies.push(await to.get('/v1/models', sending))
-    return replies.map(({ status }) => status)
-  }
-
-  it('is 429 beyond so many a minute of one address; who has a right credential passes all the same', async () => {
-    const { to } = await opened({ limits: { failedAuthPerMinute: 3 } })
-    expect(await attempts(to, 5)).toEqual([401, 401, 401, 429, 429])
-    const reply = await to.get('/v1/models', nobody)
-    expect([errorOf(reply).code, reply.headers.get('retry-after')]).toEqual(['rate_limit_exceeded', '60'])
-    expect((await to.get('/v1/models')).status).toBe(200)
-    to.clock.advance(MINUTE_MS)
-    expect(await attempts(to, 1)).toEqual([401])
-  })
-
-  it('does not count for a proxy, whose address is everybody', async () => {
-    const { to } = await opened({ limits: { failedAuthPerMinute: 1 } })
-    const proxied = { as: 'nobody', headers: { 'x-forwarded-for': '203.0.113.7' } } as const
-    expect(await attempts(to, 3, proxied)).toEqual([401, 401, 401])
-  })
-
-  it('is counted and told of as well where `identify` itself says 401', async () => {
-    const to = await door(
-      { pools: { '*': {} }, limits: { failedAuthPerMinute: 2 } },
-      {
-        identify: (request) => {
-          if ((request as { headers: Record<string, string> }).headers.authorization === 'Bearer wrong')
-            throw new HooshError('unauthenticated', { message: 'Your session is over.' })
-          return { user: 'root', roles: ['admin'] }
-        },
-      },
-    )
-    expect(await attempts(to, 3)).toEqual([401, 401, 429])
-    const { entries } = (await to.get('/v1/audit')).body as { entries: { event: string }[] }
-    expect(entries.map(({ event }) => event)).toContain('auth.failed')
-    expect((await to.get('/v1/metrics')).text).toContain('hoosh_refusals_total{code="unauthenticated"} 3')
   })
 })

@@ -58,7 +58,7 @@ describe('POST /v1/chat/completions', () => {
     const { to, provider } = await one({ pools: { 'user:*': { tokens: 10_000, usd: 1 } } })
     const { headers, text } = await chat(to, 'm', { stream: true })
     expect(headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
-    expect(headers.get('cache-control')).toBe('no-store, no-transform')
+    expect(headers.get('cache-control')).toBe('no-cache, no-transform, no-store')
     expect([headers.get('x-hoosh-route'), headers.get('x-hoosh-cache')]).toEqual(['eu', 'MISS'])
     const { promptTokens, completionTokens, totalTokens } = provider.bill
     const cost = promptTokens + 2 * completionTokens

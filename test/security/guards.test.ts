@@ -10,6 +10,9 @@ import { randomFrom } from '../support/random.js'
 
 const LONG = process.env.HOOSH_LONG === '1'
 
+/** Says whose payloads it has erased. */
+const ERASURE = '/v1/audit/subjects/:user'
+
 /** A door with a scripted provider behind it. */
 async function guarded() {
   const provider = await upstream()
@@ -39,7 +42,7 @@ describe('what is answered', () => {
       expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual(['no-store', 'nosniff'])
     }
     const streamed = await chat(to, 'm', { stream: true })
-    expect(streamed.headers.get('cache-control')).toBe('no-store, no-transform')
+    expect(streamed.headers.get('cache-control')).toBe('no-cache, no-transform, no-store')
     expect(streamed.headers.get('x-content-type-options')).toBe('nosniff')
   })
 
@@ -48,6 +51,14 @@ describe('what is answered', () => {
     const markup = `<script>${'x'.repeat(5_000)}`
     const replies = [
       await to.get(`/v1/${markup.slice(0, 900)}`),
+      ...(await Promise.all(
+        ROUTES.filter(({ path }) => /[:*]/.test(path) && path !== ERASURE).map(({ method, path }) =>
+          to.send(method, path.replace(/[:*]\w+/, encodeURIComponent(markup)), {
+            as: 'admin',
+            ...(method === 'GET' ? {} : { body: '{}' }),
+          }),
+        ),
+      )),
       await chat(to, 'm', {}, { headers: { 'x-hoosh-provider': markup } }),
       await chat(to, 'm', {}, { headers: { 'x-hoosh-priority': markup } }),
       await chat(to, 'm', {}, { headers: { 'x-request-id': markup } }),

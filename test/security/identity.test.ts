@@ -1,8 +1,11 @@
 import { type IncomingMessage, type RequestListener, request as rawRequest } from 'node:http'
+import { connect } from 'node:net'
 import { bearerTokens, firstOf, fromJwt, fromReqUser, HooshError, type Identify, type Identity } from '@hoosh/core'
 import { toNodeHandler } from '@hoosh/core/node'
 import { hoosh } from '@hoosh/express'
+import { hoosh as koaHoosh } from '@hoosh/koa'
 import express from 'express'
+import Koa from 'koa'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { chat, door, errorOf, request } from '../support/door.js'
 import { people, serve } from '../support/mounts.js'
@@ -29,9 +32,22 @@ async function served(
     })
 }
 
+/** What a server answers to a text, until it hangs up. */
+function exchanged(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = ''
+    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    socket.setEncoding('utf8').on('data', (piece: string) => {
+      answer += piece
+    })
+    socket.on('end', () => resolve(answer)).on('error', reject)
+  })
+}
+
 const mounts: [name: string, listener: () => RequestListener][] = [
   ['node:http', () => toNodeHandler(options)],
   ['Express', () => express().use(hoosh(options))],
+  ['Koa', () => new Koa().use(koaHoosh(options)).callback()],
 ]
 
 describe.each(mounts)('without identify, on %s', (_name, listener) => {
@@ -82,6 +98,20 @@ describe.each(mounts)('without identify, on %s', (_name, listener) => {
         inner(req, res)
       })
       expect((await get('/v1/tokens/pools'))[0]).toBe(401)
+    },
+  )
+
+  it.each<[string, RegExp]>([
+    ['1.0', /^HTTP\/1.1 401 .*HTTP\/1\.0.*`identify`/s],
+    ['1.1', /^HTTP\/1.1 200 /],
+  ])(
+    'a proxy that names us alone, as nginx does for `proxy_pass`, is told by HTTP/1.0: %s',
+    async (version, answer) => {
+      const { url, close } = await serve(listener())
+      onTestFinished(close)
+      const { port, host } = new URL(url)
+      const asked = `GET /v1/tokens/pools HTTP/${version}\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
+      expect(await exchanged(Number(port), asked)).toMatch(answer)
     },
   )
 

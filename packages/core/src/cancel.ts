@@ -12,6 +12,11 @@ export interface Cancel extends CancelSignal {
   abort(reason: unknown): void
 }
 
+/** What may have a signal. */
+export interface Signalling {
+  readonly signal?: CancelSignal | undefined
+}
+
 /**
  * What an AbortController does for a call, in one small object: two of the real ones and their listeners were a
  * twentieth of a call's time, and most calls are never cancelled.
@@ -39,4 +44,17 @@ export function cancel(): Cancel {
     },
   }
   return state
+}
+
+/**
+ * Aborts `gone` as soon as one of the sources' signals does, until the function that comes back is called. It holds
+ * the sources themselves: undici's Request lets go of the signal it was made with once it is collected.
+ */
+export function follow(gone: Cancel, sources: readonly Signalling[]): () => void {
+  const leave = () => gone.abort(sources.find(({ signal }) => signal?.aborted)?.signal?.reason)
+  for (const { signal } of sources) signal?.addEventListener('abort', leave)
+  if (sources.some(({ signal }) => signal?.aborted)) leave()
+  return () => {
+    for (const { signal } of sources) signal?.removeEventListener('abort', leave)
+  }
 }

@@ -30,6 +30,7 @@ export const ERRORS = {
   unauthenticated: [401, 'authentication_error', 'Send the credentials that the host app expects.'],
   forbidden: [403, 'permission_error', 'Ask for the role that this endpoint needs.'],
   identify_failed: [500, 'api_error', "The host's `identify` threw; its cause is in the log."],
+  hook_failed: [500, 'api_error', "A function of the host's threw; its cause is in the log."],
   model_not_allowed: [403, 'permission_error', 'Use a model that your identity may use.'],
   tool_not_allowed: [403, 'permission_error', 'Leave out the tool that the message names.'],
   pool_not_allowed: [403, 'permission_error', 'Name a pool of your own identity, or none.'],
@@ -118,7 +119,19 @@ export class HooshError extends Error {
   }
 }
 
+/** A process that stops is replaced, or there are others, so a client need not wait for long. */
+export function shuttingDown(): HooshError {
+  return new HooshError('shutting_down', { details: { retryAfterMs: 1_000 } })
+}
+
 /** Anything thrown, as a HooshError; what is none becomes `internal_error` with the thrown value as its cause. */
 export function asHooshError(thrown: unknown): HooshError {
   return thrown instanceof HooshError ? thrown : new HooshError('internal_error', { cause: thrown })
+}
+
+/** What a function of the host threw: a HooshError as it is, anything else as `hook_failed` that says which function. */
+export function hookFailed(name: string, thrown: unknown): HooshError {
+  if (thrown instanceof HooshError) return thrown
+  const message = `The host's function \`${name}\` threw; its cause is in the log.`
+  return new HooshError('hook_failed', { message, cause: thrown })
 }

@@ -17,7 +17,7 @@ export interface GatewayRequest {
   identify(): Promise<Identity | null>
   /** Chosen by the mount's context, so that the host's own entries carry the same one. */
   requestId?: string
-  /** The client's address; absent where it is not known, or a proxy's. */
+  /** Whom it counts for: the client as a proxy tells it that the host trusts, else the socket's; absent where none is seen. */
   readonly address?: string | undefined
   /** The mount has a path of its own, so that `GET /` and `/metrics` shadow no page of the host. */
   mounted?: boolean
@@ -25,6 +25,8 @@ export interface GatewayRequest {
 
 /** Where a request's body comes from: the wire, or a parser of the host that was there before. */
 export interface BodySource {
+  /** A parser of the host's has read the bytes, and undone their `content-encoding`. */
+  readonly isRead?: true
   /** What the host's parser has already made of the body; absent where nobody has read it. */
   readonly parsed?: unknown
   /**

@@ -1,6 +1,6 @@
-import { cancel } from './cancel.js'
+import { cancel, follow } from './cancel.js'
 import type { Gateway, HooshContext } from './host.js'
-import { follow, fromWeb, toResponse } from './http/web-bridge.js'
+import { fromWeb, toResponse } from './http/web-bridge.js'
 import { ask } from './identity/ask.js'
 import { anonymousInDev } from './identity/no-socket.js'
 import { type MountOptions, type MountSettings, mountWith } from './mount.js'
@@ -47,6 +47,7 @@ export function toFetchHandler(
     const asked = fromWeb(request, { identify: () => ask(() => identify(request)), signal: gone })
     return toResponse(await gateway.handle(asked), { method: request.method, gone, ended })
   }
-  const context = (request: Request) => gateway.context({ identify: () => ask(() => identify(request)) })
+  const context = (request: Request) =>
+    gateway.context({ identify: () => ask(() => identify(request)), signal: request.signal })
   return Object.assign(handler, { gateway, context })
 }

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { checkOptions } from './config/settings.js'
 import { credentialsOf } from './credentials.js'
 import { createPolicy } from './dlp/policy.js'
-import { HooshError } from './errors.js'
+import { HooshError, shuttingDown } from './errors.js'
 import type { Gateway } from './host.js'
 import { hostContext } from './host-context.js'
 import { type Door, handle, serves } from './http/handle.js'
@@ -46,7 +46,7 @@ export function createGateway(options: HooshOptions = {}): Gateway {
     return starting
   }
   const engine = (): Engine | Promise<Engine> => {
-    if (isClosing) throw new HooshError('shutting_down', { details: { retryAfterMs: 1_000 } })
+    if (isClosing) throw shuttingDown()
     return started?.engine ?? begin().then((ready) => ready.engine)
   }
   const door: Door = {

@@ -2,7 +2,7 @@ import type { Amount } from './amount.js'
 import type { AuditDetails } from './audit/store.js'
 import { tightestLeft } from './budget/pool-book.js'
 import { snapshotOf } from './budget/snapshot.js'
-import { type CancelSignal, cancel } from './cancel.js'
+import { type CancelSignal, cancel, follow, type Signalling } from './cancel.js'
 import { HooshError } from './errors.js'
 import type { GatewayReply } from './exchange.js'
 import type {
@@ -52,7 +52,6 @@ export function hostContext(parts: ContextParts, source: ContextSource): HooshCo
     const engine = await parts.engine()
     return { engine, caller: callerIn(engine, who, source.run), requestId: id() }
   }
-  const signalOf = (signal: AbortSignal | undefined): CancelSignal => signal ?? cancel()
   return {
     identity: async () => (await known()).identity,
     get requestId() {
@@ -64,49 +63,60 @@ export function hostContext(parts: ContextParts, source: ContextSource): HooshCo
     async chat(params: ChatParams, options = {}) {
       const { engine, caller: who } = await session()
       const plain = { ...validated(chatRequest, params), stream: false }
-      const reply = await chat(
-        engine,
-        newCall(engine, {
-          kind: 'chat',
-          params: plain,
-          bytes: null,
-          caller: who,
-          requestId: id(),
-          signal: signalOf(options.signal),
-        }),
-        options.idempotencyKey,
+      const reply = await endedBy([source, options], (signal) =>
+        chat(
+          engine,
+          newCall(engine, { kind: 'chat', params: plain, bytes: null, caller: who, requestId: id(), signal }),
+          options.idempotencyKey,
+        ),
       )
       return JSON.parse(textOf(reply.body)) as ChatCompletion
     },
     stream(params: ChatParams, options = {}) {
-      return chunksOf(async (signal) => {
-        const { engine, caller: who } = await session()
-        const streamed = { ...validated(chatRequest, params), stream: true }
-        return chat(
-          engine,
-          newCall(engine, { kind: 'chat', params: streamed, bytes: null, caller: who, requestId: id(), signal }),
-          options.idempotencyKey,
-        )
-      }, options.signal)
+      return chunksOf(
+        async (signal) => {
+          const { engine, caller: who } = await session()
+          const streamed = { ...validated(chatRequest, params), stream: true }
+          return chat(
+            engine,
+            newCall(engine, { kind: 'chat', params: streamed, bytes: null, caller: who, requestId: id(), signal }),
+            options.idempotencyKey,
+          )
+        },
+        [source, options],
+      )
     },
     async embed(params: EmbeddingParams, options = {}) {
       const { engine, caller: who } = await session()
       const checked = validated(embeddingsRequest, params)
-      const reply = await embed(
-        engine,
-        newCall(engine, {
-          kind: 'embeddings',
-          params: checked,
-          bytes: null,
-          caller: who,
-          requestId: id(),
-          signal: signalOf(options.signal),
-        }),
-        options.idempotencyKey,
+      const reply = await endedBy([source, options], (signal) =>
+        embed(
+          engine,
+          newCall(engine, { kind: 'embeddings', params: checked, bytes: null, caller: who, requestId: id(), signal }),
+          options.idempotencyKey,
+        ),
       )
       return JSON.parse(textOf(reply.body)) as EmbeddingResponse
     },
-    fetch: parts.fetchFor({ identify: async () => (await known().catch(nobody))?.identity ?? null, run: source.run }),
+    fetch: (input, init) => {
+      const identify = async () => (await known().catch(nobody))?.identity ?? null
+      const asked = { identify, requestId: id(), signal: source.signal, run: source.run }
+      return parts.fetchFor(asked)(input, init)
+    },
+  }
+}
+
+/** Work that ends as soon as one of the sources' signals aborts. */
+async function endedBy<Result>(
+  sources: readonly Signalling[],
+  work: (signal: CancelSignal) => Promise<Result>,
+): Promise<Result> {
+  const gone = cancel()
+  const unfollow = follow(gone, sources)
+  try {
+    return await work(gone)
+  } finally {
+    unfollow()
   }
 }
 
@@ -189,7 +199,8 @@ async function runContext(
 ): Promise<HooshRun> {
   const { id, expiresAt } = await openRun(engine, { caller, requestId }, caps, ttlMs)
   const run = source.run === undefined ? id : `${source.run}, ${id}`
-  const context = hostContext(parts, { identify: async () => caller.identity, requestId, run })
+  const { signal } = source
+  const context = hostContext(parts, { identify: async () => caller.identity, requestId, signal, run })
   return Object.assign(context, {
     id,
     expiresAt: new Date(expiresAt).toISOString(),

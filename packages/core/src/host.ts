@@ -45,8 +45,10 @@ export interface Credentials {
 /** Whose context is made. */
 export interface ContextCaller {
   identify(): Promise<Identity | null>
+  /** Of all that is done in the context; a new one if absent. */
   requestId?: string
-  signal?: CancelSignal
+  /** Ends the calls that are made in the context, as their own `signal` does: mounts say so when the client has gone. */
+  signal?: CancelSignal | undefined
 }
 
 /** The request's caller, in process: the same pools, the same log as over HTTP. */

@@ -16,7 +16,7 @@ import { tokenFacts } from './context/token-facts.js'
 import { memoryUsage } from './cost/memory-store.js'
 import { priceBook } from './cost/prices.js'
 import type { Policy } from './dlp/policy.js'
-import { HooshError } from './errors.js'
+import { HooshError, shuttingDown } from './errors.js'
 import { tokenSigner } from './identity/browser-token.js'
 import { memoryKeys } from './identity/memory-store.js'
 import { bearerTokens } from './identity/resolvers.js'
@@ -234,7 +234,7 @@ async function close(
   })
   await Promise.race([engine.running.idle(), tooLate])
   clearTimeout(timer)
-  engine.running.cutAll(new HooshError('shutting_down'))
+  engine.running.cutAll(shuttingDown())
   await engine.running.idle()
   await keyed
   await stop()

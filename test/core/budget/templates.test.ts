@@ -98,7 +98,9 @@ describe('a function of the host', () => {
     const away = poolTemplates(() => {
       throw new TypeError('the plans are away')
     })
-    expect(() => away('a', ada)).toThrow('the plans are away')
+    expect(() => away('a', ada)).toThrow(
+      expect.objectContaining({ code: 'hook_failed', cause: new TypeError('the plans are away') }),
+    )
   })
 
   it('that answers with no spec is refused by name', () => {

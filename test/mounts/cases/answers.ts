@@ -48,7 +48,7 @@ export const ANSWERS: readonly Case[] = [
       const response = await chat({ stream: true })
       expect(await response.text()).toMatch(WHOLE)
       expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
-      expect(response.headers.get('cache-control')).toBe('no-store, no-transform')
+      expect(response.headers.get('cache-control')).toBe('no-cache, no-transform, no-store')
       expect(response.headers.get('x-content-type-options')).toBe('nosniff')
       expect(response.headers.get('content-encoding')).toBeNull()
     },

@@ -1,4 +1,4 @@
-import { HooshError } from '../errors.js'
+import { HooshError, shuttingDown } from '../errors.js'
 import { type Awaitable, within } from '../time.js'
 import { createAnchorCheck } from './anchors.js'
 import { type Appender, createAppender } from './appender.js'
@@ -221,7 +221,7 @@ function own({ ids, clock }: Parts, fields: RecordFields): AuditRecord {
 
 function stage(parts: Parts, record: AuditRecord): Awaitable<void> {
   const { store, writer, mode, appender, maxQueue } = parts
-  if (parts.closed) throw new HooshError('shutting_down')
+  if (parts.closed) throw shuttingDown()
   if (mode === 'buffered') {
     if (appender.waiting >= maxQueue) throw unavailable(`${maxQueue} audit records wait for the store already.`)
     return appender.take(record)

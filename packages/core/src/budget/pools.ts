@@ -1,3 +1,4 @@
+import { hookFailed } from '../errors.js'
 import { compileGlob, type Glob } from '../glob.js'
 import type { HooshOptions, Identity, PoolSpec } from '../options.js'
 import type { Awaitable } from '../time.js'
@@ -19,7 +20,7 @@ const defaultTerms = poolTerms({ tokens: 10_000_000 })
  * star wins over all. The pool `default` has 10,000,000 tokens for a lifetime unless the host says otherwise. Templates
  * are checked here and shared by all their pools, so that a look-up allocates nothing.
  *
- * @throws HooshError `invalid_options`, at once for templates, with each look-up for a function
+ * @throws HooshError `invalid_options`, at once for templates, with each look-up for a function; `hook_failed` where that throws
  */
 export function poolTemplates(pools: HooshOptions['pools'] = {}): TermsFor {
   if (typeof pools === 'function') {
@@ -27,8 +28,8 @@ export function poolTemplates(pools: HooshOptions['pools'] = {}): TermsFor {
     const read = (name: string, spec: PoolSpec | null | undefined) =>
       spec === null || spec === undefined ? builtIn(name) : poolTerms(spec, name)
     return (name, identity) => {
-      const spec = pools(name, identity)
-      return isThenable(spec) ? Promise.resolve(spec).then((found) => read(name, found)) : read(name, spec)
+      const spec = asked(() => pools(name, identity))
+      return isThenable(spec) ? Promise.resolve(spec).then((found) => read(name, found), failed) : read(name, spec)
     }
   }
   const exact = new Map<string, PoolTerms>()
@@ -40,6 +41,18 @@ export function poolTemplates(pools: HooshOptions['pools'] = {}): TermsFor {
   }
   patterns.sort((a, b) => b.glob.literals - a.glob.literals)
   return (name) => exact.get(name) ?? patterns.find(({ glob }) => glob.test(name))?.terms ?? builtIn(name)
+}
+
+function asked<Answer>(ask: () => Answer): Answer {
+  try {
+    return ask()
+  } catch (thrown) {
+    return failed(thrown)
+  }
+}
+
+function failed(thrown: unknown): never {
+  throw hookFailed('pools', thrown)
 }
 
 function builtIn(name: string): PoolTerms | null {

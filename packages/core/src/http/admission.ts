@@ -3,7 +3,7 @@ import type { GatewayRequest } from '../exchange.js'
 import { type Caller, normalise } from '../identity/caller.js'
 import { networkOf } from '../identity/ip-ranges.js'
 import type { Engine } from '../inference/engine.js'
-import type { GuardedRoute } from '../routes/route.js'
+import { type GuardedRoute, shortened } from '../routes/route.js'
 
 /**
  * Who may pass: nobody is let in who is not identified, and admins alone where only they may.
@@ -22,7 +22,7 @@ export async function admitted(
   try {
     caller = await callerOf(request)
   } catch (thrown) {
-    if (thrown instanceof HooshError && thrown.status === 401) await noteFailedAuth(engine, request, requestId)
+    if (isUnauthenticated(thrown)) await noteFailedAuth(engine, request, requestId)
     throw thrown
   }
   if (caller === null) {
@@ -40,9 +40,25 @@ export async function admitted(
   return caller
 }
 
-/** Whether the app knows who asks what anyone may ask. */
-export async function isKnown(request: GatewayRequest): Promise<boolean> {
-  return (await callerOf(request)) !== null
+/**
+ * Whether the app knows who asks what anyone may ask. What was presented and opens nothing counts here as anywhere; who
+ * presents nothing is a probe.
+ *
+ * @throws HooshError `rate_limit_exceeded`, and what `identify` throws
+ */
+export async function isKnown(engine: Engine, request: GatewayRequest, requestId: string): Promise<boolean> {
+  try {
+    if ((await callerOf(request)) !== null) return true
+  } catch (thrown) {
+    if (!isUnauthenticated(thrown)) throw thrown
+  }
+  const isCredential = request.header('authorization') !== undefined || request.header('cookie') !== undefined
+  if (isCredential) await noteFailedAuth(engine, request, requestId)
+  return false
+}
+
+function isUnauthenticated(thrown: unknown): boolean {
+  return thrown instanceof HooshError && thrown.status === 401
 }
 
 /**
@@ -57,9 +73,14 @@ async function noteFailedAuth(engine: Engine, request: GatewayRequest, requestId
   const { address } = request
   if (address === undefined) return
   const limit = engine.settings.limits.failedAuthPerMinute
-  await engine.limits.take([
-    { key: `failed authentication of ${networkOf(address)}`, limit, windowMs: 60_000, cost: 1 },
-  ])
+  const key = `failed authentication of ${networkOf(address)}`
+  try {
+    await engine.limits.take([{ key, limit, windowMs: 60_000, cost: 1 }])
+  } catch (thrown) {
+    if (!(thrown instanceof HooshError) || thrown.code !== 'rate_limit_exceeded') throw thrown
+    const message = 'Too many failed authentications have come from this address in the last minute.'
+    throw new HooshError('rate_limit_exceeded', { message, details: thrown.details })
+  }
 }
 
 /** Why somebody who is known may not call a route; null where they may. */
@@ -74,9 +95,4 @@ function refusalOf(engine: Engine, caller: Caller, { access, isForPages }: Guard
 async function callerOf(request: GatewayRequest): Promise<Caller | null> {
   const identity = await request.identify()
   return identity === null ? null : normalise(identity)
-}
-
-/** A path as it may stand in a message or a record. */
-export function shortened(path: string): string {
-  return path.length <= 100 ? path : `${path.slice(0, 100)}…`
 }

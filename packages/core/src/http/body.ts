@@ -5,6 +5,7 @@ import type { BodySource } from '../exchange.js'
 export function bodyInMemory(body: Uint8Array | string): BodySource {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
   return {
+    isRead: true,
     bytes: async (maxBytes) => {
       if (bytes.byteLength > maxBytes) throw bodyTooLarge(maxBytes)
       return bytes

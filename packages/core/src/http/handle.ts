@@ -3,9 +3,9 @@ import { asHooshError, HooshError } from '../errors.js'
 import type { GatewayReply, GatewayRequest } from '../exchange.js'
 import { NOBODY } from '../identity/caller.js'
 import type { Engine } from '../inference/engine.js'
-import type { OpenExchange } from '../routes/route.js'
+import { type OpenExchange, shortened } from '../routes/route.js'
 import { within } from '../time.js'
-import { admitted, isKnown, shortened } from './admission.js'
+import { admitted, isKnown } from './admission.js'
 import { corsHeaders, preflight } from './cors.js'
 import { readJson } from './json-body.js'
 import { nothingThere } from './nothing-there.js'
@@ -84,7 +84,7 @@ function openExchange(door: Door, request: GatewayRequest, requestId: string): O
   const started = async () => door.engine()
   const ifKnown = async () => {
     const engine = await started()
-    return (await isKnown(request)) ? engine : null
+    return (await isKnown(engine, request, requestId)) ? engine : null
   }
   return {
     requestId,

@@ -1,8 +1,8 @@
-import { type CancelSignal, cancel } from '../cancel.js'
+import { type CancelSignal, cancel, follow } from '../cancel.js'
 import type { GatewayReply } from '../exchange.js'
 import type { ContextCaller, Gateway } from '../host.js'
 import { RUN_HEADER } from '../inference/runs.js'
-import { follow, fromWeb, letGo, toResponse } from './web-bridge.js'
+import { fromWeb, letGo, toResponse } from './web-bridge.js'
 
 /**
  * A `fetch` that never leaves the process: of the URL only path and query count. Rejects as fetch does when its signal

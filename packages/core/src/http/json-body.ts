@@ -28,11 +28,13 @@ export async function readJson(request: Pick<GatewayRequest, 'header' | 'body'>,
   return { value: parse(bytes), bytes: bytes[0] === 0xef ? bytes.subarray(3) : bytes }
 }
 
-function checkHeaders(request: Pick<GatewayRequest, 'header'>): void {
+function checkHeaders(request: Pick<GatewayRequest, 'header' | 'body'>): void {
   const type = request.header('content-type') ?? ''
   if (type !== 'application/json' && !isJson(type)) {
     throw unsupported(type === '' ? 'The request has no content type' : 'The body is of another type or charset')
   }
+  const { body } = request
+  if (body.isRead === true || body.parsed !== undefined) return
   const encoding = request.header('content-encoding')
   if (encoding !== undefined && encoding !== '' && encoding.toLowerCase() !== 'identity') {
     throw unsupported('The body is compressed')

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type CancelSignal, cancel } from '../cancel.js'
 import type { BodySource, GatewayRequest } from '../exchange.js'
 import { type Answer, ask } from '../identity/ask.js'
-import { addressIn } from '../identity/request-facts.js'
+import { peerIn } from '../identity/request-facts.js'
 import type { Identity } from '../options.js'
 import { bodyGone, bodyInMemory, bodyTooLarge, clientClosed, parsedBody } from './body.js'
 
@@ -67,7 +67,7 @@ const LAZY: ThisType<NodeRequest> = {
     return this.madeBody
   },
   get address() {
-    return addressIn(this.facts.from ?? this.req)
+    return peerIn(this.facts.from ?? this.req)
   },
   get signal() {
     this.madeSignal ??= signalOf(this.res)
@@ -75,10 +75,16 @@ const LAZY: ThisType<NodeRequest> = {
   },
 }
 
-/** A request target without scheme and authority, which proxies may send (RFC 9112, 3.2.2). */
+/** Scheme and authority that every reader of URLs takes for the same. */
+const ORIGIN = /^https?:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?=[/?]|$)/i
+
+/**
+ * A request target without scheme and authority, which proxies may send (RFC 9112, 3.2.2). Where those are odd it is nobody's
+ * path: the host's router may have read another one out of it, and let it pass.
+ */
 function originForm(target: string): string {
   if (target.startsWith('/')) return target
-  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '')
+  const path = target.replace(ORIGIN, '')
   return path.startsWith('/') ? path : `/${path}`
 }
 

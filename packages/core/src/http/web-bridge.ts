@@ -1,4 +1,4 @@
-import type { Cancel, CancelSignal } from '../cancel.js'
+import type { Cancel } from '../cancel.js'
 import { HooshError } from '../errors.js'
 import type { BodySource, ByteSink, GatewayReply, GatewayRequest } from '../exchange.js'
 import { bodyGone, bodyTooLarge, clientClosed } from './body.js'
@@ -140,17 +140,4 @@ function streamOf(body: Stream, { gone, ended }: Answering): ReadableStream<Uint
 /** Runs the writer of a stream that nobody reads: what the gateway holds for it has to be settled all the same. */
 export async function letGo(body: Stream): Promise<void> {
   await body({ closed: true, write: () => undefined }).catch(() => undefined)
-}
-
-/**
- * Aborts `gone` as soon as one of the sources' signals does, until the function that comes back is called. It holds
- * the sources themselves: undici's Request lets go of the signal it was made with once it is collected.
- */
-export function follow(gone: Cancel, sources: readonly { signal?: CancelSignal }[]): () => void {
-  const leave = () => gone.abort(sources.find(({ signal }) => signal?.aborted)?.signal?.reason)
-  for (const { signal } of sources) signal?.addEventListener('abort', leave)
-  if (sources.some(({ signal }) => signal?.aborted)) leave()
-  return () => {
-    for (const { signal } of sources) signal?.removeEventListener('abort', leave)
-  }
 }

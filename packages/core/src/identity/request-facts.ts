@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 /** One header of a node, Express, Koa or web request. */
 export function headerIn(request: unknown, name: string): string | undefined {
   const headers = recordIn(request, 'headers')
@@ -26,13 +28,21 @@ export function isForwarded(headers: Readonly<Record<string, unknown>>): boolean
 }
 
 /**
- * The client's address: what the framework says (`ip` of Express and Koa, by the host's own setting of proxies it
- * trusts), else the socket's. Undefined where that is a proxy's, and where there is no socket: better none than another's.
+ * Whom a request is counted for: the client as the framework tells it (`ip` of Express and Koa, by the host's own setting
+ * of proxies it trusts), else whoever holds the socket, whatever its headers say of somebody else. Sockets of the file
+ * system have no address, so who comes by one is `local`.
  */
-export function addressIn(request: unknown): string | undefined {
+export function peerIn(request: unknown): string {
   const { ip } = request as { readonly ip?: unknown }
+  if (typeof ip === 'string' && isIP(ip) !== 0) return ip
   const { remoteAddress } = recordIn(request, 'socket') ?? {}
-  const address = typeof ip === 'string' && ip !== '' ? ip : remoteAddress
-  if (typeof address !== 'string') return undefined
+  return typeof remoteAddress === 'string' ? remoteAddress : 'local'
+}
+
+/** The client's address; undefined where that is a proxy's, and where there is no socket: better none than another's. */
+export function addressIn(request: unknown): string | undefined {
+  const { remoteAddress } = recordIn(request, 'socket') ?? {}
+  const address = peerIn(request)
+  if (address === 'local') return undefined
   return address === remoteAddress && isForwarded(recordIn(request, 'headers') ?? {}) ? undefined : address
 }

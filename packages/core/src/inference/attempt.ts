@@ -12,7 +12,7 @@ import { holdForAttempt } from './hold.js'
 import { leavePlace, nextFree, takePlace } from './queue.js'
 import { type Again, againAfter, nextAgain } from './retry.js'
 import { isRateLimited, takeRoute } from './route-limits.js'
-import { billable, type Discarded, isFailure, mayAskForLess, noteFailure, requestFor, type Try } from './try.js'
+import { billable, type Discarded, isFailure, isOfOurLimit, noteFailure, requestFor, type Try } from './try.js'
 
 /** What a call does with its candidates. */
 interface Steps<Received> {
@@ -87,7 +87,8 @@ export async function attempt<Received>(
       recordNeither(route.circuit, false)
     } else await noteFailed(engine, call, held, tried, result)
     if (!result.retryable) {
-      if (at >= candidates.length || pair !== null || !mayAskForLess(held, tried, result.error)) throw result.error
+      if (at >= candidates.length || pair !== null || !isOfOurLimit(held, tried, result.error)) throw result.error
+      held.isLimitRefused = true
       held.attempts -= 1
       at -= 1
       continue

@@ -6,13 +6,13 @@ import { limitField, providerFacts } from '../providers/catalog.js'
 import type { Candidate } from '../routing/route.js'
 import { type Admitted, admit } from './admit.js'
 import { keepBesideHold } from './audit-staging.js'
-import { type Call, type CallHold, infoOf } from './call.js'
+import type { Call, CallHold } from './call.js'
 import { type Charge, chargeOfNothing } from './charge.js'
 import { cheaperCandidates } from './cheaper.js'
 import type { Engine } from './engine.js'
 import { factsOn } from './facts.js'
 import { hold, quoteFor } from './hold.js'
-import { tellHook } from './hooks.js'
+import { askHook, tellHook } from './hooks.js'
 import { type Inspected, inspect, tellFound } from './inspect.js'
 import { limitToSend, type OutputRange, outputRange } from './output-range.js'
 import { holdWithPayload, requestPayload } from './payloads.js'
@@ -53,8 +53,8 @@ export async function begin(engine: Engine, call: Call): Promise<Begun> {
     admitted = admitting instanceof Promise ? await admitting : admitting
     const inspected = engine.dlp === null ? null : await inspect(engine, engine.dlp, call, admitted)
     const asked = inspected?.call ?? call
-    const before = engine.settings.hooks?.beforeCall?.(infoOf(asked))
-    if (before !== undefined) await before
+    const { hooks } = engine.settings
+    if (hooks?.beforeCall !== undefined) await askHook(hooks, asked)
     const reserving = engine.cheaper.length === 0 ? reserveFor : reserveOrCheaper
     return await reserving(engine, asked, inspected?.admitted ?? admitted, inspected)
   } catch (thrown) {
@@ -214,7 +214,7 @@ function detailsOf({ level, patterns }: NonNullable<HooshError['details']['dlp']
 export async function noteRefusal(engine: Engine, call: Call, error: HooshError): Promise<void> {
   engine.metrics.refused(error.code)
   engine.events.emit({ type: 'inference.refused', requestId: call.requestId, user: call.caller.user, code: error.code })
-  await tellHook(engine, call, (hooks, info) => hooks.onError?.(info, error))
+  await tellHook(engine, call, 'onError', (hooks, info) => hooks.onError?.(info, error))
   if (engine.audit === null || error.code === 'store_unavailable') return
   await engine.audit.refused({
     message: error.message,

@@ -1,5 +1,5 @@
 import { asBuffer } from '../bytes.js'
-import { type CancelSignal, cancel } from '../cancel.js'
+import { type CancelSignal, cancel, follow, type Signalling } from '../cancel.js'
 import { asHooshError, ERRORS, type ErrorCode, HooshError } from '../errors.js'
 import type { ByteSink, GatewayReply } from '../exchange.js'
 import type { ChatCompletionChunk } from '../host.js'
@@ -9,15 +9,15 @@ import { parseData } from './stream-event.js'
 /**
  * A streamed reply as chunks, for code in this process. Nothing starts before the first is asked for; leaving the loop
  * early ends the call, and a slow loop slows the provider.
+ *
+ * @param sources whose signals end it too
  */
 export async function* chunksOf(
   start: (signal: CancelSignal) => Promise<GatewayReply>,
-  outer: AbortSignal | undefined,
+  sources: readonly Signalling[],
 ): AsyncGenerator<ChatCompletionChunk> {
   const gone = cancel()
-  const leave = () => gone.abort(new HooshError('client_closed'))
-  if (outer?.aborted === true) leave()
-  else outer?.addEventListener('abort', leave, { once: true })
+  const unfollow = follow(gone, sources)
   const queue = eventQueue()
   try {
     const { body } = await start(gone)
@@ -35,12 +35,16 @@ export async function* chunksOf(
       yield json
     }
     await writing
-    if (gone.aborted) throw gone.reason
+    if (gone.aborted) throw left()
   } finally {
-    outer?.removeEventListener('abort', leave)
+    unfollow()
     queue.abandon()
-    leave()
+    gone.abort(left())
   }
+}
+
+function left(): HooshError {
+  return new HooshError('client_closed')
 }
 
 /** The error that a stream ends with: ours, or what a provider said. */

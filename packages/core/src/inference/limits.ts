@@ -1,4 +1,4 @@
-import type { Place, RateAnswer, RateAsk, RateStore, Staying } from '../budget/rates.js'
+import type { Place, RateAnswer, RateAsk, RateStore, RateWindow, Staying } from '../budget/rates.js'
 import { promptBound } from '../context/estimate.js'
 import { tokenFacts } from '../context/token-facts.js'
 import { HooshError } from '../errors.js'
@@ -107,7 +107,13 @@ async function enter(
   if (full !== null) {
     parts.refused(full)
     await mend(parts, counted(asks), 0)
-    throw busy(full, await headersNow(parts, asks))
+    throw busy(
+      full,
+      rateHeaders(
+        asks,
+        windows.map((window, index) => without(asks[index]!, window)),
+      ),
+    )
   }
   staying.add(stay)
   return { ...entered, staying: stay }
@@ -170,14 +176,9 @@ async function take(parts: Parts, asks: readonly RateAsk[], tell: typeof rateHea
   })
 }
 
-/** How windows stand for a call that was taken out of them again. */
-async function headersNow({ rates, clock }: Parts, asks: readonly RateAsk[]): Promise<Record<string, string>> {
-  if (asks.length === 0) return {}
-  const { windows } = await rates.take(
-    asks.map((ask) => ({ ...ask, cost: 0 })),
-    clock(),
-  )
-  return rateHeaders(asks, windows)
+/** How a window stands without what a call took of it. One that the call emptied may have had less: something was left. */
+function without({ cost, mayPass }: RateAsk, { remaining, resetMs }: RateWindow): RateWindow {
+  return { remaining: mayPass === true && remaining === 0 ? 1 : remaining + cost, resetMs }
 }
 
 function busy(key: string, headers: Readonly<Record<string, string>>): HooshError {

@@ -13,7 +13,7 @@ export function rateHeaders(asks: readonly RateAsk[], windows: readonly RateWind
     asks.forEach(({ limit, mayPass }, index) => {
       const window = windows[index]
       if (window === undefined || (mayPass === true) !== (unit === 'tokens')) return
-      if (tightest === undefined || window.remaining < tightest.window.remaining) tightest = { limit, window }
+      if (tightest === undefined || isTighter(window, tightest.window)) tightest = { limit, window }
     })
     if (tightest === undefined) continue
     const { limit, window } = tightest
@@ -22,6 +22,11 @@ export function rateHeaders(asks: readonly RateAsk[], windows: readonly RateWind
     headers[`x-ratelimit-reset-${unit}`] = durationOf(window.resetMs)
   }
   return headers
+}
+
+/** Of windows that have equally little left, the one that takes longer to have all of it. */
+function isTighter(one: RateWindow, other: RateWindow): boolean {
+  return one.remaining === other.remaining ? one.resetMs > other.resetMs : one.remaining < other.remaining
 }
 
 /** As OpenAI writes it: `250ms`, `8.64s`, `1m0s`. */

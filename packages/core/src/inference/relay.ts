@@ -222,7 +222,7 @@ function deliverDelta(r: Relay, weight: number, read: StreamEvent, text: string)
   r.begun.held.counted = r.tally.atMost
   if (r.engine.settings.hooks?.onChunk === undefined) return
   const data = Buffer.from(text, 'latin1').toString('utf8')
-  void tellHook(r.engine, r.begun.call, (hooks, info) => hooks.onChunk?.(info, data))
+  void tellHook(r.engine, r.begun.call, 'onChunk', (hooks, info) => hooks.onChunk?.(info, data))
 }
 
 function forward(r: Relay, event: Buffer, read: StreamEvent): void {

@@ -1,6 +1,6 @@
 import type { Amount } from '../amount.js'
 import type { Cancel } from '../cancel.js'
-import { HooshError } from '../errors.js'
+import { HooshError, shuttingDown } from '../errors.js'
 import type { CallHold } from './call.js'
 
 /** Calls and host reservations whose holds this process keeps alive. */
@@ -54,7 +54,7 @@ export function runningCalls(limits: { leaseMs: number; clock: () => number }): 
   }
   return {
     arrive() {
-      if (isClosed) throw new HooshError('shutting_down', { details: { retryAfterMs: 1_000 } })
+      if (isClosed) throw shuttingDown()
       arriving += 1
     },
     arrived() {

@@ -261,7 +261,7 @@ function tell(engine: Engine, call: Call, held: CallHold, ending: Ending): void 
 async function tellHooks(engine: Engine, call: Call, { candidate, charge, outcome, error }: Ending): Promise<void> {
   const { type: provider, name: route } = candidate.route
   const { tokens, nanoUsd } = charge.amount
-  if (error !== undefined) await tellHook(engine, call, (hooks, info) => hooks.onError?.(info, error))
+  if (error !== undefined) await tellHook(engine, call, 'onError', (hooks, info) => hooks.onError?.(info, error))
   const result = { provider, route, tokens, nanoUsd, outcome }
-  await tellHook(engine, call, (hooks, info) => hooks.afterCall?.(info, result))
+  await tellHook(engine, call, 'afterCall', (hooks, info) => hooks.afterCall?.(info, result))
 }

@@ -40,7 +40,7 @@ export async function answerStreamed(engine: Engine, call: Call): Promise<Gatewa
     })
     const headers = callHeaders(begun, tried)
     headers['content-type'] = 'text/event-stream; charset=utf-8'
-    headers['cache-control'] = 'no-store, no-transform'
+    headers['cache-control'] = 'no-cache, no-transform, no-store'
     headers['x-accel-buffering'] = 'no'
     const reply: GatewayReply = { status: 200, headers, body: (sink) => stream(engine, begun, tried, received, sink) }
     if (begun.inspected?.filter?.restores === true) reply.isPrivate = true

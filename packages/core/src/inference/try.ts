@@ -80,12 +80,15 @@ export async function billable(
 
 /**
  * Whether a refusal is of a limit that was ours, by its figure (OpenAI, Azure, vLLM and TGI name it): a model that nobody
- * knows may do less than its caller's budget, and what it is asked for next is less. Notes it, so that this happens once a call.
+ * knows may do less than its caller's budget, and may be asked for less, once a call.
  */
-export function mayAskForLess(held: CallHold, { limit, limitedByBudget }: Try, { code, message }: HooshError): boolean {
-  if (held.isLimitRefused || !limitedByBudget || code !== 'provider_rejected') return false
-  held.isLimitRefused = new RegExp(`\\b${limit}\\b`).test(message)
-  return held.isLimitRefused
+export function isOfOurLimit(
+  { isLimitRefused }: CallHold,
+  { limit, limitedByBudget }: Try,
+  { code, message }: HooshError,
+): boolean {
+  if (isLimitRefused || !limitedByBudget || code !== 'provider_rejected') return false
+  return new RegExp(`\\b${limit}\\b`).test(message)
 }
 
 /** Tells the circuit, the metrics and the log. */

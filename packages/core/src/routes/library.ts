@@ -44,7 +44,7 @@ export const modelsPull: RouteDefinition = {
       status: 200,
       headers: {
         'content-type': 'application/x-ndjson',
-        'cache-control': 'no-store, no-transform',
+        'cache-control': 'no-cache, no-transform, no-store',
         'x-request-id': exchange.requestId,
       },
       body: (sink) =>

@@ -5,7 +5,7 @@ import type { Engine } from '../inference/engine.js'
 import { MODELS, type ModelFacts } from '../providers/models.js'
 import type { ListedModel } from '../routing/model-list.js'
 import { type Route, takers } from '../routing/route.js'
-import { type Exchange, json, type RouteDefinition } from './route.js'
+import { type Exchange, json, type RouteDefinition, shortened } from './route.js'
 
 /** Models that the providers say they have, and those that routes name in full. */
 export const models: RouteDefinition = {
@@ -28,7 +28,8 @@ export const model: RouteDefinition = {
     const { id } = exchange.params
     const found = (await visible(exchange, engine)).find((one) => one.id === id)
     if (found !== undefined) return json(found, exchange)
-    throw new HooshError('model_not_found', { message: `No model is named "${id}".`, details: { param: 'model' } })
+    const message = `No model is named "${shortened(id!)}".`
+    throw new HooshError('model_not_found', { message, details: { param: 'model' } })
   },
 }
 

@@ -67,3 +67,8 @@ export function json(value: unknown, exchange: Pick<Exchange, 'requestId'>, stat
     body: JSON.stringify(value),
   }
 }
+
+/** A path, or a name out of one, as it may stand in a message or a record. */
+export function shortened(path: string): string {
+  return path.length <= 100 ? path : `${path.slice(0, 100)}…`
+}

@@ -1,6 +1,6 @@
 import type { BudgetStore } from '../../budget/store.js'
 import type { CacheStore } from '../../cache/store.js'
-import { HooshError } from '../../errors.js'
+import { HooshError, shuttingDown } from '../../errors.js'
 import type { Clock } from '../../time.js'
 import { idempotencyMismatch, idempotencyUnknown } from './errors.js'
 import type { Flight, Landed } from './flight.js'
@@ -50,7 +50,7 @@ export async function claimOrWait(parts: KeyedParts, flight: Flight): Promise<La
     missed = (await parts.cache.get(holderKey(flight.scope, record.holder))) === null ? missed + 1 : 0
     if (missed > 1) throw idempotencyUnknown()
     await parts.cache.put(wantedKey(flight.scope), new Uint8Array(), WANTED_MS)
-    if (!(await parts.sleep(wait))) throw new HooshError('shutting_down', { details: { retryAfterMs: 1_000 } })
+    if (!(await parts.sleep(wait))) throw shuttingDown()
     if (flight.cut.aborted) throw new HooshError('client_closed')
     standing = await parts.cache.get(key)
     // It has failed at no cost: whoever is first makes the call anew.
