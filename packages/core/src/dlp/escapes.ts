@@ -7,9 +7,12 @@ const MEANT = '\n\r\t\b\f"\\'
 const FIRST = 0xfdd0
 
 const STAND_INS = /[\ufdd0-\ufdd6]/g
-const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|(.))|[\ufdd0-\ufdd6]/gs
-/** The beginning of an escape at the end of a piece. */
-const HALF = /(?<!\\)(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)$/
+const WRITTEN = /[\ufdd0-\ufdd6]|\\u[0-9a-fA-F]{4}/g
+const PAIR = '\\\\u([dD][89abAB][0-9a-fA-F]{2})\\\\u([dD][c-fC-F][0-9a-fA-F]{2})'
+const ESCAPE = new RegExp(`${PAIR}|\\\\(?:u([0-9a-fA-F]{4})|(.))|[\\ufdd0-\\ufdd6]`, 'gs')
+/** The beginning of an escape, or of a pair of them, at the end of a piece. */
+const HALF =
+  /(?<!\\)(?:\\\\)*((?:\\u[dD][89abAB][0-9a-fA-F]{2})?\\(?:u[0-9a-fA-F]{0,3})?|\\u[dD][89abAB][0-9a-fA-F]{2})$/
 
 /** JSON text that comes in pieces, read without its escapes. */
 export interface Unescaper {
@@ -33,7 +36,8 @@ export function unescaper(): Unescaper {
 /** JSON text without its escapes. */
 export function unescaped(json: string): string {
   if (!json.includes('\\') && !STAND_INS_ONCE.test(json)) return json
-  return json.replace(ESCAPE, (written, code: string | undefined, sign: string | undefined) => {
+  return json.replace(ESCAPE, (written, high?: string, low?: string, code?: string, sign?: string) => {
+    if (high !== undefined) return String.fromCharCode(Number.parseInt(high, 16), Number.parseInt(low!, 16))
     if (code !== undefined) return characterOf(written, Number.parseInt(code, 16))
     if (sign === undefined) return `\\u${written.charCodeAt(0).toString(16)}`
     if (sign === '/') return '/'
@@ -44,7 +48,7 @@ export function unescaped(json: string): string {
 
 const STAND_INS_ONCE = /[\ufdd0-\ufdd6]/
 
-/** Halves of a pair and control characters stay as they are written. */
+/** Single halves of a pair and control characters stay as they are written. */
 function characterOf(written: string, code: number): string {
   const index = MEANT.indexOf(String.fromCharCode(code))
   if (index >= 0) return String.fromCharCode(FIRST + index)
@@ -59,7 +63,11 @@ export function escaped(text: string): string {
 
 /** What the characters of such a text mean, one for one. */
 export function meant(text: string): string {
-  return text.replace(STAND_INS, (standIn) => MEANT[standIn.charCodeAt(0) - FIRST]!)
+  return text.replace(WRITTEN, (written) =>
+    written.length === 1
+      ? MEANT[written.charCodeAt(0) - FIRST]!
+      : String.fromCharCode(Number.parseInt(written.slice(2), 16)),
+  )
 }
 
 /** A text as it stands inside a JSON string. */
