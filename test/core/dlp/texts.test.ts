@@ -72,3 +72,206 @@ describe('a string that says it is an image', () => {
     expect(told + (filter.rest()[0]?.delta.content ?? '')).toBe(`It is x41${clean}.`)
   })
 })
+
+/** As providers make them: of base64 alone, of either alphabet. */
+const signature = (alphabet: 'base64' | 'base64url', inside = '') => {
+  const text = Buffer.from(Array.from({ length: 900 }, (_, at) => (at * 7919 + 31) % 253)).toString(alphabet)
+  return `E${text.slice(0, 600)}${inside}${text.slice(600)}`.replace(/=+$/, '')
+}
+const KEY = `sk-${'a1B2'.repeat(8)}`
+
+describe('a request', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['metadata', { metadata: { id: CARD } }],
+    ['metadata of metadata', { metadata: { type: CARD, role: CARD, object: CARD } }],
+    ['an id', { messages: [{ role: 'assistant', tool_calls: [{ id: CARD, type: 'function', function: {} }] }] }],
+    ['the id that a result names', { messages: [{ role: 'tool', tool_call_id: CARD, content: 'done' }] }],
+    ['a role', { messages: [{ role: CARD, content: 'hello' }] }],
+    ['a type', { messages: [{ role: 'user', content: [{ type: CARD, text: 'hello' }] }] }],
+    ['a default', { tools: [{ type: 'function', function: { parameters: { default: { id: CARD, type: CARD } } } }] }],
+    [
+      'an enum',
+      { tools: [{ type: 'function', function: { parameters: { properties: { type: { enum: [CARD] } } } } }] },
+    ],
+    ['a const', { response_format: { type: 'json_schema', json_schema: { schema: { const: CARD } } } }],
+    ['an example', { response_format: { type: 'json_schema', json_schema: { schema: { examples: [{ id: CARD }] } } } }],
+    ['a stop sequence', { stop: [CARD] }],
+    ['a model that is no model', { messages: [{ role: 'user', content: 'hello', model: CARD }] }],
+    ['extra content', { messages: [{ role: 'assistant', content: '', extra_content: { anthropic: { note: CARD } } }] }],
+    [
+      'the text of thinking',
+      { messages: [{ role: 'assistant', reasoning_details: [{ type: 'thinking', text: CARD }] }] },
+    ],
+    ['a signature', { messages: [{ role: 'assistant', extra_content: { google: { thought_signature: CARD } } }] }],
+  ])('is read where it is %s', (_what, params) => {
+    const clean = JSON.parse(JSON.stringify(params).replaceAll(CARD, '[redacted credit_card]'))
+    expect(redacted(params)).toEqual(clean)
+  })
+
+  it('has words that are of the protocol, and those are no texts', () => {
+    const params = {
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'user' }] }],
+      tools: [
+        { type: 'function', function: { parameters: { type: 'object', properties: { a: { type: 'string' } } } } },
+      ],
+    }
+    expect(contentOf(params).texts.map(({ text }) => text)).toEqual(['user'])
+  })
+
+  it.each(['base64', 'base64url'] as const)('carries signatures (%s) in which no key is seen by chance', (alphabet) => {
+    const signed = (text: string) => ({
+      messages: [
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: [{ id: 'c', type: 'function', extra_content: { google: { thought_signature: text } } }],
+          extra_content: { anthropic: { content: [{ type: 'thinking', thinking: 'Hm.', signature: text }] } },
+          reasoning_details: [{ type: 'reasoning.encrypted', data: text }],
+        },
+      ],
+    })
+    const chance = signed(signature(alphabet, `-${KEY}`))
+    expect(redacted(chance)).toBe(chance)
+    expect(redacted(signed(KEY))).toEqual(signed('[redacted api_key]'))
+    expect(redacted(signed(`${KEY}${signature(alphabet)}`.replace(/[+/]/g, 'x')))).toEqual(signed('[redacted api_key]'))
+    expect(redacted(signed(`${signature(alphabet)} ${KEY}`))).toEqual(
+      signed(`${signature(alphabet)} [redacted api_key]`),
+    )
+    expect(redacted(say(signature('base64url', `-${KEY}-`)))).not.toEqual(say(signature('base64url', `-${KEY}-`)))
+  })
+
+  it('hands signatures to no classifier', async () => {
+    const asked: (readonly string[])[] = []
+    const extra = { google: { thought_signature: signature('base64') } }
+    await inspectContent(
+      policy,
+      contentOf({ messages: [{ role: 'assistant', content: 'Hi', extra_content: extra }] }),
+      (texts) => {
+        asked.push(texts)
+        return Promise.resolve({})
+      },
+    )
+    expect(asked).toEqual([['Hi', '']])
+  })
+})
+
+describe('an answer', () => {
+  const HIDDEN = '4111\u2061 1111\u3000\ufe0f1111 ١١١١'
+  const GONE = '[redacted credit_card]'
+
+  it.each<[string, Record<string, unknown>]>([
+    ['content', { message: { content: HIDDEN } }],
+    ['reasoning', { message: { reasoning: HIDDEN, reasoning_content: HIDDEN } }],
+    [
+      'reasoning in parts',
+      { message: { reasoning_details: [{ type: 'reasoning.text', text: HIDDEN, summary: HIDDEN }] } },
+    ],
+    ['thinking in parts', { message: { content: [{ type: 'thinking', thinking: [{ type: 'text', text: HIDDEN }] }] } }],
+    ['a refusal', { message: { refusal: HIDDEN } }],
+    [
+      'a call',
+      { message: { tool_calls: [{ id: HIDDEN, type: HIDDEN, function: { name: HIDDEN, arguments: HIDDEN } }] } },
+    ],
+    ['a call as they used to be', { message: { function_call: { name: HIDDEN, arguments: HIDDEN } } }],
+    [
+      'a citation',
+      { message: { annotations: [{ type: 'url_citation', url_citation: { title: HIDDEN, url: HIDDEN } }] } },
+    ],
+    ['a transcript', { message: { audio: { id: HIDDEN, transcript: HIDDEN, data: 'AAAA' } } }],
+    [
+      'an image',
+      { message: { images: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${HIDDEN}` } }] } },
+    ],
+    ['a role', { message: { role: HIDDEN, name: HIDDEN } }],
+    ['an end', { message: { content: '' }, finish_reason: HIDDEN, native_finish_reason: HIDDEN }],
+    ['what nobody knows', { message: { secret: { deep: [[HIDDEN]] } }, other: HIDDEN }],
+  ])('is read where it is %s, plain and streamed', (_what, choice) => {
+    const clean = JSON.parse(JSON.stringify(choice).replaceAll(HIDDEN, GONE))
+    expect(answerFilter(policy, new Map())!.choice(0, choice)).toEqual(clean)
+    const { message, ...rest } = choice
+    const filter = answerFilter(policy, new Map())!
+    const { before, now } = filter.piece(0, { finish_reason: 'stop', ...rest, delta: message })
+    expect(before).toBe(null)
+    expect(now).toEqual({
+      finish_reason: 'stop',
+      ...rest,
+      ...(clean.message === undefined ? {} : { delta: clean.message }),
+      ...withoutMessage(clean),
+    })
+    expect(filter.redacted().patterns).toEqual(['credit_card'])
+  })
+
+  const withoutMessage = ({ message: _, ...rest }: Record<string, unknown>) => rest
+
+  it('is read around its choices', () => {
+    const filter = answerFilter(policy, new Map())!
+    const head = {
+      id: HIDDEN,
+      model: 'm',
+      citations: [HIDDEN],
+      usage: { total_tokens: 3 },
+      prompt_logprobs: [{ a: 'b' }],
+    }
+    expect(filter.around(head)).toEqual({ ...head, id: GONE, citations: [GONE], prompt_logprobs: null })
+  })
+
+  it.each([
+    ['content'],
+    ['reasoning'],
+    ['reasoning_content'],
+    ['refusal'],
+    ['what_nobody_knows'],
+    ['audio', 'transcript'],
+    ['tool_calls', 0, 'function', 'arguments'],
+    ['tool_calls', 0, 'custom', 'input'],
+    ['function_call', 'arguments'],
+    ['reasoning_details', 0, 'text'],
+    ['reasoning_details', 0, 'summary'],
+  ])('is read across the pieces that clients put together: %s %s %s %s', (...path) => {
+    const deltaOf = (text: string) =>
+      path.reduceRight<unknown>(
+        (value, step) => (typeof step === 'number' ? [{ ...(value as object), index: step }] : { [step]: value }),
+        text,
+      )
+    const textOf = (delta: unknown) =>
+      path.reduce<unknown>((value, step) => (value as Record<string, unknown> | undefined)?.[step ?? ''], delta) ?? ''
+    const filter = answerFilter(policy, new Map())!
+    let told = ''
+    for (const sign of `Take ${HIDDEN}, \u{1f44d}\ufe0f.`) {
+      for (const unit of sign.split('')) told += textOf(filter.piece(0, { delta: deltaOf(unit) }).now.delta)
+    }
+    const { before } = filter.piece(0, { delta: {}, finish_reason: 'stop' })
+    expect(told + textOf(before)).toBe(`Take ${GONE}, \u{1f44d}\ufe0f.`)
+  })
+
+  it('that ends in the event of its last piece is told in its order', () => {
+    const filter = answerFilter(policy, new Map())!
+    const one = filter.piece(0, { delta: { content: 'mail-ada', reasoning: 'be' } }).now.delta as { content: string }
+    const { before, now } = filter.piece(0, { delta: { content: '-at-home' }, finish_reason: 'stop' })
+    expect(before).toEqual({ reasoning: 'be' })
+    expect(one.content + (now.delta as { content: string }).content).toBe('mail-ada-at-home')
+  })
+
+  it('leaves out what would go back changed to a provider, and restores the rest', () => {
+    const filter = answerFilter(policy, new Map([['[EMAIL-1]', 'ada@example.org']]))!
+    const carrying = (thinking: string) => ({
+      content: 'Hi',
+      extra_content: {
+        anthropic: { content: [{ type: 'thinking', thinking, signature: signature('base64url', `-${KEY}`) }] },
+      },
+    })
+    expect(filter.choice(0, { message: carrying('[EMAIL-1] it is') })).toEqual({
+      message: carrying('ada@example.org it is'),
+    })
+    expect(filter.redacted().patterns).toEqual([])
+    expect(filter.choice(0, { message: carrying(HIDDEN) })).toEqual({ message: { content: 'Hi' } })
+    expect(filter.piece(0, { delta: { extra_content: carrying(HIDDEN) } }).now).toEqual({ delta: {} })
+  })
+
+  it('finds stand-ins written in other forms, and leaves alone what is none', () => {
+    const filter = answerFilter(createPolicy({}), new Map([['[EMAIL-1]', 'ada@example.org']]))!
+    const text = '［EMAIL-1］ and [EMAIL\u20111], [EMAIL-2\u200b] \u2014 \uff01'
+    const clean = 'ada@example.org and ada@example.org, [EMAIL-2\u200b] \u2014 \uff01'
+    expect(filter.choice(0, { message: { content: text } })).toEqual({ message: { content: clean } })
+  })
+})
