@@ -215,19 +215,19 @@ describe('an answer', () => {
     expect(filter.around(head)).toEqual({ ...head, id: GONE, citations: [GONE], prompt_logprobs: null })
   })
 
-  it.each([
-    ['content'],
-    ['reasoning'],
-    ['reasoning_content'],
-    ['refusal'],
-    ['what_nobody_knows'],
-    ['audio', 'transcript'],
-    ['tool_calls', 0, 'function', 'arguments'],
-    ['tool_calls', 0, 'custom', 'input'],
-    ['function_call', 'arguments'],
-    ['reasoning_details', 0, 'text'],
-    ['reasoning_details', 0, 'summary'],
-  ])('is read across the pieces that clients put together: %s %s %s %s', (...path) => {
+  it.each<[(string | number)[]]>([
+    [['content']],
+    [['reasoning']],
+    [['reasoning_content']],
+    [['refusal']],
+    [['what_nobody_knows']],
+    [['audio', 'transcript']],
+    [['tool_calls', 0, 'function', 'arguments']],
+    [['tool_calls', 0, 'custom', 'input']],
+    [['function_call', 'arguments']],
+    [['reasoning_details', 0, 'text']],
+    [['reasoning_details', 0, 'summary']],
+  ])('is read across the pieces that clients put together: %j', (path) => {
     const deltaOf = (text: string) =>
       path.reduceRight<unknown>(
         (value, step) => (typeof step === 'number' ? [{ ...(value as object), index: step }] : { [step]: value }),

@@ -1,6 +1,6 @@
 import type { DlpLevel } from '../options.js'
 import { escaped, insideJson, type Unescaper, unescaper } from './escapes.js'
-import { mayHide } from './fold.js'
+import { folded } from './fold.js'
 import { createFolder } from './folder.js'
 import { redaction } from './inspect.js'
 import { higher } from './levels.js'
@@ -94,8 +94,8 @@ export function createChannel({ policy, restore, redacted }: Filtering, { isJson
 /** A text that came whole. */
 export function passedWhole(filtering: Filtering, text: string, manner: Manner): string {
   const scanner = filtering.policy.answers ?? filtering.policy.standIns
-  const isPlain = !mayHide(text, false) && !(manner.isJson && text.includes('\\'))
-  if (isPlain && scanner.next(text, 0, []) === null) return text
+  const isWritten = manner.isJson && text.includes('\\')
+  if (!isWritten && scanner.next(folded(text, manner.isJson).text, 0, []) === null) return text
   const channel = createChannel(filtering, manner)
   return channel.push(text) + channel.end()
 }

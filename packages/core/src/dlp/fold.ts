@@ -47,8 +47,8 @@ export function folded(text: string, isJson: boolean): Folded {
     at = next
   }
   return {
-    text: textOf(codes.subarray(0, length)),
-    start: (index) => starts[index] ?? text.length,
+    text: Buffer.from(codes.buffer, 0, length * 2).toString('utf16le'),
+    start: (index) => starts[index]!,
     end: (index) => (index === 0 ? 0 : ends[index - 1]!),
   }
 
@@ -112,13 +112,4 @@ function digitOf(code: number): number {
   let digit = 0
   while (digit < 9 && DIGIT.test(String.fromCodePoint(code - digit - 1))) digit += 1
   return digit
-}
-
-/** Characters that one call can be given. */
-const AT_ONCE = 8_192
-
-function textOf(codes: Uint16Array): string {
-  let text = ''
-  for (let at = 0; at < codes.length; at += AT_ONCE) text += String.fromCharCode(...codes.subarray(at, at + AT_ONCE))
-  return text
 }

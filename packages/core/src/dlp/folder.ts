@@ -14,18 +14,19 @@ export interface Folder {
   readonly isEmpty: boolean
 }
 
-/** Where characters stand in what was kept; null for as long as each stands for itself. */
+/** Where characters stand in what was kept. */
 interface Places {
-  readonly starts: number[]
-  readonly ends: number[]
+  readonly starts: Uint32Array
+  readonly ends: Uint32Array
 }
 
 interface State {
   readonly isJson: boolean
-  /** As it came: what was not given back, behind some of what was. */
+  /** As it came: the last piece, behind what was not given back before it. */
   raw: string
-  /** Where that begins. */
+  /** How much of it was given back. */
   at: number
+  /** Null where each character stands for itself. */
   places: Places | null
   /** Of the places, how many were given back. */
   done: number
@@ -33,8 +34,6 @@ interface State {
 }
 
 const FIRST_HALF = /[\ud800-\udbff]$/
-/** What was given back is forgotten so many characters at a time, so that each is moved but once. */
-const MOST_GIVEN = 512
 
 export function createFolder(isJson: boolean): Folder {
   const state: State = { isJson, raw: '', at: 0, places: null, done: 0, half: '' }
@@ -66,33 +65,22 @@ function given(state: State, end: number): string {
 }
 
 function read(state: State, text: string): string {
-  forget(state)
-  const base = state.raw.length
-  state.raw += text
-  if (state.places === null && !mayHide(text, state.isJson)) return text
-  state.places ??= themselves(state.at, base)
-  const { starts, ends } = state.places
-  const view = folded(text, state.isJson)
-  for (let index = 0; index < view.text.length; index += 1) {
-    starts.push(base + view.start(index))
-    ends.push(base + view.end(index + 1))
+  const { isJson, at, places, done } = state
+  const kept = state.raw.slice(at)
+  Object.assign(state, { raw: kept + text, at: 0, places: null, done: 0 })
+  if (!mayHide(text, isJson) && (places === null || kept === '')) return text
+  const view = folded(text, isJson)
+  const left = places === null ? kept.length : places.starts.length - done
+  const starts = new Uint32Array(left + view.text.length)
+  const ends = new Uint32Array(left + view.text.length)
+  for (let index = 0; index < left; index += 1) {
+    starts[index] = places === null ? index : places.starts[done + index]! - at
+    ends[index] = places === null ? index + 1 : places.ends[done + index]! - at
   }
+  for (let index = 0; index < view.text.length; index += 1) {
+    starts[left + index] = kept.length + view.start(index)
+    ends[left + index] = kept.length + view.end(index + 1)
+  }
+  state.places = { starts, ends }
   return view.text
-}
-
-function themselves(from: number, to: number): Places {
-  const starts = Array.from({ length: to - from }, (_, index) => from + index)
-  return { starts, ends: starts.map((start) => start + 1) }
-}
-
-function forget(state: State): void {
-  const { at, places, done } = state
-  if (at < state.raw.length && at < MOST_GIVEN) return
-  state.raw = state.raw.slice(at)
-  state.at = 0
-  if (places === null) return
-  const moved = (list: readonly number[]) => list.slice(done).map((place) => place - at)
-  state.places =
-    done === places.ends.length && state.raw === '' ? null : { starts: moved(places.starts), ends: moved(places.ends) }
-  state.done = 0
 }
