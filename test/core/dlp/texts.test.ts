@@ -268,6 +268,28 @@ describe('an answer', () => {
     expect(filter.piece(0, { delta: { extra_content: carrying(HIDDEN) } }).now).toEqual({ delta: {} })
   })
 
+  it('goes back to its provider as it came from there, though its caller saw values', () => {
+    const pseudonymising = createPolicy({ actions: { internal: 'pseudonymise' } })
+    const first = say('Write to ada@example.org, cc bob@example.org.')
+    const { restore } = inspectContent(pseudonymising, contentOf(first)) as Inspection
+    const made = {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'c', type: 'function', function: { name: 'mail', arguments: '{"to":"[EMAIL-2]"}' } }],
+      reasoning_content: 'It is [EMAIL-1], or [EMAIL-2].',
+      extra_content: {
+        anthropic: {
+          content: [{ type: 'thinking', thinking: 'It is [EMAIL-1], or [EMAIL-2].', signature: signature('base64') }],
+        },
+      },
+    }
+    const { message } = answerFilter(pseudonymising, restore)!.choice(0, { message: made })
+    expect(JSON.stringify(message)).not.toContain('[EMAIL')
+    const next = { messages: [...first.messages, message] }
+    const { texts } = inspectContent(pseudonymising, contentOf(next)) as Inspection
+    expect((withTexts(next, texts!).messages as unknown[])[1]).toEqual(made)
+  })
+
   it('finds stand-ins written in other forms, and leaves alone what is none', () => {
     const filter = answerFilter(createPolicy({}), new Map([['[EMAIL-1]', 'ada@example.org']]))!
     const text = '［EMAIL-1］ and [EMAIL\u20111], [EMAIL-2\u200b] \u2014 \uff01'

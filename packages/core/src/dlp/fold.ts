@@ -67,16 +67,15 @@ function isEscape(text: string, at: number): boolean {
   return ESCAPE.test(text)
 }
 
-/** What is read in the place of characters of the first two planes, found out where one comes up first; 0 where it has not. */
-let known: Uint16Array | null = null
 const KNOWN_TO = 0x20000
+/** What is read in the place of characters of the first two planes, found out where one comes up first; 0 where it has not. */
+const known = new Uint16Array(KNOWN_TO)
 const UNSEEN = 1
 const AS_IT_IS = 2
 
 /** The code of what is read in the place of a character; `UNSEEN` where that is nothing. */
 function plainOf(code: number): number {
   if (code >= KNOWN_TO) return code >> 12 === 0xe0 ? UNSEEN : code
-  known ??= new Uint16Array(KNOWN_TO)
   let plain = known[code]!
   if (plain === 0) {
     plain = found(code)
