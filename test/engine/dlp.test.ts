@@ -157,6 +157,22 @@ describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
     expect([...away.requests, ...home.requests]).toEqual([])
   })
 
+  it('is found whatever it stands in: ids, metadata, what a provider wants back', async () => {
+    const { to, away } = await homeAndAway({ actions: { restricted: 'redact' } })
+    const call = { id: CARD, type: 'function', function: { name: 'f', arguments: '{}' } }
+    await chat(to, 'm', {
+      stream,
+      metadata: { id: CARD },
+      tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'object', default: { id: CARD } } } }],
+      messages: [
+        { role: 'assistant', content: null, tool_calls: [call], extra_content: { mine: { note: CARD } } },
+        { role: 'tool', tool_call_id: CARD, content: `data:text/plain;base64,no, ${CARD}` },
+      ],
+    })
+    expect(away.requests[0]?.raw).not.toContain(CARD)
+    expect(away.requests[0]?.raw.match(/\[redacted credit_card\]/g)).toHaveLength(6)
+  })
+
   it('is found in tools, their calls and their results', async () => {
     const { to, away } = await homeAndAway({ actions: { internal: 'redact' } })
     const call = { id: 'c1', type: 'function', function: { name: 'mail', arguments: '{"to":"ada\\u0040example.org"}' } }
@@ -207,6 +223,36 @@ describe('what an answer holds', () => {
     const redacted = { where: 'answer', level: 'restricted', patterns: ['credit_card', 'github_token'] }
     expect(to.events).toContainEqual(expect.objectContaining(redacted))
     expect((await entries(to, 'inference.response'))[0]?.metadata).toMatchObject({ dlp_redacted: redacted.patterns })
+  })
+
+  it('is redacted in every member, plain and streamed, as much as there is to read', async () => {
+    const disguised = '4111\u2061 1111\u30001111\ufe0f ١١١١'
+    const gone = '[redacted credit_card]'
+    const around = { id: 'c', object: 'chat.completion', created: 1, model: 'm', citations: [disguised] }
+    const message = { role: 'assistant', content: disguised, reasoning: disguised, annotations: [{ title: disguised }] }
+    const { to, away } = await homeAndAway({ answers: true })
+    const choices = [{ index: 0, message, finish_reason: 'stop', logprobs: { content: [{ token: '4111' }] } }]
+    const usage = { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 }
+    away.script({ body: { ...around, choices, usage } })
+    const { body } = await chat(to, 'm')
+    expect(body).toMatchObject({
+      citations: [gone],
+      choices: [{ logprobs: null, message: { content: gone, reasoning: gone, annotations: [{ title: gone }] } }],
+    })
+    const chunk = (delta: object, finish: string | null = null) => {
+      const choice = { index: 0, delta, finish_reason: finish }
+      return `data: ${JSON.stringify({ ...around, object: 'chat.completion.chunk', choices: [choice] })}\n\n`
+    }
+    const deltas = [...disguised]
+      .flatMap((sign) => [{ reasoning: sign }, { content: sign }])
+      .map((delta) => chunk(delta))
+    const events = `${deltas.join('')}data: not JSON ${CARD}\n\n${chunk({ content: '.' }, 'stop')}data: [DONE]\n\n`
+    away.script({ replay: { body: events, contentType: 'text/event-stream' } })
+    const streamed = await chat(to, 'm', { stream: true })
+    expect(textOf(streamed.text, true)).toBe(`${gone}.`)
+    expect(textOf(streamed.text, true, 'reasoning')).toBe(gone)
+    expect(streamed.text).toContain(`"citations":["${gone}"]`)
+    expect(streamed.text).not.toMatch(/1111|١/)
   })
 
   it('is left alone otherwise', async () => {
@@ -279,11 +325,11 @@ describe('a classifier of the host', () => {
 })
 
 /** The text of an answer, plain or streamed. */
-function textOf(text: string, stream: boolean): string {
+function textOf(text: string, stream: boolean, field = 'content'): string {
   if (!stream) return JSON.parse(text).choices[0].message.content
   return text
     .split('\n\n')
     .filter((event) => event.startsWith('data: {'))
-    .map((event) => JSON.parse(event.slice(6)).choices[0]?.delta.content ?? '')
+    .map((event) => JSON.parse(event.slice(6)).choices[0]?.delta[field] ?? '')
     .join('')
 }

@@ -45,6 +45,8 @@ function textIn(delta: unknown): string {
 const splitAt = (text: string, ...places: number[]) =>
   [0, ...places].map((from, index) => text.slice(from, places[index] ?? text.length))
 
+const escapeOf = (sign: string) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 const TEXTS = positives().flatMap(({ name, value }) =>
   AROUND.slice(1, 4).map(([before, after]) => ({
     name,
@@ -74,6 +76,19 @@ describe('an answer that comes in pieces', () => {
     const part = fc.oneof(
       fc.constantFrom(...positives().map(({ value }) => value), ...restore.keys(), '[EMAIL-2]'),
       fc.string({ maxLength: 40 }),
+      fc.constantFrom(
+        '\u200b',
+        '\ufe0f',
+        '\u3000',
+        '４',
+        '\u{1d7d2}',
+        '\u{e0020}',
+        '\ud83d',
+        '，',
+        '（',
+        '🙂',
+        'e\u0301',
+      ),
       fc.constantFrom(' ', '\n', '-', '4', 'ghp_', 'eyJ', '@', '-----BEGIN ', 'Hauptstraße ', 'key=', '+'),
     )
     const cutText = fc
@@ -90,6 +105,9 @@ describe('an answer that comes in pieces', () => {
     fc.assert(
       fc.property(cutText, ({ text, places }) => {
         expect(streamed(splitAt(text, ...places)).text).toBe(whole(text))
+        const json = JSON.stringify({ text }).replace(/[@\u3000-\uffff]/g, escapeOf)
+        expect(streamed(splitAt(json, ...places), 'arguments').text).toBe(whole(json, 'arguments'))
+        expect(() => JSON.parse(whole(json, 'arguments'))).not.toThrow()
       }),
       { numRuns: process.env.HOOSH_LONG === '1' ? 10_000 : 500 },
     )
@@ -100,6 +118,38 @@ describe('an answer that comes in pieces', () => {
     expect(streamed([...dull]).held).toBeLessThanOrEqual(128)
     expect(streamed([...'Nothing of this is secret, and all of it is told at once. ']).held).toBeLessThanOrEqual(16)
     expect(streamed([...'这句话里没有任何秘密，']).held).toBe(0)
+  })
+
+  it('is seen through where it is disguised, wherever it is cut', () => {
+    const signs: Record<string, string> = {
+      4: '\u{1d7d2}\ufe0f',
+      1: '\u200b１',
+      '-': '\u2011',
+      ' ': '\u3000',
+      '@': '＠',
+    }
+    for (const value of ['4111 1111 1111 1111', '4111111111111111', 'GB82 WEST 1234 5698 7654 32', 'ada@example.org']) {
+      const text = `\u200bIt is ${value.replace(/[41 @-]/g, (sign) => signs[sign]!)}\ufe0f, or not.`
+      const clean = whole(text)
+      expect(clean).toMatch(/^\u200bIt is \[redacted [a-z_]+\]\ufe0f, or not\.$/)
+      for (let at = 0; at <= text.length; at += 1) {
+        const { text: told, held } = streamed(splitAt(text, at))
+        expect(told).toBe(clean)
+        expect(held).toBeLessThanOrEqual(128)
+      }
+      expect(streamed([...text]).text).toBe(clean)
+      expect(streamed(text.split('')).text).toBe(clean)
+    }
+  })
+
+  it('holds back nothing of what cannot be seen where nothing else is held, and forgets none of it', () => {
+    expect(streamed(['这句话，', '❤', '\ufe0f', '\u200b'.repeat(5_000)])).toMatchObject({ held: 0 })
+    const text = `x7${'\u2061'.repeat(30_000)}x7 ${'\u{1d7d2}'.repeat(9_000)} end`
+    expect(streamed(text.split('')).text).toBe(text)
+  })
+
+  it('holds no Chinese back at its commas and brackets', () => {
+    expect(streamed([...'你好，（世界）：这句话！里没有；秘密？'.repeat(20)]).held).toBeLessThanOrEqual(2)
   })
 
   it('shows a long key no further than its telling beginning, however long it is', () => {

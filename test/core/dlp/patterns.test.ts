@@ -92,6 +92,23 @@ describe('built-in patterns', () => {
     ['dashes of other kinds', '4111–1111–1111–1111'],
     ['signs without width', '4111\u200b1111\u20601111\ufeff1111'],
     ['a soft hyphen in a key', `AKIA\u00adIOSFODNN7EXAMPLE`],
+    ['signs of formulas', '4111\u20611111\u20621111\u20631111'],
+    ['variation selectors', '4\ufe0f1\ufe0f11 1111 1111\u{e0101} 1111'],
+    ['joiners of marks', '4111\u034f1111\u034f1111\u034f1111'],
+    ['tags', '4111\u{e0020} 1111\u{e007f} 1111 1111'],
+    ['signs that turn the direction', '4111\u202e1111\u202c1111\u20661111'],
+    ['fillers', '4111\u31641111\u115f1111\uffa01111'],
+    ['control characters', '4111\u00001111\u007f1111\u009f1111'],
+    ['keycaps', '4\ufe0f\u20e31\ufe0f\u20e31\ufe0f\u20e31\ufe0f\u20e3 1111 1111 1111'],
+    ['marks under each digit', '4\u03321\u03321\u03321\u0332 1111 1111 1111'],
+    ['thin blanks', '4111\u20091111\u200a1111\u20051111'],
+    ['wide blanks', '4111\u30001111\u16801111\u205f1111'],
+    ['Arabic digits', '٤١١١ ١١١١ ١١١١ ١١١١'],
+    ['Devanagari digits', '४१११ ११११ ११११ ११११'],
+    ['digits of mathematics', '𝟒𝟏𝟏𝟏 𝟙𝟙𝟙𝟙 𝟣𝟣𝟣𝟣 𝟷𝟷𝟷𝟷'],
+    ['digits in circles', '④①①① ①①①① ①①①① ①①①①'],
+    ['letters of mathematics', '𝐀𝐊𝐈𝐀IOSFODNN7EXAMPLE'],
+    ['wide letters', 'ＡＫＩＡIOSFODNN7EXAMPLE'],
   ])('see through %s', (_what, text) => {
     expect(redacted(`a ${text} b`)).toMatch(/^a \[redacted (credit_card|aws_key)\] b$/)
   })
@@ -113,6 +130,10 @@ describe('built-in patterns', () => {
     ['schemes', 'http://a:'],
     ['hyphens', 'a-1-'],
     ['noise', '\u200b4-'],
+    ['nothing that is seen', '\u2061\ufe0f'],
+    ['tags', '\u{e0020}'],
+    ['digits of other scripts', '٤𝟏४'],
+    ['marks', '4\u0332'],
     ['numbers that fail their checks', '999-99-9999 '],
     ['cards and nothing else', '4222222222222 '],
     ['addresses of machines and nothing else', '192.0.2.17 '],
@@ -125,6 +146,51 @@ describe('built-in patterns', () => {
       return inspectContent(policy, { texts: [{ text, isJson: false }], unreadable: new Set() })
     }
     expect(await growth(scan)).toBeLessThan(10)
+  })
+})
+
+describe('a disguise', () => {
+  const from = (start: number, end: number) => Array.from({ length: end - start }, (_, at) => start + at)
+  const isPlain = (sign: string) => {
+    const { texts } = inspectContent(createPolicy({ ...own, actions: redactAll }), {
+      texts: [{ text: `7${sign}7`, isJson: false }],
+      unreadable: new Set(),
+    }) as Inspection
+    return texts !== null
+  }
+  const own = { patterns: [{ name: 'own', pattern: '77' }] }
+
+  it.each([
+    ['is every character of Unicode without a look', /\p{Cf}|\p{Default_Ignorable_Code_Point}|[\u0300-\u036f]/u, '77'],
+    ['is every blank of Unicode', /\p{Zs}/u, '7 7'],
+    ['is every digit of Unicode', /\p{Nd}/u, '7\\d7'],
+  ])('%s', (_what, kind, pattern) => {
+    own.patterns[0]!.pattern = pattern
+    const signs = [...from(0x80, 0xd800), ...from(0xe000, 0x1f000), ...from(0xe0000, 0xe0200)]
+      .map((code) => String.fromCodePoint(code))
+      .filter((sign) => kind.test(sign))
+    expect(signs.length).toBeGreaterThan(10)
+    expect(signs.filter((sign) => !isPlain(sign)).map((sign) => sign.codePointAt(0)!.toString(16))).toEqual([])
+  })
+
+  it('goes with what it disguises, and nothing else does', () => {
+    expect(redacted('é 🙂\ufe0f\u200b4\u20e3111 1111\u30001111 1111\u200b\u{1f44d}\ufe0f ½', {})).toBe(
+      'é 🙂\ufe0f\u200b[redacted credit_card]\u200b\u{1f44d}\ufe0f ½',
+    )
+  })
+
+  it('is none where it says something else: a note behind a number, an accent', () => {
+    expect(redacted('555-867-5309² Préfet')).toBe('[redacted phone_us]² Préfet')
+  })
+
+  it('hides nothing in JSON either, written as escapes', () => {
+    const policy = createPolicy({ actions: redactAll })
+    const clean = (text: string) =>
+      (inspectContent(policy, { texts: [{ text, isJson: true }], unreadable: new Set() }) as Inspection).texts?.[0]
+    expect(clean('{"a":"4111\\u00001111\\ud83d1111\\u20611111"}')).toBe('{"a":"[redacted credit_card]"}')
+    expect(clean('{"a":"\\ud835\\udfd2111\\u30001111 1111 1111","b":"\\u0000\\ud83d"}')).toBe(
+      '{"a":"[redacted credit_card]","b":"\\u0000\\ud83d"}',
+    )
   })
 })
 
@@ -159,6 +225,7 @@ describe('what is looked through', () => {
       'two',
       'https://example.org/three',
       'wav',
+      'c',
       'four',
     ])
   })

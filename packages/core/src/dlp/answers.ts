@@ -1,14 +1,14 @@
 import type { DlpLevel } from '../options.js'
-import { escaped, insideJson, type Unescaper, unescaper } from './escapes.js'
-import { redaction } from './inspect.js'
-import { higher } from './levels.js'
-import { createPass, type Pass } from './pass.js'
+import { type Channel, createChannel, type Filtering, passedWhole } from './channel.js'
+import { readAround } from './media.js'
 import type { Policy } from './policy.js'
-import { STAND_IN } from './pseudonyms.js'
-import { dataIn } from './texts.js'
+import { textAt } from './texts.js'
+import { rewritten, type Spot } from './walk.js'
 
 /** One answer on its way to the caller: stand-ins become values again, and what may not be told is redacted. */
 export interface AnswerFilter {
+  /** What stands around the choices of an answer or an event. */
+  around(head: Fields): Fields
   /** All of a plain answer's choice. */
   choice(index: number, choice: Fields): Fields
   /** A piece of a streamed choice; `before` is what has to go out first where this one ends the choice. */
@@ -23,124 +23,120 @@ export interface AnswerFilter {
 
 type Fields = Readonly<Record<string, unknown>>
 
+/** An answer being filtered. */
+interface Filter extends Filtering {
+  readonly choices: Map<number, Channels>
+  /** Short strings that were read and stay as they are: many stand in every event. */
+  readonly clean: Set<string>
+}
+
 /** @returns null where there is nothing to do */
 export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string>): AnswerFilter | null {
   if (policy.answers === null && restore.size === 0) return null
-  const redacted: Redacted = { level: 'public', names: new Set() }
-  const choices = new Map<number, Channels>()
-  const channelsOf = (index: number): Channels => {
-    let channels = choices.get(index)
-    if (channels === undefined) {
-      channels = new Map()
-      choices.set(index, channels)
-    }
-    return channels
-  }
-  const make = (isJson: boolean) => channel(policy, restore, redacted, isJson)
-  // The single tokens of an answer would tell what was redacted.
-  const quiet = (choice: Fields): Fields =>
-    policy.answers !== null && choice.logprobs != null ? { ...choice, logprobs: null } : choice
+  const redacted: Filtering['redacted'] = { count: 0, level: 'public', names: new Set() }
+  const filter: Filter = { policy, restore, redacted, choices: new Map(), clean: new Set() }
   return {
     restores: restore.size > 0,
     redacted: () => ({ level: redacted.level, patterns: [...redacted.names].sort() }),
-    choice(index, choice) {
-      const channels = channelsOf(index)
-      const message = rewrite(choice.message, [], '', (text, path) => through(channels, path, make).all(text))
-      return quiet(message === choice.message ? choice : { ...choice, message })
-    },
-    piece(index, choice) {
-      const channels = channelsOf(index)
-      const delta = rewrite(choice.delta, [], '', (text, path, field) => {
-        return COMES_IN_PIECES.has(field) ? through(channels, path, make).push(text) : make(false).all(text)
-      })
-      const now = quiet(delta === choice.delta ? choice : { ...choice, delta })
-      return { before: choice.finish_reason == null ? null : emptied(channels), now }
-    },
+    around: (head) => allOf(filter, head),
+    choice: (_index, choice) => allOf(filter, choice),
+    piece: (index, choice) => piece(filter, index, choice),
     rest: () =>
-      [...choices].flatMap(([index, channels]) => {
+      [...filter.choices].flatMap(([index, channels]) => {
         const delta = emptied(channels)
         return delta === null ? [] : [{ index, delta }]
       }),
   }
 }
 
-interface Redacted {
-  level: DlpLevel
-  readonly names: Set<string>
+/** The single tokens of an answer, which would tell what was redacted. */
+const SPELLED = ['logprobs', 'prompt_logprobs', 'token_ids', 'prompt_token_ids']
+
+type Write = (text: string, spot: Spot) => string
+
+/** Every string of a part of an answer. */
+function allOf(filter: Filter, fields: Fields, write: Write = (text, spot) => whole(filter, text, spot)): Fields {
+  const { policy, redacted } = filter
+  const spelled = policy.answers === null ? [] : SPELLED.filter((field) => fields[field] != null)
+  const quiet =
+    spelled.length === 0 ? fields : { ...fields, ...Object.fromEntries(spelled.map((field) => [field, null])) }
+  return rewritten(quiet, null, {
+    text: write,
+    // A provider refuses what it gets back changed, but goes on without it.
+    carried(rewrite) {
+      const before = redacted.count
+      const value = rewrite()
+      return redacted.count > before ? undefined : value
+    },
+  }) as Fields
 }
 
-/** One text of an answer, by where it stands in its choice. */
-interface Channel {
-  readonly path: Path
-  push(piece: string): string
-  end(): string
-  all(text: string): string
+/** Characters of a string that is remembered, and how many are. */
+const SHORT = 64
+const MANY = 256
+
+function whole(filter: Filter, text: string, spot: Spot): string {
+  const { clean } = filter
+  const isSmall = text.length <= SHORT && spot.field !== 'arguments'
+  if (isSmall && clean.has(text)) return text
+  const read = (part: string) => passedWhole(filter, part, textAt(part, spot))
+  const passed = readAround(text, spot.field, { read })
+  if (isSmall && passed === text && clean.size < MANY) clean.add(text)
+  return passed
+}
+
+function piece(filter: Filter, index: number, choice: Fields): { before: Fields | null; now: Fields } {
+  let channels = filter.choices.get(index)
+  if (channels === undefined) {
+    channels = new Map()
+    filter.choices.set(index, channels)
+  }
+  const ends = choice.finish_reason != null
+  const now = allOf(filter, choice, (text, spot) => {
+    const path = pathOf(spot)
+    if (!comesInPieces(path, spot)) return whole(filter, text, spot)
+    const { key, channel } = through(filter, channels, path, spot)
+    if (!ends) return channel.push(text)
+    channels.delete(key)
+    return channel.push(text) + channel.end()
+  })
+  return { before: ends ? emptied(channels) : null, now }
 }
 
 type Path = readonly (string | number)[]
-type Channels = Map<string, Channel>
 
-function through(channels: Channels, path: Path, make: (isJson: boolean) => Omit<Channel, 'path'>): Channel {
+/** The texts of a choice of which more may come, by where they stand in its deltas. */
+type Channels = Map<string, { readonly path: Path; readonly channel: Channel }>
+
+function through(filter: Filter, channels: Channels, path: Path, spot: Spot): { key: string; channel: Channel } {
   const key = path.join('\n')
   let known = channels.get(key)
   if (known === undefined) {
-    known = { path, ...make(path.at(-1) === 'arguments') }
+    known = { path: path.slice(1), channel: createChannel(filter, textAt('', spot)) }
     channels.set(key, known)
   }
-  return known
+  return { key, channel: known.channel }
 }
 
-function channel(
-  policy: Policy,
-  restore: ReadonlyMap<string, string>,
-  redacted: Redacted,
-  isJson: boolean,
-): Omit<Channel, 'path'> {
-  let out = ''
-  const say = (text: string) => {
-    out += isJson ? escaped(text) : text
-  }
-  const pass: Pass = createPass(
-    policy.answers ?? policy.standIns,
-    {
-      plain: (text, start, end) => say(text.slice(start, end)),
-      found({ name, level }, value) {
-        if (name !== STAND_IN.name) {
-          redacted.names.add(name)
-          redacted.level = higher(redacted.level, policy.rule(name, level).level)
-          return say(redaction(name))
-        }
-        const meant = restore.get(value)
-        if (meant === undefined) say(value)
-        else out += isJson ? insideJson(meant) : meant
-      },
-    },
-    { releasesWords: policy.releasesWords || policy.answers === null },
-  )
-  const read: Unescaper | null = isJson ? unescaper() : null
-  const taken = () => {
-    const text = out
-    out = ''
-    return text
-  }
-  const push = (piece: string) => {
-    pass.push(read === null ? piece : read.push(piece))
-    return taken()
-  }
-  const end = () => {
-    if (read !== null) pass.push(read.rest())
-    pass.end()
-    return taken()
-  }
-  return { push, end, all: (text) => push(text) + end() }
+function pathOf(spot: Spot | null): Path {
+  return spot === null ? [] : [...pathOf(spot.above), spot.step]
+}
+
+/** Members of deltas that are whole each time: no client puts pieces of them together. */
+const WHOLE = new Set('role type id name object format channel url title data signature thought_signature'.split(' '))
+
+/** Whether clients put the deltas of a text together: of whatever is not known to be whole it is taken that they do. */
+function comesInPieces(path: Path, { field, isUnnumbered }: Spot): boolean {
+  if (path[0] !== 'delta' || WHOLE.has(field) || path.includes('extra_content')) return false
+  return !isUnnumbered || path[1] === 'content'
 }
 
 /** What the channels of a choice held back, as one delta; null where it was nothing. */
 function emptied(channels: Channels): Fields | null {
   let delta: Fields | null = null
-  for (const [key, { path, end }] of channels) {
+  for (const [key, { path, channel }] of channels) {
     channels.delete(key)
-    const text = end()
+    const text = channel.end()
     if (text !== '') delta = placed(delta ?? {}, path, text) as Fields
   }
   return delta
@@ -157,45 +153,4 @@ function placed(value: unknown, [step, ...rest]: Path, text: string): unknown {
   const at = list.findIndex(({ index }) => index === step)
   if (at < 0) return [...list, placed({ index: step }, rest, text)]
   return list.map((item, index) => (index === at ? placed(item, rest, text) : item))
-}
-
-/** Fields of an answer that are no text of the model's, and what goes back to a provider as it came. */
-const STEERING = new Set(['role', 'type', 'id', 'name', 'object', 'finish_reason', 'extra_content'])
-/** Fields of deltas that clients put together; the others are whole each time, and nothing of them is held back. */
-const COMES_IN_PIECES = new Set([
-  'content',
-  'refusal',
-  'reasoning',
-  'reasoning_content',
-  'thinking',
-  'text',
-  'transcript',
-  'arguments',
-  'input',
-])
-
-type Write = (text: string, path: Path, field: string) => string
-
-function rewrite(value: unknown, path: Path, field: string, write: Write): unknown {
-  if (STEERING.has(field)) return value
-  if (typeof value === 'string')
-    return value === '' || dataIn(value, field) !== null ? value : write(value, path, field)
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) {
-    const list = value.map((item, at) => rewrite(item, [...path, indexOf(item, at)], field, write))
-    return list.some((item, at) => item !== value[at]) ? list : value
-  }
-  let copy: Record<string, unknown> | null = null
-  for (const [key, inner] of Object.entries(value)) {
-    const changed = rewrite(inner, [...path, key], key, write)
-    if (changed === inner) continue
-    copy ??= { ...value }
-    copy[key] = changed
-  }
-  return copy ?? value
-}
-
-function indexOf(item: unknown, at: number): number {
-  const index = typeof item === 'object' && item !== null ? (item as Fields).index : undefined
-  return typeof index === 'number' ? index : at
 }

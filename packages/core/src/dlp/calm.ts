@@ -1,8 +1,8 @@
 /** One word and what ends it; no digit, no sign that keys and addresses are made of. */
 const WORD = /["'(]?([A-Za-z\u00c0-\u00ff]{1,15})[.,;:!?)"']{0,2}\s+/y
-/** Scripts in which no built-in pattern begins, and white space. */
+/** Scripts and signs in which no built-in pattern begins, and white space. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant
-const OTHER = /(?:[^\x00-\x7f\u00c0-\u00ff]|\s)+/y
+const OTHER = /(?:[^\x00-\x7f\u00c0-\u00ff]|[\s,;:!?)]|\((?=\D))+/y
 /** Words with which a pattern of several words may begin. */
 const BEGINS =
   /key$|^(?:calle|avenida|plaza|paseo|carrer|via|viale|piazza|corso)$|(?:stra\u00dfe|strasse|str|weg|platz|allee|gasse|damm|ufer|straat|laan|gracht|plein|kade|singel)$/i

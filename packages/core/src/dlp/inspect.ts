@@ -2,11 +2,13 @@ import { HooshError } from '../errors.js'
 import type { DlpFinding, DlpVerdict } from '../options.js'
 import type { Awaitable } from '../time.js'
 import { higher } from './levels.js'
+import type { Unreadable } from './media.js'
 import { createPass, type Findings, passWhole } from './pass.js'
 import type { Inspection, Policy, Ruling } from './policy.js'
 import { createPseudonyms, STAND_IN } from './pseudonyms.js'
 import { type Place, type Reading, readingOf, replaced, valueAt } from './reading.js'
-import type { RequestContent, Unreadable } from './texts.js'
+import { isChance } from './rule.js'
+import type { RequestContent } from './texts.js'
 
 /** What findings of one name are: shared by them, for there may be as many as a text has words. */
 interface Kind extends Ruling {
@@ -40,7 +42,7 @@ export function inspectContent(
   for (const { text } of texts) length += text.length
   if (ask !== undefined || length > TURN) return inspectLong(policy, content, ask)
   const readings = texts.map(readingOf)
-  const found = readings.map(({ text }) => findIn(policy, text))
+  const found = readings.map((reading) => findIn(policy, reading))
   return conclusion(policy, { readings, unreadable }, found, {})
 }
 
@@ -55,11 +57,12 @@ async function inspectLong(
   ask: ((texts: readonly string[]) => Promise<DlpVerdict>) | undefined,
 ): Promise<Inspection> {
   const readings = texts.map(readingOf)
-  const verdict = await ask?.(readings.map(({ text }) => text))
+  const verdict = await ask?.(readings.map(({ text, isOpaque }) => (isOpaque ? '' : text)))
   const found: Found[][] = []
   let looked = 0
-  for (const { text } of readings) {
-    const one = collector(policy)
+  for (const reading of readings) {
+    const { text } = reading
+    const one = collector(policy, reading)
     const pass = createPass(policy.scanner, one.findings, { releasesWords: false })
     for (let at = 0; at < text.length; at += WINDOW) {
       pass.push(text.slice(at, at + WINDOW))
@@ -76,12 +79,12 @@ async function inspectLong(
 
 const NONE: Found[] = []
 
-function findIn(policy: Policy, text: string): Found[] {
-  const { findings, found } = collector(policy)
-  return passWhole(policy.scanner, text, findings) ? found : NONE
+function findIn(policy: Policy, reading: Reading): Found[] {
+  const { findings, found } = collector(policy, reading)
+  return passWhole(policy.scanner, reading.text, findings) ? found : NONE
 }
 
-function collector(policy: Policy): { findings: Findings; found: Found[] } {
+function collector(policy: Policy, { isOpaque }: Reading): { findings: Findings; found: Found[] } {
   const found: Found[] = []
   const kinds = new Map<string, Kind>()
   let at = 0
@@ -89,7 +92,12 @@ function collector(policy: Policy): { findings: Findings; found: Found[] } {
     plain(_text, start, end) {
       at += end - start
     },
-    found({ name, level }, _beginning, length) {
+    found(rule, _beginning, length) {
+      const { name, level } = rule
+      if (isOpaque && isChance(rule, at)) {
+        at += length
+        return
+      }
       let kind = kinds.get(name)
       if (kind === undefined) {
         kind = kindOf(name, policy.rule(name, level))

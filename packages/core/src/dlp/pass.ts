@@ -6,6 +6,8 @@ import { type Cursor, type Scanner, undecidedFrom } from './scanner.js'
 export interface Findings {
   /** A part of `text`, from `start` to `end`. */
   plain(text: string, start: number, end: number): void
+  /** The next characters belong to a match, which may go on; `found` tells of it once it is over. */
+  matched?(length: number): void
   /** `beginning` is at most 127 characters of the `length` that were found, and all of them where nothing continues a match. */
   found(rule: Rule, beginning: string, length: number): void
 }
@@ -67,6 +69,7 @@ function advance(state: State, final: boolean, cursor: Cursor = []): void {
     if (start > state.at) to.plain(text, state.at, start)
     const beginning = text.slice(start, end)
     state.at = end
+    to.matched?.(end - start)
     if (rule.more === undefined && rule.until === undefined) to.found(rule, beginning, end - start)
     else if (!carryOn(state, { rule, beginning, length: end - start }, final)) return
   }
@@ -85,6 +88,7 @@ function decidedUntil({ text, at, releasesWords }: State): number {
 function carryOn(state: State, match: NonNullable<State['open']>, final: boolean): boolean {
   const { end, open } = state.scanner.continued(match.rule, state.text, state.at, final)
   match.length += end - state.at
+  if (end > state.at) state.to.matched?.(end - state.at)
   state.at = end
   state.open = open ? match : null
   if (!open) state.to.found(match.rule, match.beginning, match.length)

@@ -3,12 +3,12 @@ import { HooshError } from '../errors.js'
 import type { DlpAction, DlpLevel, DlpOptions, DlpPattern, DlpRuling } from '../options.js'
 import { DEFAULT_ACTIONS } from './levels.js'
 import { boundedPattern } from './linear.js'
+import { UNREADABLE } from './media.js'
 import { STAND_IN } from './pseudonyms.js'
 import type { Rule } from './rule.js'
 import { keyRules } from './rules/keys.js'
 import { peopleRules } from './rules/people.js'
 import { createScanner, type Scanner } from './scanner.js'
-import { UNREADABLE } from './texts.js'
 
 /** What was found in a request, and what follows. Names, never values, but for `restore`. */
 export interface Inspection {

@@ -6,15 +6,16 @@ import type { RequestText } from './texts.js'
 export interface Reading {
   readonly text: string
   readonly isJson: boolean
+  readonly isOpaque: boolean
   /** Without the escapes of JSON, but with its disguises. */
   readonly plain: string
   readonly view: Folded
 }
 
-export function readingOf({ text, isJson }: RequestText): Reading {
+export function readingOf({ text, isJson, isOpaque = false }: RequestText): Reading {
   const plain = isJson ? unescaped(text) : text
-  const view = folded(plain)
-  return { text: view.text, isJson, plain, view }
+  const view = folded(plain, isJson)
+  return { text: view.text, isJson, isOpaque, plain, view }
 }
 
 /** A part of a text as it is read. */
@@ -37,8 +38,8 @@ export function replaced<P extends Place>(
   let result = ''
   let at = 0
   for (const place of places) {
-    result += plain.slice(at, view.origin(place.start)) + by(place)
-    at = view.origin(place.end)
+    result += plain.slice(at, view.start(place.start)) + by(place)
+    at = view.end(place.end)
   }
   result += plain.slice(at)
   return isJson ? escaped(result) : result
@@ -46,6 +47,6 @@ export function replaced<P extends Place>(
 
 /** The value that stands at a place, as the caller meant it. */
 export function valueAt({ isJson, plain, view }: Reading, start: number, end: number): string {
-  const value = plain.slice(view.origin(start), view.origin(end))
+  const value = plain.slice(view.start(start), view.end(end))
   return isJson ? meant(value) : value
 }

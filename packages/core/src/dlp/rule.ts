@@ -34,3 +34,11 @@ export type Family =
   | 'standIns'
   | 'custom'
   | 'customAnyCase'
+
+/**
+ * Whether a match in something opaque is one by chance: a key begins with so few letters that they come up inside of long
+ * signatures, and there it would not stand behind others.
+ */
+export function isChance({ family }: Rule, at: number): boolean {
+  return family === 'keys' && at > 0
+}

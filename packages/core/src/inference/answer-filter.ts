@@ -1,5 +1,5 @@
 import type { AnswerFilter } from '../dlp/answers.js'
-import { parseData } from './stream-event.js'
+import { hasData, parseData } from './stream-event.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -7,28 +7,46 @@ type Fields = Readonly<Record<string, unknown>>
 export function filteredAnswer(filter: AnswerFilter, bytes: Buffer): Buffer | null {
   const json = jsonOf(bytes)
   if (!isFields(json)) return null
-  if (!Array.isArray(json.choices)) return bytes
-  const choices = json.choices.map((choice: unknown, at) => (isFields(choice) ? filter.choice(at, choice) : choice))
-  if (choices.every((choice, at) => choice === (json.choices as unknown[])[at])) return bytes
-  return Buffer.from(JSON.stringify({ ...json, choices }))
+  const { changed } = withChoices(filter, json, (index, choice) => filter.choice(index, choice))
+  return changed === null ? bytes : Buffer.from(JSON.stringify(changed))
 }
 
-/** A streamed event as its caller may have it, behind what was held back and has to go out before it. */
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * A streamed event as its caller may have it, behind what was held back and has to go out before it; nothing where its
+ * data cannot be read.
+ */
 export function filteredEvent(filter: AnswerFilter, event: Buffer): Buffer {
-  const json = parseData(event.toString('latin1'))
-  if (!isFields(json) || !Array.isArray(json.choices)) return event
+  const text = event.toString('latin1')
+  const json = parseData(text)
+  if (!isFields(json)) return hasData(text) ? NOTHING : event
   const before: Fields[] = []
-  const choices = json.choices.map((choice: unknown, at) => {
-    if (!isFields(choice)) return choice
-    const index = typeof choice.index === 'number' ? choice.index : at
+  const { changed, head } = withChoices(filter, json, (index, choice) => {
     const piece = filter.piece(index, choice)
     if (piece.before !== null) before.push(choiceOf(index, piece.before))
     return piece.now
   })
-  if (before.length === 0 && choices.every((choice, at) => choice === (json.choices as unknown[])[at])) return event
-  const { usage: _, ...head } = json
-  const held = before.length === 0 ? '' : eventOf({ ...head, choices: before })
-  return Buffer.from(held + eventOf({ ...json, choices }))
+  if (before.length === 0) return changed === null ? event : Buffer.from(eventOf(changed))
+  const { usage: _, ...rest } = head
+  return Buffer.from(eventOf({ ...rest, choices: before }) + eventOf(changed ?? json))
+}
+
+/** An answer or an event with all of it read: what stands around its choices, and them. Null where nothing changes. */
+function withChoices(
+  filter: AnswerFilter,
+  json: Fields,
+  read: (index: number, choice: Fields) => Fields,
+): { changed: Fields | null; head: Fields } {
+  const { choices, ...rest } = json
+  const head = filter.around(Array.isArray(choices) ? rest : json)
+  if (!Array.isArray(choices)) return { changed: head === json ? null : head, head }
+  const shown = choices.map((choice: unknown, at) => {
+    if (!isFields(choice)) return null
+    return read(typeof choice.index === 'number' ? choice.index : at, choice)
+  })
+  const isSame = head === rest && shown.every((choice, at) => choice === choices[at])
+  return { changed: isSame ? null : { ...head, choices: shown }, head }
 }
 
 /**
@@ -41,7 +59,8 @@ export function heldBack(filter: AnswerFilter, sample: string | null): string {
   const said = sample === null ? null : parseData(sample)
   if (rest.length === 0 || !isFields(said)) return ''
   const { id, object, created, model } = said
-  return eventOf({ id, object, created, model, choices: rest.map(({ index, delta }) => choiceOf(index, delta)) })
+  const head = filter.around({ id, object, created, model })
+  return eventOf({ ...head, choices: rest.map(({ index, delta }) => choiceOf(index, delta)) })
 }
 
 function jsonOf(bytes: Buffer): unknown {

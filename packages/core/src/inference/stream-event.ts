@@ -92,6 +92,11 @@ export function parseData(text: string): unknown {
   return parsed(said) ?? (NEXT_LINE.test(said) ? parsed(joined(said)) : null)
 }
 
+/** Whether an event says anything: a comment does not. */
+export function hasData(text: string): boolean {
+  return dataStart(text) >= 0
+}
+
 function joined(said: string): string {
   return said
     .split(/\r\n|\n|\r/)

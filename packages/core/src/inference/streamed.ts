@@ -128,7 +128,7 @@ async function lastWords(
     await sink.write(end.event ?? `data: ${JSON.stringify(errorBody(end.error))}\n\n`)
     return
   }
-  const own = ownEvents(begun.call, tried, relayed, charge)
+  const own = ownEvents(begun, tried, relayed, charge)
   const left = settled?.left
   const facts = {
     budget_remaining: left?.tokens,
@@ -141,7 +141,7 @@ async function lastWords(
 }
 
 /** What only we can say, in the words of the chunks before: that we ended the answer, and usage where the provider told none. */
-function ownEvents(call: Call, tried: Try, { sample, end, reported }: Relayed, charge: Charge): string {
+function ownEvents({ call, inspected }: Begun, tried: Try, { sample, end, reported }: Relayed, charge: Charge): string {
   const isCut = end.how === 'cutoff'
   const tellsUsage = asksForUsage(call.params) && (isCut || reported === null)
   if (!isCut && !tellsUsage) return ''
@@ -150,12 +150,13 @@ function ownEvents(call: Call, tried: Try, { sample, end, reported }: Relayed, c
     created?: unknown
     model?: unknown
   } | null
-  const head = {
+  const words = {
     id: said?.id ?? call.id,
     object: 'chat.completion.chunk',
     created: said?.created ?? Math.floor(call.startedAt / 1000),
     model: said?.model ?? tried.candidate.model,
   }
+  const head = inspected?.filter?.around(words) ?? words
   const last = { ...head, choices: [{ index: 0, delta: {}, finish_reason: 'length' }] }
   const usage = countedUsage(call.kind, charge, tried.candidate.route.type)
   const cut = isCut ? `data: ${JSON.stringify(last)}\n\n` : ''
