@@ -1,5 +1,6 @@
 import { HooshError } from '../errors.js'
 import { readCheckpoint } from './checkpoint.js'
+import { ALL_WRITERS } from './covered.js'
 import { anchorLine, lineOfEntry } from './entry-line.js'
 import type { AuditStore, ChainHead, StoredEntry, WriterHead } from './store.js'
 
@@ -91,12 +92,11 @@ function matches({ record }: StoredEntry, { event, subject, model, from, to }: E
   )
 }
 
-/** Stored checkpoints of one writer or of all, in the order they were made. */
+/** Stored checkpoints of one writer or of all, in the order they were made: also where nothing else is left of a chain. */
 export async function* checkpointLines(store: AuditStore, { writer }: { writer?: string }): AsyncGenerator<string> {
-  const heads = await store.heads()
-  for (const { writer: one, epoch: made } of heads) {
-    if (writer !== undefined && one !== writer) continue
-    for (let epoch = -1; epoch < made - 1; ) {
+  const only = writer === undefined ? {} : { writer }
+  for (const { writer: one, epoch: last } of await store.checkpoints({ ...only, newest: true, limit: ALL_WRITERS })) {
+    for (let epoch = -1; epoch < last; ) {
       const page = await store.checkpoints({ writer: one, after: epoch, limit: PAGE })
       if (page.length === 0) break
       epoch = page.at(-1)!.epoch
