@@ -20,7 +20,8 @@ HEX, ZERO = re.compile(r"[0-9a-f]{64}\Z"), "0" * 64
 TEXTS = {"id", "event", "level", "message", "provider", "model", "subject", "pool", "reservation", "requestId"}
 NEEDED = {"id", "event", "level", "message", "timestamp", "integrity"}
 INTEGRITY = {"epoch", "hash", "previous_hash", "seq", "signature", "version", "writer"}
-BIG, MAX_LEVELS = 2**53 - 1, 32
+BIG, MAX_LEVELS, MAX_JSON_LEVELS = 2**53 - 1, 32, 100
+MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 MAX_TURNS_BETWEEN, MAX_TURNS_BEFORE = 100_000, 10_000_000
 
 
@@ -132,12 +133,34 @@ def _constant(_):
     raise ValueError("no number")
 
 
+def _number(text):
+    """A number however it is spelled, as readers with doubles take it: 3e0 is 3."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= BIG else value
+
+
+def _integer(text):
+    return int(text) if len(text) < 20 else _number(text)
+
+
 def parse(text):
-    """Raises ValueError for what is no JSON."""
+    """What a line says, and whether it is JSON. A text that is None is no UTF-8."""
+    if text is None:
+        return None, False
     try:
-        return json.loads(text, parse_constant=_constant)
-    except RecursionError:
-        return None
+        return json.loads(text, parse_constant=_constant, parse_int=_integer, parse_float=_number), True
+    except (ValueError, RecursionError):
+        return None, False
+
+
+def is_deep(text):
+    """Whether a text that is JSON has more levels than are read."""
+    level = 0
+    for mark in MARKS.finditer(text):
+        level += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark.group(), 0)
+        if level > MAX_JSON_LEVELS:
+            return True
+    return False
 
 
 def is_text(value):
@@ -251,14 +274,9 @@ class Verification:
     def read_checkpoints(self, lines, public):
         rows = {}
         for number, text, ended in lines:
-            found = None
-            try:
-                found = parse(text) if text is not None else None
-                is_json = text is not None
-            except ValueError:
-                is_json = False
+            found, is_json = parse(text)
             if not self.is_checkpoint(found, text):
-                if ended or is_json:
+                if ended or is_json and not is_deep(text):
                     self.fault("tampered", None, None, None, f"checkpoints, line {number}: it is no checkpoint")
                 else:
                     self.fault("incomplete", None, None, None, f"checkpoints, line {number}: the line is torn")
@@ -305,12 +323,7 @@ class Verification:
 
     def read_log(self, lines):
         for number, text, ended in lines:
-            found, is_json = None, False
-            try:
-                if text is not None:
-                    found, is_json = parse(text), True
-            except ValueError:
-                pass
+            found, is_json = parse(text)
             if is_entry(found) and canonical(found) == text:
                 self.read_entry(number, found)
                 continue
@@ -318,7 +331,10 @@ class Verification:
                          and is_place(found[k]) and canonical(found) == text), None)
             if kind is not None:
                 self.read_place(number, kind, found[kind])
-            elif ended or is_json:
+                continue
+            if is_json and is_deep(text):
+                found, is_json = None, False
+            if ended or is_json:
                 writer, seq = self.claimed(found)
                 self.fault("tampered", number, writer, seq, "it is no canonical entry")
             else:
@@ -329,7 +345,7 @@ class Verification:
         parts = [found.get(k) for k in ("integrity", "anchor", "end", "damaged")] if isinstance(found, dict) else []
         claim = next((part for part in parts if isinstance(part, dict)), {})
         writer, seq = claim.get("writer"), claim.get("seq")
-        return writer if isinstance(writer, str) else None, seq if is_whole(seq) else None
+        return writer if is_text(writer) else None, seq if is_whole(seq) else None
 
     def read_entry(self, line, entry):
         place = entry["integrity"]
@@ -491,7 +507,7 @@ def check_payload(payload, logs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Checks an exported hoosh audit log.")
+    parser = argparse.ArgumentParser(description="Checks an exported hoosh audit log.", allow_abbrev=False)
     parser.error = lambda message: (print(message, file=sys.stderr), sys.exit(64))
     parser.add_argument("files", nargs="+")
     parser.add_argument("--checkpoints", action="append", default=[])
@@ -512,6 +528,7 @@ def main():
             result["code"] = result["code"] or (0 if result["payload"] == "ok" else 1)
     except (OSError, ValueError, KeyError) as error:
         parser.error(str(error))
+    sys.stdout.reconfigure(encoding="utf-8")
     print(json.dumps(result, indent=2, ensure_ascii=False))
     sys.exit(result["code"])
 

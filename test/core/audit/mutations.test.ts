@@ -11,6 +11,13 @@ const seeds = Array.from({ length: COUNT }, (_, index) => FIRST_SEED + index)
 
 const ours = (log: Buffer, checkpoints: Buffer) => verifyAuditLog(log, { checkpoints, publicKey: PUBLIC_PEM, key: KEY })
 
+const caseFor = ({ log, checkpoints }: { log: Buffer; checkpoints: Buffer }) => ({
+  logs: [log],
+  checkpoints: [checkpoints],
+  publicKey: PUBLIC_PEM,
+  key: KEY,
+})
+
 /** The entries of a sample that no checkpoint covers, by the way it was made. */
 const trueWindow = ({ chains }: SampleLog) =>
   chains
@@ -45,7 +52,7 @@ describe(`a log that was changed, ${COUNT} times from HOOSH_SEED=${FIRST_SEED}`,
     async () => {
       for (const part of inChunks(seeds, 500)) {
         const cases = part.map(caseOf)
-        const theirs = await pythonVerdicts(cases.map(({ change }) => ({ ...change, publicKey: PUBLIC_PEM, key: KEY })))
+        const theirs = await pythonVerdicts(cases.map(({ change }) => caseFor(change)))
         for (const [index, { seed, change }] of cases.entries()) {
           const verdict = ours(change.log, change.checkpoints)
           expect({ seed, name: change.name, ...theirs[index] }).toEqual({ seed, name: change.name, ...verdict })
@@ -81,7 +88,7 @@ describe(`a log that nobody touched, ${COUNT} times from HOOSH_SEED=${FIRST_SEED
     async () => {
       for (const part of inChunks(seeds, 500)) {
         const cases = part.map(plainOf)
-        const theirs = await pythonVerdicts(cases.map((one) => ({ ...one, publicKey: PUBLIC_PEM, key: KEY })))
+        const theirs = await pythonVerdicts(cases.map(caseFor))
         for (const [index, { log, checkpoints }] of cases.entries())
           expect(theirs[index]).toEqual(ours(log, checkpoints))
       }

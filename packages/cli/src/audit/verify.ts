@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -33,21 +34,28 @@ export const auditVerify: Command = {
     const { checkpoints, 'public-key': publicKey, key } = values
     if (checkpoints !== undefined && publicKey === undefined)
       return 'Which key signed these checkpoints? --public-key FILE, as `hoosh audit keys` printed it'
-    if (publicKey !== undefined && !isPublicKey(readFileSync(publicKey, 'utf8')))
+    if (publicKey !== undefined && !isPublicKey(textOf(publicKey)))
       return `There is no Ed25519 public key in ${publicKey} (a PEM that begins with "-----BEGIN PUBLIC KEY-----").`
     const verdict = verifyAuditLog(log.lines(), {
       ...(checkpoints === undefined ? {} : { checkpoints: placesIn(checkpoints).lines() }),
-      ...(publicKey === undefined ? {} : { publicKey: readFileSync(publicKey, 'utf8') }),
-      ...(key === undefined ? {} : { key: readFileSync(key, 'utf8').replace(/\r?\n$/, '') }),
+      ...(publicKey === undefined ? {} : { publicKey: textOf(publicKey) }),
+      ...(key === undefined ? {} : { key: textOf(key).replace(/\r?\n$/, '') }),
     })
     for (const line of values.json === true ? [JSON.stringify(verdict, null, 2)] : told(verdict, log)) out(line)
     return verdict.code
   },
 }
 
+function textOf(path: string): string {
+  const bytes = readFileSync(path)
+  if (isUtf8(bytes)) return bytes.toString()
+  throw new TypeError(`${path} is no text.`)
+}
+
 function isPublicKey(pem: string): boolean {
   try {
-    return createPublicKey(pem).asymmetricKeyType === 'ed25519'
+    // Node would take a private key as well, or a certificate.
+    return pem.includes('-----BEGIN PUBLIC KEY-----') && createPublicKey(pem).asymmetricKeyType === 'ed25519'
   } catch {
     return false
   }
@@ -68,7 +76,12 @@ function told({ verdict, firstBad, writers, absent, entries, tags, uncovered }: 
     ...(uncovered.length === 0 ? ['uncovered: nothing'] : uncovered.map(windowOf)),
     ...open.map((writer) => `open end: ${writer} has neither a seal nor a successor`),
     ...absent.map((writer) => `not in this log: ${writer}, which a later boot names`),
-  ]
+  ].map(onOneLine)
+}
+
+/** What a log says of writers may be meant for the terminal. */
+function onOneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
 function placeOf({ line, writer, seq }: NonNullable<AuditVerdict['firstBad']>, log: Places): string[] {

@@ -1,6 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 
-/** A log, or checkpoints: the whole text, or its lines, with their newlines or without. */
+/**
+ * A log, or checkpoints: the whole text, or its lines. Lines that are bytes have their newlines, as they stand in files, so that
+ * each of several files may end with a torn one; lines that are strings may come without.
+ */
 export type Lines = string | Uint8Array | Iterable<string | Uint8Array>
 
 export interface TextLine {
@@ -14,17 +17,25 @@ export interface TextLine {
 /** Lines one by one, numbered from 1. What stands behind the last newline is a line only if there is something. */
 export function* linesOf(source: Lines): Generator<TextLine> {
   let number = 0
-  let waiting: Pick<TextLine, 'text' | 'isEnded'> | null = null
+  let waiting: (Pick<TextLine, 'text' | 'isEnded'> & { readonly isString: boolean }) | null = null
   let areEnded = false
   for (const piece of typeof source === 'string' || source instanceof Uint8Array ? pieces(source) : source) {
-    // Where lines come without their newlines, only the last one can be torn.
-    if (waiting !== null) yield { number: ++number, text: waiting.text, isEnded: waiting.isEnded || !areEnded }
+    if (waiting !== null) {
+      const { text, isEnded, isString } = waiting
+      // Where strings come without their newlines, only the last one can be torn.
+      yield { number: ++number, text, isEnded: isEnded || (isString && !areEnded) }
+    }
     const text = textOf(piece)
     const isEnded = text?.endsWith('\n') ?? endsLine(piece)
     areEnded ||= isEnded
-    waiting = { text: isEnded && text !== null ? text.slice(0, -1) : text, isEnded }
+    waiting = {
+      text: isEnded && text !== null ? text.slice(0, -1) : text,
+      isEnded,
+      isString: typeof piece === 'string',
+    }
   }
-  if (waiting !== null && (waiting.isEnded || waiting.text !== '')) yield { number: ++number, ...waiting }
+  if (waiting === null || (!waiting.isEnded && waiting.text === '')) return
+  yield { number: ++number, text: waiting.text, isEnded: waiting.isEnded }
 }
 
 function* pieces(whole: string | Uint8Array): Generator<string | Uint8Array> {

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { hashOfLine, isSignedBy, readCheckpoint, type SignedCheckpoint } from '../checkpoint.js'
+import { isReadable } from '../json-levels.js'
 import type { Findings } from './findings.js'
 import { type Lines, linesOf } from './lines.js'
 
@@ -17,7 +18,7 @@ export function readWitnesses(source: Lines, publicKey: KeyObject, findings: Fin
       findings.add(kind, { line: null, writer, seq, reason: `checkpoints, line ${number}: ${reason}` })
     const checkpoint = text === null ? null : readCheckpoint(text)
     if (checkpoint === null || text === null) {
-      const isTorn = !isEnded && !isJson(text)
+      const isTorn = !isEnded && (text === null || !isReadable(text))
       if (isTorn) findings.add('incomplete', { line: null, writer: null, seq: null, reason: tornAt(number) })
       else fault('tampered', null, null, 'it is no checkpoint')
       continue
@@ -59,15 +60,6 @@ function checkRow(row: readonly { line: string; checkpoint: SignedCheckpoint }[]
       seq,
       reason: `the checkpoint of epoch ${epoch} does not follow the one before it: lines are missing between them`,
     })
-  }
-}
-
-function isJson(text: string | null): boolean {
-  try {
-    JSON.parse(text ?? '')
-    return true
-  } catch {
-    return false
   }
 }
 
