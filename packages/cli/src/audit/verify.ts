@@ -34,22 +34,18 @@ export const auditVerify: Command = {
     const { checkpoints, 'public-key': publicKey, key } = values
     if (checkpoints !== undefined && publicKey === undefined)
       return 'Which key signed these checkpoints? --public-key FILE, as `hoosh audit keys` printed it'
-    if (publicKey !== undefined && !isPublicKey(textOf(publicKey)))
+    if (publicKey !== undefined && !isPublicKey(readFileSync(publicKey, 'utf8')))
       return `There is no Ed25519 public key in ${publicKey} (a PEM that begins with "-----BEGIN PUBLIC KEY-----").`
+    const secret = key === undefined ? null : readFileSync(key)
+    if (secret !== null && !isUtf8(secret)) return `${key} is no text.`
     const verdict = verifyAuditLog(log.lines(), {
       ...(checkpoints === undefined ? {} : { checkpoints: placesIn(checkpoints).lines() }),
-      ...(publicKey === undefined ? {} : { publicKey: textOf(publicKey) }),
-      ...(key === undefined ? {} : { key: textOf(key).replace(/\r?\n$/, '') }),
+      ...(publicKey === undefined ? {} : { publicKey: readFileSync(publicKey, 'utf8') }),
+      ...(secret === null ? {} : { key: secret.toString().replace(/\r?\n$/, '') }),
     })
     for (const line of values.json === true ? [JSON.stringify(verdict, null, 2)] : told(verdict, log)) out(line)
     return verdict.code
   },
-}
-
-function textOf(path: string): string {
-  const bytes = readFileSync(path)
-  if (isUtf8(bytes)) return bytes.toString()
-  throw new TypeError(`${path} is no text.`)
 }
 
 function isPublicKey(pem: string): boolean {
