@@ -22,7 +22,7 @@ NEEDED = {"id", "event", "level", "message", "timestamp", "integrity"}
 INTEGRITY = {"epoch", "hash", "previous_hash", "seq", "signature", "version", "writer"}
 BIG, MAX_LEVELS, MAX_JSON_LEVELS = 2**53 - 1, 32, 100
 MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
-MAX_TURNS_BETWEEN, MAX_TURNS_BEFORE = 100_000, 10_000_000
+MAX_TURNS_BETWEEN, MAX_TURNS_BEFORE = 100_000, 5_000_000
 
 
 # --- Ed25519 (RFC 8032), verifying only -----------------------------------------------------------------------------
@@ -245,8 +245,8 @@ class Writer:
         self.hashes = {seq: digest} if seq > 0 else {}
         self.entries, self.sealed = 0, False
 
-    def wrong(self, entry, tagger):
-        """What is wrong with an entry by itself."""
+    def wrong(self, entry):
+        """What is wrong with an entry by itself, but for what its tag is."""
         place = entry["integrity"]
         body = canonical({**entry, "integrity": {k: place[k] for k in ("epoch", "seq", "version", "writer")}})
         if entry_hash(self.name, place["seq"], place["previous_hash"], body) != place["hash"]:
@@ -256,8 +256,6 @@ class Writer:
             return "its tag is not what the boot entry says of the chain"
         if self.signed is not None and self.signed != signed:
             return "some entries of this chain have tags and some have none"
-        if signed and tagger is not None and tagger.tag(place["epoch"], place["hash"]) != place["signature"]:
-            return "its tag is not of this key"
         return None
 
 
@@ -265,6 +263,7 @@ class Verification:
     def __init__(self, root):
         self.root, self.faults, self.writers, self.claims = root, {}, {}, []
         self.rows, self.numbers = {}, {}  # checkpoints of each writer by epoch, and the entries they name
+        self.settled = False  # a wrong tag or a fork was found: no more keys are turned
 
     def fault(self, kind, line, writer, seq, reason):
         self.faults.setdefault(kind, {"line": line, "writer": writer, "seq": seq, "reason": reason})
@@ -357,8 +356,9 @@ class Verification:
             own = self.writers[name] = Writer(name, seq - 1, previous if seq > 1 else ZERO, self.root)
         if seq <= own.seq:
             known, parent = own.hashes.get(seq), own.hashes.get(seq - 1, ZERO)
-            if known not in (None, digest) and previous == parent and may_follow(seq, None, place["epoch"]) \
-                    and own.wrong(entry, None if self.root is None else Tagger(self.root, name)) is None:
+            if known not in (None, digest) and previous == parent and not self.settled \
+                    and place["epoch"] <= (own.epoch or 0) and self.wrong(own, entry, afresh=True) is None:
+                self.settled = True
                 self.fault("fork", line, name, seq, "another entry has this number and follows the same one")
             else:
                 self.fault("tampered", line, name, seq,
@@ -371,10 +371,22 @@ class Verification:
         elif previous != own.hash:
             self.fault("tampered", line, name, seq, "it does not follow the entry before it")
         else:
-            wrong = self.wrong_epoch(own, place) or own.wrong(entry, own.tagger)
+            wrong = self.wrong_epoch(own, place) or self.wrong(own, entry)
             if wrong:
                 self.fault("tampered", line, name, seq, wrong)
         self.move_on(own, entry)
+
+    def wrong(self, own, entry, afresh=False):
+        """What is wrong with an entry by itself; afresh: the writer's key may have been turned past it."""
+        place = entry["integrity"]
+        found = own.wrong(entry)
+        if found or place["signature"] == "" or self.root is None or self.settled:
+            return found
+        tagger = Tagger(self.root, own.name) if afresh else own.tagger
+        if tagger.tag(place["epoch"], place["hash"]) == place["signature"]:
+            return None
+        self.settled = True
+        return "its tag is not of this key"
 
     def wrong_epoch(self, own, place):
         seq, epoch = place["seq"], place["epoch"]

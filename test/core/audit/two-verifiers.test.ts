@@ -1,10 +1,13 @@
 import { type AuditVerdict, verifyAuditLog } from '@hoosh/core/audit'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { placesIn } from '../../../packages/cli/src/audit/files.js'
+import { GENESIS, link, writerKey } from '../../../packages/core/src/audit/chain.js'
+import { lineOfEntry } from '../../../packages/core/src/audit/entry-line.js'
 import { scratchFiles } from './files.js'
 import { type PythonCase, python, pythonVerdicts } from './python.js'
 import { drawFrom, KEY, PUBLIC_PEM, sampleChain, textOf } from './sample-log.js'
 import { spoilt } from './spoil.js'
+import { recordOf } from './support.js'
 
 const LONG = process.env.HOOSH_LONG === '1'
 const COUNT = LONG ? 20_000 : 300
@@ -68,8 +71,31 @@ const CASES: readonly [name: string, code: number, logs: readonly string[], chec
   ['levels that were torn', 4, [`${log}${'['.repeat(100_000)}`]],
   ['levels in a line that claims something', 1, [`{"anchor":{"seq":3,"writer":"n/1"},"x":${deep(5_000)}}\n${log}`]],
   ['levels in a checkpoint', 4, [log], [`${kept}${deep(5_000)}`]],
+  ['an epoch that nobody reached', 1, [forged('x/1', 5_000_001)], []],
+  ['a hundred chains that claim years of epochs', 1, [hundred((at) => forged(`x/${at}`, 5_000_000))], []],
+  ['a hundred forks that claim years of epochs', 1, [log + hundred((at) => forked(at, 5_000_000))]],
+  ['another first entry where the first one claims an epoch', 3, [forked(1, 9) + forked(2, 0, KEY)], []],
+  ['a fork behind a wrong tag', 1, [forged('x/1', 1), log, forked(1, 0, KEY)]],
+  ['a fork before a wrong tag', 3, [log, forked(1, 0, KEY), forged('x/1', 1)]],
   ['gaps without end, and a line once more', 1, [textOf([...gaps(), gaps()[1_080]!])]],
 ]
+
+function hundred(text: (at: number) => string): string {
+  return Array.from({ length: 100 }, (_, at) => text(at)).join('')
+}
+
+/** A chain that begins late, whose tags are of another key. */
+function forged(of: string, epoch: number): string {
+  const entries = link([recordOf('f')], { writer: of, head: { seq, hash }, key: Buffer.alloc(32), epoch })
+  return textOf([JSON.stringify({ anchor: { hash, seq, writer: of } }), lineOfEntry({ ...entries[0]!, cursor: '' })])
+}
+
+/** Another first entry of a chain that is there, with a right tag where the key is right. */
+function forked(at: number, epoch: number, key = 'another'): string {
+  const record = recordOf(`f${at}`, { event: 'audit.boot', metadata: { signed: true } })
+  const entries = link([record], { writer: 'n/1', head: GENESIS, key: writerKey(key, 'n/1'), epoch })
+  return textOf([lineOfEntry({ ...entries[0]!, cursor: '' })])
+}
 
 /** Lines of a writer with a gap before each of them. */
 function gaps(): string[] {
