@@ -243,7 +243,7 @@ class Writer:
         self.tagger = None if root is None else Tagger(root, name)
         self.signed = self.epoch = None
         self.hashes = {seq: digest} if seq > 0 else {}
-        self.entries, self.sealed = 0, False
+        self.entries, self.sealed, self.begin = 0, False, None
 
     def wrong(self, entry):
         """What is wrong with an entry by itself, but for what its tag is."""
@@ -374,6 +374,7 @@ class Verification:
             wrong = self.wrong_epoch(own, place) or self.wrong(own, entry)
             if wrong:
                 self.fault("tampered", line, name, seq, wrong)
+        own.begin = own.begin or (entry["timestamp"], line)
         self.move_on(own, entry)
 
     def wrong(self, own, entry, afresh=False):
@@ -431,7 +432,7 @@ class Verification:
 
     # What the whole of it has to satisfy
 
-    def conclude(self):
+    def conclude(self, require_tags):
         for writer, row in self.rows.items():
             own = self.writers.get(writer)
             if own is None:
@@ -458,7 +459,17 @@ class Verification:
             vouched += [(seq, digest) for _, name, seq, digest in self.claims if name == writer]
             if (place["seq"], place["hash"]) not in vouched:
                 self.fault("truncated", line, writer, place["seq"], "nobody vouches for the place where this chain begins")
+        if require_tags or self.root is not None:
+            self.check_tags(require_tags)
         return self.report()
+
+    def check_tags(self, all_chains):
+        """Chains without tags are older than the key, or a fault."""
+        chains = [(writer, own) for writer, own in self.writers.items() if own.begin]
+        tagged = [own.begin[0] for _, own in chains if own.signed]
+        for writer, own in chains:
+            if not own.signed and (all_chains or not tagged or own.begin[0] >= min(tagged)):
+                self.fault("tampered", own.begin[1], writer, own.first, "the entries of this chain have no tags")
 
     def report(self):
         verdict = next((kind for kind in WEIGHT if kind in self.faults), "ok")
@@ -497,13 +508,13 @@ def lines_of(files):
                 yield number, None, ended
 
 
-def verify(logs, checkpoints=(), public=None, key=None):
+def verify(logs, checkpoints=(), public=None, key=None, require_tags=False):
     """The verdict on the bytes of one or more files, against checkpoints, a PEM public key and the configured key."""
     verification = Verification(key)
     if public is not None:
         verification.read_checkpoints(lines_of(checkpoints), public_key(public))
     verification.read_log(lines_of(logs))
-    return verification.conclude()
+    return verification.conclude(require_tags)
 
 
 def check_payload(payload, logs):
@@ -525,6 +536,7 @@ def main():
     parser.add_argument("--checkpoints", action="append", default=[])
     parser.add_argument("--public-key")
     parser.add_argument("--key")
+    parser.add_argument("--require-tags", action="store_true", help="every chain must have tags, also one older than the key")
     parser.add_argument("--payload", help="an answer of GET /v1/audit/{entry}/payload")
     options = parser.parse_args()
     if options.checkpoints and options.public_key is None:
@@ -534,7 +546,7 @@ def main():
     try:
         key = text(options.key)
         result = verify([read(path) for path in options.files], [read(path) for path in options.checkpoints],
-                        text(options.public_key), None if key is None else re.sub(r"\r?\n\Z", "", key))
+                        text(options.public_key), None if key is None else re.sub(r"\r?\n\Z", "", key), options.require_tags)
         if options.payload is not None:
             result["payload"] = check_payload(json.loads(text(options.payload)), [read(path) for path in options.files])
             result["code"] = result["code"] or (0 if result["payload"] == "ok" else 1)

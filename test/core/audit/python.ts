@@ -16,6 +16,7 @@ export interface PythonCase {
   readonly checkpoints: readonly Buffer[]
   readonly publicKey: string
   readonly key: string | null
+  readonly requireTags: boolean
 }
 
 // Many cases in one process: to start Python takes longer than to check a log.
@@ -28,7 +29,7 @@ for line in sys.stdin:
     case = json.loads(line)
     files = lambda name: [base64.b64decode(file) for file in case[name]]
     try:
-        result = verifier.verify(files("logs"), files("checkpoints"), case["publicKey"], case["key"])
+        result = verifier.verify(files("logs"), files("checkpoints"), case["publicKey"], case["key"], case["requireTags"])
     except Exception as error:
         result = {"raised": repr(error)}
     print(json.dumps(result), flush=True)
@@ -43,8 +44,8 @@ export async function pythonVerdicts(cases: readonly PythonCase[]): Promise<Audi
     for await (const line of createInterface({ input: child.stdout })) verdicts.push(JSON.parse(line) as AuditVerdict)
   })()
   const packed = (files: readonly Buffer[]) => files.map((file) => file.toString('base64'))
-  for (const { logs, checkpoints, publicKey, key } of cases) {
-    const line = JSON.stringify({ logs: packed(logs), checkpoints: packed(checkpoints), publicKey, key })
+  for (const { logs, checkpoints, ...rest } of cases) {
+    const line = JSON.stringify({ logs: packed(logs), checkpoints: packed(checkpoints), ...rest })
     if (!child.stdin.write(`${line}\n`)) await once(child.stdin, 'drain')
   }
   child.stdin.end()

@@ -5,6 +5,7 @@ export interface Spoilt {
   readonly logs: readonly Buffer[]
   readonly checkpoints: readonly Buffer[]
   readonly key: string | null
+  readonly requireTags: boolean
 }
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
@@ -76,7 +77,7 @@ export function spoilt(draw: Draw): Spoilt {
     if (kept.length > 0 && draw(3) === 0) kept = change(kept, draw)
     else lines = change(lines, draw)
   }
-  return { logs: files(lines, draw), checkpoints: files(kept, draw), key }
+  return { logs: files(lines, draw), checkpoints: files(kept, draw), key, requireTags: draw(6) === 0 }
 }
 
 function change(lines: readonly string[], draw: Draw): string[] {

@@ -7,7 +7,7 @@ import { scratchFiles } from './files.js'
 import { type PythonCase, python, pythonVerdicts } from './python.js'
 import { drawFrom, KEY, PUBLIC_PEM, sampleChain, textOf } from './sample-log.js'
 import { spoilt } from './spoil.js'
-import { recordOf } from './support.js'
+import { NOW, recordOf } from './support.js'
 
 const LONG = process.env.HOOSH_LONG === '1'
 const COUNT = LONG ? 20_000 : 300
@@ -25,24 +25,41 @@ const cut = (text: string) => text.slice(0, -30)
 const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
 
 const scratch = scratchFiles()
-const caseOf = (logs: readonly (string | Buffer)[], checkpoints: readonly (string | Buffer)[]): PythonCase => ({
+const caseOf = (
+  logs: readonly (string | Buffer)[],
+  checkpoints: readonly (string | Buffer)[],
+  options: Options = {},
+): PythonCase => ({
   logs: logs.map((file) => Buffer.from(file)),
   checkpoints: checkpoints.map((file) => Buffer.from(file)),
   publicKey: PUBLIC_PEM,
   key: KEY,
+  requireTags: false,
+  ...options,
 })
 
 /** The verdict as the command line comes to it, file by file; as JSON, since that is what is told. */
-function ours({ logs, checkpoints, publicKey, key }: PythonCase): AuditVerdict {
+function ours({ logs, checkpoints, publicKey, key, requireTags }: PythonCase): AuditVerdict {
   const verdict = verifyAuditLog(placesIn(scratch.write(logs)).lines(), {
     checkpoints: placesIn(scratch.write(checkpoints)).lines(),
     publicKey,
+    requireTags,
     ...(key !== null && { key }),
   })
   return JSON.parse(JSON.stringify(verdict)) as AuditVerdict
 }
 
-const CASES: readonly [name: string, code: number, logs: readonly string[], checkpoints?: readonly string[]][] = [
+type Options = Partial<Pick<PythonCase, 'key' | 'requireTags'>>
+
+type Case = readonly [
+  name: string,
+  code: number,
+  logs: readonly string[],
+  checkpoints?: readonly string[],
+  options?: Options,
+]
+
+const CASES: readonly Case[] = [
   ['nothing done to it', 0, [log], [kept]],
   ['an anchor whose hash is a list', 1, [anchor({ hash: [hash] }), log]],
   ['an anchor whose writer is a number', 1, [anchor({ writer: 3 })]],
@@ -77,6 +94,21 @@ const CASES: readonly [name: string, code: number, logs: readonly string[], chec
   ['another first entry where the first one claims an epoch', 3, [forked(1, 9) + forked(2, 0, KEY)], []],
   ['a fork behind a wrong tag', 1, [forged('x/1', 1), log, forked(1, 0, KEY)]],
   ['a fork before a wrong tag', 3, [log, forked(1, 0, KEY), forged('x/1', 1)]],
+  ['no tags at all, where the key is known', 1, [untagged(0)], []],
+  ['no tags at all, where no key is given', 0, [untagged(0)], [], { key: null }],
+  ['no tags at all, where there must be', 1, [untagged(0)], [], { key: null, requireTags: true }],
+  ['tags that nobody has the key of, where there must be', 0, [log], [kept], { key: null, requireTags: true }],
+  ['no tags in a chain that is older than the key', 0, [untagged(-1) + log]],
+  [
+    'no tags in a chain that is older than the key, where there must be',
+    1,
+    [untagged(-1) + log],
+    [kept],
+    { requireTags: true },
+  ],
+  ['no tags in a chain that is younger than the key', 1, [log + untagged(2)]],
+  ['no tags in a chain that began with the key', 1, [log + untagged(1)]],
+  ['nothing but an anchor', 2, [anchor({})], []],
   ['gaps without end, and a line once more', 1, [textOf([...gaps(), gaps()[1_080]!])]],
 ]
 
@@ -88,6 +120,14 @@ function hundred(text: (at: number) => string): string {
 function forged(of: string, epoch: number): string {
   const entries = link([recordOf('f')], { writer: of, head: { seq, hash }, key: Buffer.alloc(32), epoch })
   return textOf([JSON.stringify({ anchor: { hash, seq, writer: of } }), lineOfEntry({ ...entries[0]!, cursor: '' })])
+}
+
+/** A whole chain without tags, as it was before there was a key; it began so many ms after the others. */
+function untagged(later: number): string {
+  const metadata = { node: 'n', predecessors: [], signed: false }
+  const record = recordOf('u', { event: 'audit.boot', metadata, timestamp: NOW + later })
+  const entries = link([record, recordOf('v')], { writer: 'n/0', head: GENESIS, key: null })
+  return textOf(entries.map((entry) => lineOfEntry({ ...entry, cursor: '' })))
 }
 
 /** Another first entry of a chain that is there, with a right tag where the key is right. */
@@ -103,7 +143,7 @@ function gaps(): string[] {
 }
 
 describe('both verifiers, of a log with', () => {
-  const asked = CASES.map(([, , logs, checkpoints = [kept]]) => caseOf(logs, checkpoints))
+  const asked = CASES.map(([, , logs, checkpoints = [kept], options]) => caseOf(logs, checkpoints, options))
   let theirs: AuditVerdict[] = []
   beforeAll(async () => {
     if (python !== null) theirs = await pythonVerdicts(asked)

@@ -13,10 +13,10 @@ export interface WriterWalk {
   /** Where its entries begin: a place that somebody has to vouch for. Null: with the first one there ever was. */
   anchor: ({ readonly line: number } & ChainHead) | null
   readonly first: number
+  /** Of its first entry: the line, and ms since the epoch. */
+  begin: { readonly line: number; readonly time: number } | null
   entries: number
   isSealed: boolean
-  /** Of the newest entry, ms since the epoch. */
-  lastTime: number | null
 }
 
 /** A place in some chain that an entry of the log names. */
@@ -76,6 +76,7 @@ function readEntry(state: State, line: number, entry: EntryLine): void {
     const wrong = wrongEpoch(state, own, entry) ?? wrongBySelf(entry, walk) ?? wrongTag(state, entry, walk)
     if (wrong !== null) fault('tampered', wrong)
   }
+  own.begin ??= { line, time: entry.record.timestamp }
   moveOn(state, own, entry)
 }
 
@@ -91,9 +92,9 @@ function opened(state: State, writer: string, at: ChainHead, anchorLine: number 
     hashes: createHashRuns(),
     anchor: anchorLine === null ? null : { ...at, line: anchorLine },
     first: at.seq + 1,
+    begin: null,
     entries: 0,
     isSealed: false,
-    lastTime: null,
   }
   if (at.seq > 0) own.hashes.add(at.seq, at.hash)
   state.writers.set(writer, own)
@@ -164,7 +165,6 @@ function moveOn(state: State, own: WriterWalk, { integrity, record }: EntryLine)
   walk.signed ??= signature !== ''
   if (mayFollow({ seq: seq - 1, epoch: walk.epoch }, epoch)) walk.epoch = epoch
   own.entries += 1
-  own.lastTime = record.timestamp
   if (record.event === 'audit.seal') own.isSealed = true
   if (record.event === 'audit.segment_closed') claim(state, record.metadata, 'segment')
   if (record.event !== 'audit.boot') return
