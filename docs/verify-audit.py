@@ -6,7 +6,7 @@
 Exit codes: 0 ok, 1 tampered, 2 truncated, 3 fork, 4 incomplete, 5 missing, 64 usage or unreadable files.
 Written apart from hoosh's own verifier, so that neither has to be trusted alone.
 """
-import argparse, base64, bisect, hashlib, hmac, json, re, struct, sys
+import argparse, base64, bisect, codecs, hashlib, hmac, json, re, struct, sys
 
 try:
     from cryptography.exceptions import InvalidSignature
@@ -271,14 +271,17 @@ class Verification:
     # Checkpoints
 
     def read_checkpoints(self, lines, public):
-        rows = {}
-        for number, text, ended in lines:
+        rows, torn = {}, []
+        for number, text, ended, start in lines:
             found, is_json = parse(text)
             if not self.is_checkpoint(found, text):
-                if ended or is_json and not is_deep(text):
-                    self.fault("tampered", None, None, None, f"checkpoints, line {number}: it is no checkpoint")
-                else:
+                is_json = is_json and not is_deep(text)
+                if not is_json and not ended:
                     self.fault("incomplete", None, None, None, f"checkpoints, line {number}: the line is torn")
+                elif not is_json and start is not None:
+                    torn.append((number, start))
+                else:
+                    self.fault("tampered", None, None, None, f"checkpoints, line {number}: it is no checkpoint")
                 continue
             signed = canonical({k: v for k, v in found.items() if k != "signature"}).encode()
             if not is_signed(public, base64.b64decode(found["signature"]), signed):
@@ -289,6 +292,11 @@ class Verification:
             if other[0] != text:
                 self.fault("fork", None, found["writer"], found["seq"],
                            f"checkpoints, line {number}: another one of this epoch was signed")
+        whole = sorted(text for row in rows.values() for text, _ in row.values())
+        for number, start in torn:
+            if not any(text.startswith(start) for text in whole[bisect.bisect_left(whole, start):][:1]):
+                self.fault("incomplete", None, None, None,
+                           f"checkpoints, line {number}: the line is torn, and is nowhere whole")
         for writer, row in rows.items():
             self.check_row(writer, [row[epoch] for epoch in sorted(row)])
 
@@ -321,7 +329,7 @@ class Verification:
     # The log
 
     def read_log(self, lines):
-        for number, text, ended in lines:
+        for number, text, ended, _ in lines:
             found, is_json = parse(text)
             if is_entry(found) and canonical(found) == text:
                 self.read_entry(number, found)
@@ -495,7 +503,8 @@ class Verification:
 
 
 def lines_of(files):
-    """Lines of files one after the other: number, text (None: no UTF-8), and whether the line was ended."""
+    """Lines of files one after the other: number, text (None: no UTF-8), whether the line was ended, and the text of one
+    that may have been cut, without a last character of which only a part is there (None: that is no UTF-8 either)."""
     number = 0
     for content in files:
         pieces = content.split(b"\n")
@@ -503,9 +512,17 @@ def lines_of(files):
         for piece, ended in [(piece, True) for piece in pieces] + ([(last, False)] if last else []):
             number += 1
             try:
-                yield number, piece.decode("utf-8"), ended
+                text = start = piece.decode("utf-8")
             except UnicodeDecodeError:
-                yield number, None, ended
+                text, start = None, start_of(piece)
+            yield number, text, ended, start
+
+
+def start_of(piece):
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(piece)
+    except UnicodeDecodeError:
+        return None
 
 
 def verify(logs, checkpoints=(), public=None, key=None, require_tags=False):
@@ -522,7 +539,7 @@ def check_payload(payload, logs):
     content = payload["content"]
     raw = base64.b64decode(content) if payload["encoding"] == "base64" else content.encode()
     digest = hashlib.sha256(b"hoosh-payload-v1\0" + bytes.fromhex(payload["salt"]) + raw).hexdigest()
-    for _, text, _ in lines_of(logs):
+    for _, text, _, _ in lines_of(logs):
         entry = json.loads(text) if text and payload["id"] in text else {}
         if entry.get("id") == payload["id"]:
             return "ok" if entry.get("metadata", {}).get("payload_hash") == digest else "changed"

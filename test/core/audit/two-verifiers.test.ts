@@ -55,7 +55,7 @@ type Case = readonly [
   name: string,
   code: number,
   logs: readonly string[],
-  checkpoints?: readonly string[],
+  checkpoints?: readonly (string | Buffer)[],
   options?: Options,
 ]
 
@@ -72,6 +72,23 @@ const CASES: readonly Case[] = [
   ['a first file that is one torn line', 4, [cut(one.lines[0]!), textOf(two.lines)], []],
   ['two files that are one torn line each', 4, [cut(one.lines[0]!), cut(two.lines[0]!)], []],
   ['a first file of checkpoints that is torn', 4, [log], [cut(two.checkpoints[0]!), kept]],
+  ['checkpoints of which one is torn and there again', 0, [log], [appended(60)]],
+  ['checkpoints of which one is torn in a character and there again', 0, [log], [appended(-5)]],
+  ['checkpoints with an empty line', 0, [log], [appended(0)]],
+  [
+    'checkpoints of which one is torn and lost',
+    4,
+    [log],
+    [textOf([...one.checkpoints, two.checkpoints[0]!.slice(0, 60)])],
+  ],
+  ['a torn line of checkpoints that is nobody’s', 4, [log], [`{"epoch":x\n${kept}`]],
+  ['a line of checkpoints that is JSON', 1, [log], [`{}\n${kept}`]],
+  [
+    'bytes in the checkpoints that are no text',
+    1,
+    [log],
+    [Buffer.concat([Buffer.from([0xff, 10]), Buffer.from(kept)])],
+  ],
   ['a number of 5,000 digits at the end', 1, [`${log}${'7'.repeat(5_000)}`]],
   ['a checkpoint of 5,000 digits at the end', 1, [log], [`${kept}${'7'.repeat(5_000)}`]],
   ...['3e0', '3.0', '30e-1', '-0', '3.5', '1e400', '-1e-400', '9007199254740993', '7'.repeat(400)].map(
@@ -135,6 +152,13 @@ function forked(at: number, epoch: number, key = 'another'): string {
   const record = recordOf(`f${at}`, { event: 'audit.boot', metadata: { signed: true } })
   const entries = link([record], { writer: 'n/1', head: GENESIS, key: writerKey(key, 'n/1'), epoch })
   return textOf([lineOfEntry({ ...entries[0]!, cursor: '' })])
+}
+
+/** Checkpoints as a file has them that is only appended to, where a crash tore the second one after so many bytes. */
+function appended(bytes: number): Buffer {
+  const [first, ...more] = two.checkpoints
+  const torn = Buffer.from(more[0]!).subarray(0, bytes)
+  return Buffer.concat([Buffer.from(textOf([...one.checkpoints, first!])), torn, Buffer.from(`\n${textOf(more)}`)])
 }
 
 /** Lines of a writer with a gap before each of them. */
