@@ -45,7 +45,8 @@ export async function exportOf(store: AuditStore, filter: ExportFilter): Promise
 async function* piecesOf(store: AuditStore, heads: readonly WriterHead[], filter: ExportFilter) {
   const isExtract = filter.event !== undefined || filter.subject !== undefined || filter.model !== undefined
   for (const head of heads) {
-    const { writer, after, through } = await stretchOf(store, head, filter)
+    // Of an extract nothing has to be whole, and what was staged then may have been linked much later.
+    const { writer, after, through } = isExtract ? wholeOf(head) : await stretchOf(store, head, filter)
     if (!isExtract && after.seq > 0 && after.seq < through) yield `${anchorLine(writer, after)}\n`
     for (let seq = after.seq; seq < through; ) {
       const entries = await store.chain(writer, seq, Math.min(PAGE, through - seq))
@@ -58,10 +59,14 @@ async function* piecesOf(store: AuditStore, heads: readonly WriterHead[], filter
   }
 }
 
+function wholeOf({ writer, anchor, seq }: WriterHead): Stretch {
+  return { writer, after: anchor, through: seq }
+}
+
 /** Where a chain's export begins and ends. An anchor that no checkpoint vouches for gives way to the next one that one does. */
 async function stretchOf(store: AuditStore, head: WriterHead, { from, to }: ExportFilter): Promise<Stretch> {
   const { writer, anchor } = head
-  const whole: Stretch = { writer, after: anchor, through: head.seq }
+  const whole = wholeOf(head)
   if (head.epoch === 0 || (anchor.seq === 0 && from === undefined && to === undefined)) return whole
   let { after, through } = whole
   let isVouched = anchor.seq === 0
