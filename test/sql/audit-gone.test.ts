@@ -1,10 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { diagnose } from '@hoosh/core/storage'
-import { sqlStorage } from '@hoosh/sql'
+import { type AuditStore, diagnose } from '@hoosh/core/storage'
+import { type SqlStorage, sqlStorage } from '@hoosh/sql'
 import Database from 'libsql'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { checkpointLines } from '../../packages/core/src/audit/export.js'
 import { logOn, recordOf } from '../core/audit/support.js'
+import { DATABASES } from '../support/databases.js'
 import { sqliteFile } from '../support/sqlite.js'
 
 const KEY = 'a secret of this test'
@@ -48,7 +49,7 @@ async function filled(options: Parameters<typeof logOn>[0] = {}) {
 type Filled = Awaited<ReturnType<typeof filled>>
 
 /** What a gateway that starts now says of it, and the doctor. */
-const looked = async ({ storage, store }: Pick<Filled, 'storage' | 'store'>) => {
+const looked = async ({ storage, store }: { storage: SqlStorage; store: AuditStore }) => {
   const { log } = logOn({ ...signing, store })
   const report = await log.verify()
   const { findings } = await diagnose(storage, { auditKey: KEY })
@@ -171,5 +172,42 @@ describe('entries that retention took out', () => {
     expect(heads.find(({ writer }) => writer === log.writer)).toMatchObject({ seq: 22, anchor: { seq: 22 } })
     // The first record of the chain that is gone went with its own segment.
     expect(heads.find(({ writer }) => writer === open.log.writer)!.anchor.seq).toBeGreaterThan(40)
+  })
+})
+
+describe.each(DATABASES)('a log that is signed and archived while it is looked at, on $name', ({ missing, make }) => {
+  it.skipIf(missing !== null)('raises no alarm', { timeout: 300_000 }, async () => {
+    const database = make()
+    const storage = await database.open()
+    const retention = { keepMs: 5_000, segmentEntries: 4, archive: () => {} }
+    const chain = { ...signing, store: storage.audit, retention }
+    const logs = [
+      logOn(chain),
+      logOn(chain),
+      logOn({ ...chain, chain: 'shared' }),
+      logOn({ ...chain, chain: 'shared' }),
+    ]
+    onTestFinished(async () => {
+      for (const { log } of logs) await log.close()
+      await database.remove()
+    })
+    for (const { log } of logs) await log.start()
+    let isOver = false
+    const looking = (async () => {
+      for (let looks = 0; !isOver || looks < 3; looks += 1) {
+        const { report, findings } = await looked({ storage, store: storage.audit })
+        expect([report.first_bad, findings]).toEqual([null, []])
+      }
+    })()
+    for (let round = 0; round < 7; round += 1) {
+      await Promise.all(logs.map((one) => add(one, 10)))
+      for (const one of logs) one.time.now = Math.max(...logs.map(({ time }) => time.now))
+      await Promise.allSettled(logs.map(({ log }) => log.archive()))
+    }
+    isOver = true
+    await looking
+    for (const { log } of logs) expect(log.status().chain_valid).toBe(true)
+    const anchors = (await storage.audit.heads()).map(({ anchor }) => anchor.seq)
+    expect(Math.min(...anchors)).toBeGreaterThan(8)
   })
 })
