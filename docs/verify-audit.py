@@ -6,7 +6,7 @@
 Exit codes: 0 ok, 1 tampered, 2 truncated, 3 fork, 4 incomplete, 5 missing, 64 usage or unreadable files.
 Written apart from hoosh's own verifier, so that neither has to be trusted alone.
 """
-import argparse, base64, bisect, hashlib, hmac, json, re, struct, sys
+import argparse, base64, bisect, codecs, hashlib, hmac, json, re, struct, sys
 
 try:
     from cryptography.exceptions import InvalidSignature
@@ -20,8 +20,9 @@ HEX, ZERO = re.compile(r"[0-9a-f]{64}\Z"), "0" * 64
 TEXTS = {"id", "event", "level", "message", "provider", "model", "subject", "pool", "reservation", "requestId"}
 NEEDED = {"id", "event", "level", "message", "timestamp", "integrity"}
 INTEGRITY = {"epoch", "hash", "previous_hash", "seq", "signature", "version", "writer"}
-BIG, MAX_LEVELS = 2**53 - 1, 32
-MAX_TURNS_BETWEEN, MAX_TURNS_BEFORE = 100_000, 10_000_000
+BIG, MAX_LEVELS, MAX_JSON_LEVELS = 2**53 - 1, 32, 100
+MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+MAX_TURNS_BETWEEN, MAX_TURNS_BEFORE = 100_000, 5_000_000
 
 
 # --- Ed25519 (RFC 8032), verifying only -----------------------------------------------------------------------------
@@ -132,12 +133,34 @@ def _constant(_):
     raise ValueError("no number")
 
 
+def _number(text):
+    """A number however it is spelled, as readers with doubles take it: 3e0 is 3."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= BIG else value
+
+
+def _integer(text):
+    return int(text) if len(text) < 20 else _number(text)
+
+
 def parse(text):
-    """Raises ValueError for what is no JSON."""
+    """What a line says, and whether it is JSON. A text that is None is no UTF-8."""
+    if text is None:
+        return None, False
     try:
-        return json.loads(text, parse_constant=_constant)
-    except RecursionError:
-        return None
+        return json.loads(text, parse_constant=_constant, parse_int=_integer, parse_float=_number), True
+    except (ValueError, RecursionError):
+        return None, False
+
+
+def is_deep(text):
+    """Whether a text that is JSON has more levels than are read."""
+    level = 0
+    for mark in MARKS.finditer(text):
+        level += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark.group(), 0)
+        if level > MAX_JSON_LEVELS:
+            return True
+    return False
 
 
 def is_text(value):
@@ -220,10 +243,10 @@ class Writer:
         self.tagger = None if root is None else Tagger(root, name)
         self.signed = self.epoch = None
         self.hashes = {seq: digest} if seq > 0 else {}
-        self.entries, self.sealed = 0, False
+        self.entries, self.sealed, self.begin = 0, False, None
 
-    def wrong(self, entry, tagger):
-        """What is wrong with an entry by itself."""
+    def wrong(self, entry):
+        """What is wrong with an entry by itself, but for what its tag is."""
         place = entry["integrity"]
         body = canonical({**entry, "integrity": {k: place[k] for k in ("epoch", "seq", "version", "writer")}})
         if entry_hash(self.name, place["seq"], place["previous_hash"], body) != place["hash"]:
@@ -233,8 +256,6 @@ class Writer:
             return "its tag is not what the boot entry says of the chain"
         if self.signed is not None and self.signed != signed:
             return "some entries of this chain have tags and some have none"
-        if signed and tagger is not None and tagger.tag(place["epoch"], place["hash"]) != place["signature"]:
-            return "its tag is not of this key"
         return None
 
 
@@ -242,6 +263,7 @@ class Verification:
     def __init__(self, root):
         self.root, self.faults, self.writers, self.claims = root, {}, {}, []
         self.rows, self.numbers = {}, {}  # checkpoints of each writer by epoch, and the entries they name
+        self.settled = False  # a wrong tag or a fork was found: no more keys are turned
 
     def fault(self, kind, line, writer, seq, reason):
         self.faults.setdefault(kind, {"line": line, "writer": writer, "seq": seq, "reason": reason})
@@ -249,19 +271,17 @@ class Verification:
     # Checkpoints
 
     def read_checkpoints(self, lines, public):
-        rows = {}
-        for number, text, ended in lines:
-            found = None
-            try:
-                found = parse(text) if text is not None else None
-                is_json = text is not None
-            except ValueError:
-                is_json = False
+        rows, torn = {}, []
+        for number, text, ended, start in lines:
+            found, is_json = parse(text)
             if not self.is_checkpoint(found, text):
-                if ended or is_json:
-                    self.fault("tampered", None, None, None, f"checkpoints, line {number}: it is no checkpoint")
-                else:
+                is_json = is_json and not is_deep(text)
+                if not is_json and not ended:
                     self.fault("incomplete", None, None, None, f"checkpoints, line {number}: the line is torn")
+                elif not is_json and start is not None:
+                    torn.append((number, start))
+                else:
+                    self.fault("tampered", None, None, None, f"checkpoints, line {number}: it is no checkpoint")
                 continue
             signed = canonical({k: v for k, v in found.items() if k != "signature"}).encode()
             if not is_signed(public, base64.b64decode(found["signature"]), signed):
@@ -272,6 +292,11 @@ class Verification:
             if other[0] != text:
                 self.fault("fork", None, found["writer"], found["seq"],
                            f"checkpoints, line {number}: another one of this epoch was signed")
+        whole = sorted(text for row in rows.values() for text, _ in row.values())
+        for number, start in torn:
+            if not any(text.startswith(start) for text in whole[bisect.bisect_left(whole, start):][:1]):
+                self.fault("incomplete", None, None, None,
+                           f"checkpoints, line {number}: the line is torn, and is nowhere whole")
         for writer, row in rows.items():
             self.check_row(writer, [row[epoch] for epoch in sorted(row)])
 
@@ -304,13 +329,8 @@ class Verification:
     # The log
 
     def read_log(self, lines):
-        for number, text, ended in lines:
-            found, is_json = None, False
-            try:
-                if text is not None:
-                    found, is_json = parse(text), True
-            except ValueError:
-                pass
+        for number, text, ended, _ in lines:
+            found, is_json = parse(text)
             if is_entry(found) and canonical(found) == text:
                 self.read_entry(number, found)
                 continue
@@ -318,7 +338,10 @@ class Verification:
                          and is_place(found[k]) and canonical(found) == text), None)
             if kind is not None:
                 self.read_place(number, kind, found[kind])
-            elif ended or is_json:
+                continue
+            if is_json and is_deep(text):
+                found, is_json = None, False
+            if ended or is_json:
                 writer, seq = self.claimed(found)
                 self.fault("tampered", number, writer, seq, "it is no canonical entry")
             else:
@@ -329,7 +352,7 @@ class Verification:
         parts = [found.get(k) for k in ("integrity", "anchor", "end", "damaged")] if isinstance(found, dict) else []
         claim = next((part for part in parts if isinstance(part, dict)), {})
         writer, seq = claim.get("writer"), claim.get("seq")
-        return writer if isinstance(writer, str) else None, seq if is_whole(seq) else None
+        return writer if is_text(writer) else None, seq if is_whole(seq) else None
 
     def read_entry(self, line, entry):
         place = entry["integrity"]
@@ -341,8 +364,9 @@ class Verification:
             own = self.writers[name] = Writer(name, seq - 1, previous if seq > 1 else ZERO, self.root)
         if seq <= own.seq:
             known, parent = own.hashes.get(seq), own.hashes.get(seq - 1, ZERO)
-            if known not in (None, digest) and previous == parent and may_follow(seq, None, place["epoch"]) \
-                    and own.wrong(entry, None if self.root is None else Tagger(self.root, name)) is None:
+            if known not in (None, digest) and previous == parent and not self.settled \
+                    and place["epoch"] <= (own.epoch or 0) and self.wrong(own, entry, afresh=True) is None:
+                self.settled = True
                 self.fault("fork", line, name, seq, "another entry has this number and follows the same one")
             else:
                 self.fault("tampered", line, name, seq,
@@ -355,10 +379,23 @@ class Verification:
         elif previous != own.hash:
             self.fault("tampered", line, name, seq, "it does not follow the entry before it")
         else:
-            wrong = self.wrong_epoch(own, place) or own.wrong(entry, own.tagger)
+            wrong = self.wrong_epoch(own, place) or self.wrong(own, entry)
             if wrong:
                 self.fault("tampered", line, name, seq, wrong)
+        own.begin = own.begin or (entry["timestamp"], line)
         self.move_on(own, entry)
+
+    def wrong(self, own, entry, afresh=False):
+        """What is wrong with an entry by itself; afresh: the writer's key may have been turned past it."""
+        place = entry["integrity"]
+        found = own.wrong(entry)
+        if found or place["signature"] == "" or self.root is None or self.settled:
+            return found
+        tagger = Tagger(self.root, own.name) if afresh else own.tagger
+        if tagger.tag(place["epoch"], place["hash"]) == place["signature"]:
+            return None
+        self.settled = True
+        return "its tag is not of this key"
 
     def wrong_epoch(self, own, place):
         seq, epoch = place["seq"], place["epoch"]
@@ -403,7 +440,7 @@ class Verification:
 
     # What the whole of it has to satisfy
 
-    def conclude(self):
+    def conclude(self, require_tags):
         for writer, row in self.rows.items():
             own = self.writers.get(writer)
             if own is None:
@@ -430,7 +467,17 @@ class Verification:
             vouched += [(seq, digest) for _, name, seq, digest in self.claims if name == writer]
             if (place["seq"], place["hash"]) not in vouched:
                 self.fault("truncated", line, writer, place["seq"], "nobody vouches for the place where this chain begins")
+        if require_tags or self.root is not None:
+            self.check_tags(require_tags)
         return self.report()
+
+    def check_tags(self, all_chains):
+        """Chains without tags are older than the key, or a fault."""
+        chains = [(writer, own) for writer, own in self.writers.items() if own.begin]
+        tagged = [own.begin[0] for _, own in chains if own.signed]
+        for writer, own in chains:
+            if not own.signed and (all_chains or not tagged or own.begin[0] >= min(tagged)):
+                self.fault("tampered", own.begin[1], writer, own.first, "the entries of this chain have no tags")
 
     def report(self):
         verdict = next((kind for kind in WEIGHT if kind in self.faults), "ok")
@@ -456,7 +503,8 @@ class Verification:
 
 
 def lines_of(files):
-    """Lines of files one after the other: number, text (None: no UTF-8), and whether the line was ended."""
+    """Lines of files one after the other: number, text (None: no UTF-8), whether the line was ended, and the text of one
+    that may have been cut, without a last character of which only a part is there (None: that is no UTF-8 either)."""
     number = 0
     for content in files:
         pieces = content.split(b"\n")
@@ -464,18 +512,26 @@ def lines_of(files):
         for piece, ended in [(piece, True) for piece in pieces] + ([(last, False)] if last else []):
             number += 1
             try:
-                yield number, piece.decode("utf-8"), ended
+                text = start = piece.decode("utf-8")
             except UnicodeDecodeError:
-                yield number, None, ended
+                text, start = None, start_of(piece)
+            yield number, text, ended, start
 
 
-def verify(logs, checkpoints=(), public=None, key=None):
+def start_of(piece):
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(piece)
+    except UnicodeDecodeError:
+        return None
+
+
+def verify(logs, checkpoints=(), public=None, key=None, require_tags=False):
     """The verdict on the bytes of one or more files, against checkpoints, a PEM public key and the configured key."""
     verification = Verification(key)
     if public is not None:
         verification.read_checkpoints(lines_of(checkpoints), public_key(public))
     verification.read_log(lines_of(logs))
-    return verification.conclude()
+    return verification.conclude(require_tags)
 
 
 def check_payload(payload, logs):
@@ -483,7 +539,7 @@ def check_payload(payload, logs):
     content = payload["content"]
     raw = base64.b64decode(content) if payload["encoding"] == "base64" else content.encode()
     digest = hashlib.sha256(b"hoosh-payload-v1\0" + bytes.fromhex(payload["salt"]) + raw).hexdigest()
-    for _, text, _ in lines_of(logs):
+    for _, text, _, _ in lines_of(logs):
         entry = json.loads(text) if text and payload["id"] in text else {}
         if entry.get("id") == payload["id"]:
             return "ok" if entry.get("metadata", {}).get("payload_hash") == digest else "changed"
@@ -491,12 +547,13 @@ def check_payload(payload, logs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Checks an exported hoosh audit log.")
+    parser = argparse.ArgumentParser(description="Checks an exported hoosh audit log.", allow_abbrev=False)
     parser.error = lambda message: (print(message, file=sys.stderr), sys.exit(64))
     parser.add_argument("files", nargs="+")
     parser.add_argument("--checkpoints", action="append", default=[])
     parser.add_argument("--public-key")
     parser.add_argument("--key")
+    parser.add_argument("--require-tags", action="store_true", help="every chain must have tags, also one older than the key")
     parser.add_argument("--payload", help="an answer of GET /v1/audit/{entry}/payload")
     options = parser.parse_args()
     if options.checkpoints and options.public_key is None:
@@ -506,12 +563,13 @@ def main():
     try:
         key = text(options.key)
         result = verify([read(path) for path in options.files], [read(path) for path in options.checkpoints],
-                        text(options.public_key), None if key is None else re.sub(r"\r?\n\Z", "", key))
+                        text(options.public_key), None if key is None else re.sub(r"\r?\n\Z", "", key), options.require_tags)
         if options.payload is not None:
             result["payload"] = check_payload(json.loads(text(options.payload)), [read(path) for path in options.files])
             result["code"] = result["code"] or (0 if result["payload"] == "ok" else 1)
     except (OSError, ValueError, KeyError) as error:
         parser.error(str(error))
+    sys.stdout.reconfigure(encoding="utf-8")
     print(json.dumps(result, indent=2, ensure_ascii=False))
     sys.exit(result["code"])
 

@@ -21,6 +21,17 @@ const CASES: readonly { name: string; code: number; log: string; kept?: readonly
   { name: 'an end before the newest checkpoint', code: 2, log: textOf(lines.slice(0, -19)) },
   { name: 'a torn last line', code: 4, log: textOf([...lines, '{"event":"audit.']).slice(0, -1) },
   { name: 'a writer that is missing', code: 5, log: textOf(one.lines) },
+  {
+    name: 'a hash that is a list',
+    code: 1,
+    log: textOf([`{"anchor":{"hash":["${'0'.repeat(64)}"],"seq":3,"writer":"x"}}`, ...lines]),
+  },
+  { name: 'a writer that is no text', code: 1, log: textOf(['{"anchor":{"seq":3,"writer":"\\ud800"}}', ...lines]) },
+  {
+    name: 'a writer that clears the screen',
+    code: 1,
+    log: textOf(['{"end":{"seq":3,"writer":"\\u001b[2J\\u009b\\nok"}}', ...lines]),
+  },
 ]
 
 let folder = ''
@@ -51,6 +62,7 @@ describe.each(CASES)('hoosh audit verify of a log with $name', ({ code, log }) =
     expect(ended.out.split('\n')[0]).toMatch(code === 0 ? /^ok$/ : /^(tampered|truncated|fork|incomplete|missing): ./)
     expect(ended.out).toMatch(/uncovered: (n\/2|nothing)/)
     expect(ended.out).toMatch(/tags were checked/)
+    expect(ended.out).not.toMatch(/[^\P{Cc}\n]/u)
   })
 
   it.skipIf(python === null)(
@@ -90,6 +102,7 @@ describe('hoosh audit verify', () => {
     ['an unknown option', ['x', '--quick']],
     ['checkpoints without a public key', [HOOSH, '--checkpoints', HOOSH]],
     ['a public key that is none', [HOOSH, '--checkpoints', HOOSH, '--public-key', HOOSH]],
+    ['a key that is no text', [HOOSH, '--key', '/bin/sh']],
   ])('with %s exits with 64 and shows its usage', async (_, args) => {
     const ended = await run(process.execPath, [HOOSH, 'audit', 'verify', ...args])
     expect(ended).toMatchObject({ code: 64, out: '' })

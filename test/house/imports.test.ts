@@ -24,6 +24,7 @@ const FLOORS = [
   ['observability'],
   ['config'],
   [
+    'address',
     'amount',
     'bytes',
     'cancel',

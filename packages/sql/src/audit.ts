@@ -71,16 +71,29 @@ const READ_PATIENCE_MS = 10_000
 function checkpointsOf(connection: Connection, { checkpoints }: Tables): AuditStore['checkpoints'] {
   const { dialect } = connection
   const { bytes } = dialect
+  const columns = `${bytes('c.writer')} as writer, c.epoch, c.seq, ${bytes('c.line')} as line`
   const findCheckpoints = statement<Row>(
     dialect,
-    `select ${bytes('c.writer')} as writer, epoch, seq, ${bytes('line')} as line from ${checkpoints} as c
-      where (writer = ? or ? = 1) and epoch > ?
-        and (? = 1 or not exists (select 1 from ${checkpoints} as n where n.writer = c.writer and n.epoch > c.epoch))
-      order by c.writer, c.epoch limit ?`,
+    `select ${columns} from ${checkpoints} as c
+      where (c.writer = ? or ? = 1) and c.epoch > ? order by c.writer, c.epoch limit ?`,
+  )
+  // From one writer to the next by the index, not over all that each of them signed.
+  const findNewest = statement<Row>(
+    dialect,
+    `with recursive names (writer) as (
+        select min(writer) from ${checkpoints}
+        union all
+        select (select min(n.writer) from ${checkpoints} as n where n.writer > names.writer) from names
+          where names.writer is not null
+      )
+      select ${columns} from names join ${checkpoints} as c on c.writer = names.writer
+        where (c.writer = ? or ? = 1) and c.epoch > ?
+          and c.epoch = (select max(m.epoch) from ${checkpoints} as m where m.writer = names.writer)
+        order by c.writer limit ?`,
   )
   return async ({ writer, after = -1, newest = false, limit }) => {
     const rows = await connection.read((runner) =>
-      findCheckpoints(runner, writer ?? '', writer === undefined ? 1 : 0, after, newest ? 0 : 1, limit),
+      (newest ? findNewest : findCheckpoints)(runner, writer ?? '', writer === undefined ? 1 : 0, after, limit),
     )
     return rows.map((row) => ({
       writer: textOf(row.writer) ?? '',

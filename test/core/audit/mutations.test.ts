@@ -9,7 +9,16 @@ const COUNT = LONG ? 10_000 : 300
 const FIRST_SEED = Number(process.env.HOOSH_SEED ?? (Date.now() % 1_000_000_000) + 1)
 const seeds = Array.from({ length: COUNT }, (_, index) => FIRST_SEED + index)
 
-const ours = (log: Buffer, checkpoints: Buffer) => verifyAuditLog(log, { checkpoints, publicKey: PUBLIC_PEM, key: KEY })
+const ours = (log: Buffer, checkpoints: Buffer, key: string | null = KEY) =>
+  verifyAuditLog(log, { checkpoints, publicKey: PUBLIC_PEM, ...(key !== null && { key }) })
+
+const caseFor = ({ log, checkpoints, key = KEY }: { log: Buffer; checkpoints: Buffer; key?: string | null }) => ({
+  logs: [log],
+  checkpoints: [checkpoints],
+  publicKey: PUBLIC_PEM,
+  key,
+  requireTags: false,
+})
 
 /** The entries of a sample that no checkpoint covers, by the way it was made. */
 const trueWindow = ({ chains }: SampleLog) =>
@@ -45,7 +54,7 @@ describe(`a log that was changed, ${COUNT} times from HOOSH_SEED=${FIRST_SEED}`,
     async () => {
       for (const part of inChunks(seeds, 500)) {
         const cases = part.map(caseOf)
-        const theirs = await pythonVerdicts(cases.map(({ change }) => ({ ...change, publicKey: PUBLIC_PEM, key: KEY })))
+        const theirs = await pythonVerdicts(cases.map(({ change }) => caseFor(change)))
         for (const [index, { seed, change }] of cases.entries()) {
           const verdict = ours(change.log, change.checkpoints)
           expect({ seed, name: change.name, ...theirs[index] }).toEqual({ seed, name: change.name, ...verdict })
@@ -69,7 +78,7 @@ describe(`a log that nobody touched, ${COUNT} times from HOOSH_SEED=${FIRST_SEED
   it('is ok, and the window that is told is the true one', () => {
     for (const seed of seeds) {
       const { key, sample, log, checkpoints } = plainOf(seed)
-      const { code, firstBad, uncovered, tags } = ours(log, checkpoints)
+      const { code, firstBad, uncovered, tags } = ours(log, checkpoints, key)
       expect(tags).toBe(key === null ? 'none' : 'checked')
       const told = uncovered.map(({ writer, after, through }) => ({ writer, after, through }))
       expect({ seed, code, firstBad, told }).toEqual({ seed, code: 0, firstBad: null, told: trueWindow(sample) })
@@ -81,9 +90,9 @@ describe(`a log that nobody touched, ${COUNT} times from HOOSH_SEED=${FIRST_SEED
     async () => {
       for (const part of inChunks(seeds, 500)) {
         const cases = part.map(plainOf)
-        const theirs = await pythonVerdicts(cases.map((one) => ({ ...one, publicKey: PUBLIC_PEM, key: KEY })))
-        for (const [index, { log, checkpoints }] of cases.entries())
-          expect(theirs[index]).toEqual(ours(log, checkpoints))
+        const theirs = await pythonVerdicts(cases.map(caseFor))
+        for (const [index, { log, checkpoints, key }] of cases.entries())
+          expect(theirs[index]).toEqual(ours(log, checkpoints, key))
       }
     },
   )

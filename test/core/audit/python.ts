@@ -10,11 +10,13 @@ export const PYTHON_VERIFIER = fileURLToPath(new URL('../../../docs/verify-audit
 /** Null where there is no Python 3 here. */
 export const python = spawnSync('python3', ['--version']).status === 0 ? 'python3' : null
 
+/** Files of a log and of checkpoints, each read as one after the other. */
 export interface PythonCase {
-  readonly log: Buffer
-  readonly checkpoints: Buffer
+  readonly logs: readonly Buffer[]
+  readonly checkpoints: readonly Buffer[]
   readonly publicKey: string
   readonly key: string | null
+  readonly requireTags: boolean
 }
 
 // Many cases in one process: to start Python takes longer than to check a log.
@@ -25,7 +27,11 @@ verifier = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(verifier)
 for line in sys.stdin:
     case = json.loads(line)
-    result = verifier.verify([base64.b64decode(case["log"])], [base64.b64decode(case["checkpoints"])], case["publicKey"], case["key"])
+    files = lambda name: [base64.b64decode(file) for file in case[name]]
+    try:
+        result = verifier.verify(files("logs"), files("checkpoints"), case["publicKey"], case["key"], case["requireTags"])
+    except Exception as error:
+        result = {"raised": repr(error)}
     print(json.dumps(result), flush=True)
 `
 
@@ -37,13 +43,9 @@ export async function pythonVerdicts(cases: readonly PythonCase[]): Promise<Audi
   const read = (async () => {
     for await (const line of createInterface({ input: child.stdout })) verdicts.push(JSON.parse(line) as AuditVerdict)
   })()
-  for (const { log, checkpoints, publicKey, key } of cases) {
-    const line = JSON.stringify({
-      log: log.toString('base64'),
-      checkpoints: checkpoints.toString('base64'),
-      publicKey,
-      key,
-    })
+  const packed = (files: readonly Buffer[]) => files.map((file) => file.toString('base64'))
+  for (const { logs, checkpoints, ...rest } of cases) {
+    const line = JSON.stringify({ logs: packed(logs), checkpoints: packed(checkpoints), ...rest })
     if (!child.stdin.write(`${line}\n`)) await once(child.stdin, 'drain')
   }
   child.stdin.end()

@@ -1,6 +1,8 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
+import dns from 'node:dns'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { syncBuiltinESMExports } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +15,16 @@ const folder = () => {
   return path
 }
 
+/** Whether a file can be made one that may only be appended to. */
+function appends(): boolean {
+  const path = mkdtempSync(join(tmpdir(), 'hoosh-append-'))
+  try {
+    return ['+a', '-a'].every((flag) => spawnSync('chattr', [flag, path]).status === 0)
+  } finally {
+    rmSync(path, { recursive: true, force: true })
+  }
+}
+
 describe('a sink that is a file', () => {
   it('has one line for each checkpoint, makes its folder, and takes a repetition once', async () => {
     const path = join(folder(), 'far', 'checkpoints.ndjson')
@@ -21,14 +33,29 @@ describe('a sink that is a file', () => {
     expect(readFileSync(path, 'utf8')).toBe('{"a":1}\n{"b":"ü"}\n{"c":3}\n')
   })
 
-  it('takes a torn line back before it goes on', async () => {
+  it('takes nothing back: behind a torn line it begins a new one', async () => {
     const path = join(folder(), 'checkpoints.ndjson')
     for (const whole of ['', '{"a":1}\n']) {
-      writeFileSync(path, `${whole}{"b":"to`)
-      await fileSink(path)('{"c":3}')
-      expect(readFileSync(path, 'utf8')).toBe(`${whole}{"c":3}\n`)
+      for (const torn of ['{"b":"to', '{"c":3}', Buffer.from('{"b":"ü').subarray(0, -1)]) {
+        const before = Buffer.concat([Buffer.from(whole), Buffer.from(torn)])
+        writeFileSync(path, before)
+        for (let time = 0; time < 2; time += 1) await fileSink(path)('{"c":3}')
+        expect(readFileSync(path)).toEqual(Buffer.concat([before, Buffer.from('\n{"c":3}\n')]))
+      }
     }
   })
+
+  it.skipIf(!appends())(
+    'goes on behind a torn line where it may only append (chattr +a, for root on some disks)',
+    async () => {
+      const path = join(folder(), 'checkpoints.ndjson')
+      writeFileSync(path, '{"b":"to')
+      execFileSync('chattr', ['+a', path])
+      onTestFinished(() => void execFileSync('chattr', ['-a', path]))
+      await fileSink(path)('{"c":3}')
+      expect(readFileSync(path, 'utf8')).toBe('{"b":"to\n{"c":3}\n')
+    },
+  )
 
   it.skipIf(process.getuid?.() === 0)('rejects where it may not write (skipped for root, who may)', async () => {
     const path = join(folder(), 'checkpoints.ndjson')
@@ -126,6 +153,37 @@ describe('a sink behind HTTP', () => {
       expect(() => httpSink(url)).toThrow(/https/)
     },
   )
+
+  it.each([
+    'http://169.254.169.254/latest',
+    'https://169.254.169.254/',
+    'https://[::ffff:169.254.169.254]/',
+    'https://0xa9fea9fe/',
+    'https://[fd00:ec2::254]/',
+    'https://100.100.100.200/',
+    'http://8.8.8.8/',
+  ])('is not one at %s, whatever is said', (url) => {
+    expect(() => httpSink(url, { privateNetwork: true })).toThrow(expect.objectContaining({ code: 'invalid_options' }))
+  })
+
+  it.each(['http://10.0.0.8/', 'http://collector:8080/', 'http://[fd00::8]/'])('%s needs privateNetwork', (url) => {
+    expect(() => httpSink(url)).toThrow(/privateNetwork/)
+    expect(() => httpSink(url, { privateNetwork: true })).not.toThrow()
+  })
+
+  it('whose name leads to where none may be is not connected to', async () => {
+    const { lookup } = dns
+    onTestFinished(() => {
+      dns.lookup = lookup
+      syncBuiltinESMExports()
+    })
+    dns.lookup = ((...[, , answer]: [string, unknown, (error: null, found: object[]) => void]) =>
+      answer(null, [{ address: '169.254.169.254', family: 4 }])) as unknown as typeof lookup
+    syncBuiltinESMExports()
+    await expect(httpSink('https://collector.example.org/')('{"a":1}')).rejects.toMatchObject({
+      code: 'EFORBIDDENADDRESS',
+    })
+  })
 
   it.each<[string, () => unknown]>([
     [

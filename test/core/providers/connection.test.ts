@@ -4,7 +4,7 @@ import { createServer as createHttpsServer, type ServerOptions } from 'node:http
 import { type AddressInfo, connect as dial, type LookupFunction } from 'node:net'
 import { createGateway, type ProviderOptions } from '@hoosh/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { guardedLookup, mayReach } from '../../../packages/core/src/providers/address.js'
+import { guardedLookup, mayReach } from '../../../packages/core/src/address.js'
 import { createProvider } from '../../../packages/core/src/providers/create.js'
 import { proxyFor } from '../../../packages/core/src/providers/proxy.js'
 import { upstream } from '../../support/door.js'

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -11,11 +12,13 @@ export const auditVerify: Command = {
   summary:
     'Checks an exported audit log, offline. Exit code: 0 ok, 1 tampered, 2 truncated, 3 fork, 4 incomplete, 5 missing.',
   usage:
-    'hoosh audit verify FILE... [--checkpoints FILE --public-key FILE] [--key FILE] [--json]\n\n' +
+    'hoosh audit verify FILE... [--checkpoints FILE --public-key FILE] [--key FILE] [--require-tags] [--json]\n\n' +
     '  FILE           what GET /v1/audit/export gave, and archived segments, the oldest first\n' +
     '  --checkpoints  checkpoints that were kept elsewhere; may be given several times\n' +
     '  --public-key   Ed25519 public key (PEM) of the key that signed them\n' +
-    '  --key          file with the configured `audit.key`; without it tags are not checked\n' +
+    '  --key          file with the configured `audit.key`; without it tags are not checked. With it, a chain without\n' +
+    '                 tags is a fault, unless it began before the first one that has them\n' +
+    '  --require-tags every chain must have tags, whenever it began\n' +
     '  --json         the whole verdict as JSON',
   run(args, { out }) {
     const { values, positionals } = parseArgs({
@@ -25,6 +28,7 @@ export const auditVerify: Command = {
         checkpoints: { type: 'string', multiple: true },
         'public-key': { type: 'string' },
         key: { type: 'string' },
+        'require-tags': { type: 'boolean', default: false },
         json: { type: 'boolean' },
       },
     })
@@ -35,10 +39,13 @@ export const auditVerify: Command = {
       return 'Which key signed these checkpoints? --public-key FILE, as `hoosh audit keys` printed it'
     if (publicKey !== undefined && !isPublicKey(readFileSync(publicKey, 'utf8')))
       return `There is no Ed25519 public key in ${publicKey} (a PEM that begins with "-----BEGIN PUBLIC KEY-----").`
+    const secret = key === undefined ? null : readFileSync(key)
+    if (secret !== null && !isUtf8(secret)) return `${key} is no text.`
     const verdict = verifyAuditLog(log.lines(), {
       ...(checkpoints === undefined ? {} : { checkpoints: placesIn(checkpoints).lines() }),
       ...(publicKey === undefined ? {} : { publicKey: readFileSync(publicKey, 'utf8') }),
-      ...(key === undefined ? {} : { key: readFileSync(key, 'utf8').replace(/\r?\n$/, '') }),
+      requireTags: values['require-tags'],
+      ...(secret === null ? {} : { key: secret.toString().replace(/\r?\n$/, '') }),
     })
     for (const line of values.json === true ? [JSON.stringify(verdict, null, 2)] : told(verdict, log)) out(line)
     return verdict.code
@@ -47,7 +54,8 @@ export const auditVerify: Command = {
 
 function isPublicKey(pem: string): boolean {
   try {
-    return createPublicKey(pem).asymmetricKeyType === 'ed25519'
+    // Node would take a private key as well, or a certificate.
+    return pem.includes('-----BEGIN PUBLIC KEY-----') && createPublicKey(pem).asymmetricKeyType === 'ed25519'
   } catch {
     return false
   }
@@ -65,10 +73,16 @@ function told({ verdict, firstBad, writers, absent, entries, tags, uncovered }: 
   return [
     firstBad === null ? verdict : `${verdict}: ${[...placeOf(firstBad, log), firstBad.reason].join(', ')}`,
     `${entries} entries of ${writers.length} writers; ${TAGS[tags]}`,
+    ...(tags === 'partial' ? writers.filter(({ signed }) => !signed).map(untaggedOf) : []),
     ...(uncovered.length === 0 ? ['uncovered: nothing'] : uncovered.map(windowOf)),
     ...open.map((writer) => `open end: ${writer} has neither a seal nor a successor`),
     ...absent.map((writer) => `not in this log: ${writer}, which a later boot names`),
-  ]
+  ].map(onOneLine)
+}
+
+/** What a log says of writers may be meant for the terminal. */
+function onOneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
 function placeOf({ line, writer, seq }: NonNullable<AuditVerdict['firstBad']>, log: Places): string[] {
@@ -77,6 +91,10 @@ function placeOf({ line, writer, seq }: NonNullable<AuditVerdict['firstBad']>, l
     ...(writer === null ? [] : [`writer ${writer}`]),
     ...(seq === null ? [] : [`entry ${seq}`]),
   ]
+}
+
+function untaggedOf({ writer, first, last }: AuditVerdict['writers'][number]): string {
+  return `without tags: ${writer}, entries ${first} to ${last}; it needed no key to write them anew`
 }
 
 function windowOf({ writer, after, through, entries, since }: AuditVerdict['uncovered'][number]): string {

@@ -1,7 +1,6 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
-import { isSignedBy, readCheckpoint } from './checkpoint.js'
 import { isPlace } from './entry-line.js'
 import type { AuditStore, WriterHead } from './store.js'
+import type { Fault } from './verifier.js'
 
 /** A stored chain that begins behind its first entry, and the number of the entry it begins behind. */
 export interface UnvouchedAnchor {
@@ -9,71 +8,68 @@ export interface UnvouchedAnchor {
   seq: number
 }
 
-/** Looks whether stored chains begin where they may. */
+/**
+ * Looks whether stored chains begin where they may: behind what an `audit.segment_closed` says was archived. A checkpoint
+ * says what stood there, not that it may be gone.
+ */
 export interface AnchorCheck {
   follow(): Promise<void>
-  /** Those that nobody vouches for: evicted from memory, archived with the record that said so, or cut off. */
+  /** Those of which no record says so: evicted from memory, or cut off. */
   readonly unvouched: readonly UnvouchedAnchor[]
+  /** The first of them where the store evicts nothing; it stays. */
+  readonly firstBad: Fault | null
 }
 
-/** Checkpoints, or entries, read at a time. */
+/** Entries read at a time. */
 const PAGE = 100
 
-/**
- * A chain may begin where a checkpoint of ours was made, or where a stored `audit.segment_closed` says that a segment ended.
- *
- * @param signingKey our own; checkpoints that another key signed vouch for nothing
- */
-export function createAnchorCheck(store: AuditStore, signingKey: KeyObject | undefined): AnchorCheck {
-  const publicKey = signingKey === undefined ? null : createPublicKey(signingKey)
-  /** Hash of the anchor that was looked for last, by writer, and what came of it: the next one is hours away. */
-  const known = new Map<string, { hash: string; isVouched: boolean }>()
-  let unvouched: UnvouchedAnchor[] = []
-  const isVouched = async (head: WriterHead) =>
-    (publicKey !== null && (await isSigned(store, head, publicKey))) || (await isRecorded(store, head))
+export function createAnchorCheck(store: AuditStore): AnchorCheck {
+  /** Hash of the anchor that a record was found for, by writer. */
+  const known = new Map<string, string>()
+  const evicts = store.evicts === true
+  let unvouched: readonly UnvouchedAnchor[] = []
+  let firstBad: Fault | null = null
+  const look = async () => {
+    const heads = (await store.heads()).filter(({ anchor }) => anchor.seq > 0)
+    const isOpen = ({ writer, anchor }: WriterHead) => known.get(writer) !== anchor.hash
+    await findRecords(store, heads.filter(isOpen), known)
+    return heads.filter(isOpen)
+  }
   return {
     get unvouched() {
       return unvouched
     },
+    get firstBad() {
+      return firstBad
+    },
     async follow() {
-      // Where nothing is left of a chain, nothing stands on its anchor.
-      const heads = (await store.heads()).filter(({ anchor, seq }) => anchor.seq > 0 && anchor.seq < seq)
-      for (const head of heads) {
-        if (known.get(head.writer)?.hash === head.anchor.hash) continue
-        known.set(head.writer, { hash: head.anchor.hash, isVouched: await isVouched(head) })
-      }
-      unvouched = heads
-        .filter(({ writer }) => known.get(writer)?.isVouched !== true)
-        .map(({ writer, anchor }) => ({ writer, seq: anchor.seq }))
+      let left = await look()
+      // A record that is about to be archived is written anew at the other end, behind where we began to read.
+      if (left.length > 0 && !evicts) left = await look()
+      unvouched = left.map(({ writer, anchor }) => ({ writer, seq: anchor.seq }))
+      const [first] = evicts ? [] : unvouched
+      if (first !== undefined)
+        firstBad ??= { ...first, reason: 'entries up to it were taken out, and no record says so' }
     },
   }
 }
 
-async function isSigned(store: AuditStore, { writer, anchor }: WriterHead, publicKey: KeyObject): Promise<boolean> {
-  for (let after = -1; ; ) {
-    const page = await store.checkpoints({ writer, after, limit: PAGE })
-    const stored = page.find(({ seq }) => seq >= anchor.seq)
-    if (stored === undefined && page.length === PAGE) {
-      after = page.at(-1)!.epoch
-      continue
-    }
-    const checkpoint = stored === undefined ? null : readCheckpoint(stored.line)
-    const isSame = checkpoint?.writer === writer && checkpoint.seq === anchor.seq && checkpoint.hash === anchor.hash
-    return isSame && isSignedBy(checkpoint, publicKey)
-  }
-}
-
-async function isRecorded(store: AuditStore, { writer, anchor }: WriterHead): Promise<boolean> {
-  for (let cursor: string | undefined; ; ) {
+/** Notes the anchors that a linked record names; a staged one may be anybody's. */
+async function findRecords(store: AuditStore, heads: readonly WriterHead[], known: Map<string, string>): Promise<void> {
+  const wanted = new Map(heads.map(({ writer, anchor }) => [writer, anchor]))
+  for (let cursor: string | undefined; wanted.size > 0; ) {
     const filter = { event: 'audit.segment_closed', limit: PAGE, ...(cursor !== undefined && { cursor }) }
     const { entries } = await store.query(filter)
-    for (const { record } of entries) {
-      const { seq, hash, writer: of } = record.metadata ?? {}
-      const place = { writer: of, seq, hash }
-      if (isPlace(place) && place.writer === writer && place.seq === anchor.seq && place.hash === anchor.hash)
-        return true
+    for (const { record, integrity } of entries) {
+      const { writer, seq, hash } = record.metadata ?? {}
+      const place = { writer, seq, hash }
+      if (integrity === undefined || !isPlace(place)) continue
+      const anchor = wanted.get(place.writer)
+      if (anchor?.seq !== place.seq || anchor.hash !== place.hash) continue
+      known.set(place.writer, place.hash)
+      wanted.delete(place.writer)
     }
-    if (entries.length < PAGE) return false
+    if (entries.length < PAGE) return
     cursor = entries.at(-1)!.cursor
   }
 }

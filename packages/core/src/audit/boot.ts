@@ -2,6 +2,9 @@ import { createHmac, createPublicKey, type KeyObject } from 'node:crypto'
 import { readCheckpoint } from './checkpoint.js'
 import type { AuditStore, AuditValue, WriterHead } from './store.js'
 
+/** Most that is said of predecessors: half of an entry. */
+const MAX_BYTES = 32_768
+
 /** A writer's name: the node, and one boot of it. */
 export function writerName(node: string, bootId: string): string {
   return `${node}/${bootId}`
@@ -21,6 +24,7 @@ export function sharedWriterName(key: string | undefined, signingKey: KeyObject 
 /**
  * The newest checkpoint of the other writers of a writer's node that have neither a seal nor a successor: what a new boot
  * vouches for. Of a writer without checkpoints it is the head. A process that still runs is among them, since nobody can tell it from a dead one.
+ * No more than one entry holds: who is left out has no successor yet, and is named by the next boot.
  */
 export async function predecessors(
   store: AuditStore,
@@ -39,7 +43,14 @@ export async function predecessors(
     if (last?.record.event !== 'audit.seal') open.push(head)
   }
   const left = open.filter(({ writer }) => writer !== own && !succeeded.has(writer))
-  return Promise.all(left.map((head) => newestOf(store, head)))
+  const named: { writer: string; seq: number; hash: string }[] = []
+  for (let bytes = 0; named.length < left.length; ) {
+    const place = await newestOf(store, left[named.length]!)
+    bytes += Buffer.byteLength(JSON.stringify(place))
+    if (bytes > MAX_BYTES) break
+    named.push(place)
+  }
+  return named
 }
 
 async function newestOf(store: AuditStore, { writer, seq, hash, epoch }: WriterHead) {

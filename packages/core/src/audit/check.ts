@@ -18,10 +18,10 @@ export interface Walk {
 }
 
 /**
- * Most checkpoints between two entries (ten years of one an hour), and before the first one that is still there (twenty
- * of one a minute). What claims more would only keep us turning keys.
+ * Most checkpoints between two entries (ten years of one an hour), and before the first one that is still there (ten of one
+ * a minute). What claims more would only keep us turning keys.
  */
-const MAX_TURNS = { between: 100_000, before: 10_000_000 }
+const MAX_TURNS = { between: 100_000, before: 5_000_000 }
 
 /** @param root the configured key; without it tags are looked at, not checked */
 export function walkFrom(writer: string, { seq, hash }: ChainHead, root: string | undefined): Walk {

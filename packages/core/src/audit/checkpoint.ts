@@ -45,6 +45,12 @@ export function isSignedBy(checkpoint: SignedCheckpoint, key: KeyObject): boolea
 }
 
 const HEX = /^[0-9a-f]{64}$/
+
+/** Whether it is 32 bytes in lower-case hex. A list of one would be as well, if it were only made text. */
+export function isHash(value: unknown): value is string {
+  return typeof value === 'string' && HEX.test(value)
+}
+
 const isWhole = (value: unknown, least: number): value is number =>
   Number.isSafeInteger(value) && Number(value) >= least
 
@@ -57,8 +63,8 @@ function isCheckpoint(read: Partial<SignedCheckpoint> | null): read is SignedChe
     isWhole(seq, 1) &&
     isWhole(epoch, 0) &&
     isWhole(time, 0) &&
-    HEX.test(String(entryHash)) &&
-    (previous === '' || HEX.test(String(previous))) &&
+    isHash(entryHash) &&
+    (previous === '' || isHash(previous)) &&
     typeof signature === 'string' &&
     isBase64(signature)
   )

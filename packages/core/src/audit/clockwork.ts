@@ -1,10 +1,12 @@
 import type { Logger } from '../options.js'
-import type { Verifier } from './verifier.js'
+import type { Checks } from './checks.js'
 
 /** How often new entries are checked. */
 const TICK_MS = 250
 /** At each so manieth time a batch of old ones is checked again: 256 entries a second, 0.3 % of a core. */
 const TICKS_A_STEP = 4
+/** At each so manieth, the first among them, the chains are compared with their checkpoints: once a minute. */
+const TICKS_A_COMPARISON = 240
 
 /**
  * What the log does on the side: the small things at each tick, verifying one round at a time.
@@ -12,7 +14,7 @@ const TICKS_A_STEP = 4
  * @param sweep must not throw
  */
 export function createClockwork(
-  { verifier, logger }: { readonly verifier: Verifier; readonly logger?: Logger },
+  { checks, logger }: { readonly checks: Checks; readonly logger?: Logger },
   sweep: () => void,
 ): { start(): void; stop(): Promise<void> } {
   let ticker: NodeJS.Timeout | undefined
@@ -22,8 +24,9 @@ export function createClockwork(
   const end = new AbortController()
   const round = async () => {
     try {
-      await verifier.follow(end.signal)
-      if (++ticks % TICKS_A_STEP === 0) await verifier.step()
+      await checks.verifier.follow(end.signal)
+      if (ticks % TICKS_A_COMPARISON === 0) await checks.compare(end.signal)
+      if (++ticks % TICKS_A_STEP === 0) await checks.verifier.step()
       isFailing = false
     } catch (error) {
       if (!isFailing) logger?.warn({ err: error }, 'the audit log cannot be read to verify it')

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { isSignedBy, readCheckpoint } from './checkpoint.js'
-import type { AuditStore } from './store.js'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { hashOfLine, isSignedBy, readCheckpoint, type SignedCheckpoint } from './checkpoint.js'
+import type { AuditStore, StoredCheckpoint, WriterHead } from './store.js'
 import type { Fault } from './verifier.js'
 
 /** How far checkpoints of a writer are checked. */
@@ -10,9 +11,12 @@ export interface Covered {
   readonly time: number
 }
 
-/** Checks stored checkpoints against the chain, each once: that we signed it, and that its entry is there. */
+/**
+ * Checks the chains against the stored checkpoints: that each follows the one before, that its entry is there and is the one
+ * that was signed, and that none is missing. Each is read once.
+ */
 export interface CoverCheck {
-  follow(): Promise<void>
+  follow(signal?: AbortSignal): Promise<void>
   readonly covered: ReadonlyMap<string, Covered>
   /** The first that was wrong; it stays. */
   readonly firstBad: Fault | null
@@ -20,42 +24,94 @@ export interface CoverCheck {
 
 /** Checkpoints read at a time. */
 const PAGE = 100
+/** More writers than there are. */
+export const ALL_WRITERS = 1_000_000
 
-/** @param signingKey our own; those that another key signed are counted as none */
+interface State {
+  readonly store: AuditStore
+  readonly publicKey: KeyObject | null
+  readonly covered: Map<string, Covered>
+  /** The newest one read of each writer, whoever signed it. */
+  readonly seen: Map<string, StoredCheckpoint>
+  firstBad: Fault | null
+}
+
+/** @param signingKey our own; what another key signed covers nothing, but its entry has to be there all the same */
 export function createCoverCheck(store: AuditStore, signingKey: KeyObject | undefined): CoverCheck {
   const publicKey = signingKey === undefined ? null : createPublicKey(signingKey)
-  const covered = new Map<string, Covered>()
-  const seen = new Map<string, number>()
-  let firstBad: Fault | null = null
-  const check = async (writer: string, line: string) => {
-    const checkpoint = readCheckpoint(line)
-    if (checkpoint === null || checkpoint.writer !== writer) return 'the stored checkpoint is damaged'
-    // A writer of another key: an earlier one of ours, or another host on the same storage.
-    if (publicKey === null || !isSignedBy(checkpoint, publicKey)) return null
-    const { seq, hash, epoch, time } = checkpoint
-    const [entry] = await store.chain(writer, seq - 1, 1)
-    if (entry?.integrity?.seq === seq && entry.integrity.hash !== hash) return 'the entry is not what was signed'
-    covered.set(writer, { seq, epoch, time })
-    return null
-  }
-  const followOne = async (writer: string, epoch: number) => {
-    while ((seen.get(writer) ?? -1) < epoch - 1) {
-      const page = await store.checkpoints({ writer, after: seen.get(writer) ?? -1, limit: PAGE })
-      for (const stored of page) {
-        const reason = await check(writer, stored.line)
-        if (reason !== null) firstBad ??= { writer, seq: stored.seq, reason }
-        seen.set(writer, stored.epoch)
-      }
-      if (page.length < PAGE) return
-    }
-  }
+  const state: State = { store, publicKey, covered: new Map(), seen: new Map(), firstBad: null }
   return {
-    covered,
+    covered: state.covered,
     get firstBad() {
-      return firstBad
+      return state.firstBad
     },
-    async follow() {
-      for (const { writer, epoch } of await store.heads()) await followOne(writer, epoch)
-    },
+    follow: (signal) => follow(state, signal),
   }
+}
+
+async function follow(state: State, signal: AbortSignal | undefined): Promise<void> {
+  const { store, seen } = state
+  for (const { writer, epoch } of await store.checkpoints({ newest: true, limit: ALL_WRITERS })) {
+    await read(state, writer, epoch, signal)
+    if (signal?.aborted) return
+  }
+  // Read after the checkpoints: what they sign was linked before.
+  const heads = new Map((await store.heads()).map((head) => [head.writer, head]))
+  for (const [writer, newest] of seen) compare(state, newest, heads.get(writer))
+  for (const { writer, epoch } of heads.values()) {
+    await read(state, writer, epoch - 1, signal)
+    if (signal?.aborted) return
+    const made = (seen.get(writer)?.epoch ?? -1) + 1
+    if (made < epoch) fault(state, writer, seen.get(writer)?.seq ?? 1, `the checkpoint of epoch ${made} is missing`)
+  }
+}
+
+/** Checks what is new of a writer, up to an epoch. */
+async function read(state: State, writer: string, epoch: number, signal: AbortSignal | undefined): Promise<void> {
+  const { store, seen } = state
+  while ((seen.get(writer)?.epoch ?? -1) < epoch && !signal?.aborted) {
+    const page = await store.checkpoints({ writer, after: seen.get(writer)?.epoch ?? -1, limit: PAGE })
+    if (page.length === 0) return
+    for (const stored of page) {
+      const reason = await wrong(state, stored, seen.get(writer))
+      if (reason !== null) fault(state, writer, stored.seq, reason)
+      seen.set(writer, stored)
+    }
+    await nextTurn()
+  }
+}
+
+async function wrong(
+  { store, publicKey, covered }: State,
+  stored: StoredCheckpoint,
+  before: StoredCheckpoint | undefined,
+): Promise<string | null> {
+  const { writer, line } = stored
+  const checkpoint = readCheckpoint(line)
+  if (checkpoint === null || checkpoint.writer !== writer) return 'the stored checkpoint is damaged'
+  const { seq, hash, epoch, time } = checkpoint
+  if (seq !== stored.seq || epoch !== stored.epoch) return 'the stored checkpoint is damaged'
+  if (!follows(checkpoint, before, store.evicts === true)) return 'the checkpoint does not follow the one before it'
+  const [entry] = await store.chain(writer, seq - 1, 1)
+  if (entry?.integrity?.seq === seq && entry.integrity.hash !== hash) return 'the entry is not what was signed'
+  // A writer of another key: an earlier one of ours, or another host on the same storage.
+  if (publicKey !== null && isSignedBy(checkpoint, publicKey)) covered.set(writer, { seq, epoch, time })
+  return null
+}
+
+function follows({ seq, epoch, previous }: SignedCheckpoint, before: StoredCheckpoint | undefined, evicts: boolean) {
+  if (before === undefined) return (epoch === 0 || evicts) && (epoch === 0) === (previous === '')
+  return epoch === before.epoch + 1 && seq >= before.seq && previous === hashOfLine(before.line)
+}
+
+/** What was signed is stored, or was taken out from the beginning. */
+function compare(state: State, newest: StoredCheckpoint, head: WriterHead | undefined): void {
+  const { writer, seq, epoch } = newest
+  if (head === undefined) fault(state, writer, seq, 'the whole chain is missing')
+  else if (head.seq < seq) fault(state, writer, head.seq + 1, `entries up to ${seq} were signed and are missing`)
+  else if (head.epoch <= epoch) fault(state, writer, seq, 'the epoch was set back')
+}
+
+function fault(state: State, writer: string, seq: number, reason: string): void {
+  state.firstBad ??= { writer, seq, reason }
 }

@@ -1,4 +1,6 @@
 import { bodyOf, hasUnknownFields, isSorted, MAX_LEVELS } from './canonical.js'
+import { isHash } from './checkpoint.js'
+import { isTooDeep } from './json-levels.js'
 import type { AuditDetails, AuditEntry, AuditIntegrity, AuditRecord, ChainHead, StoredEntry } from './store.js'
 
 /** A line of an exported log: an entry, the place where a writer's entries begin, or where a segment of them ends. */
@@ -35,12 +37,13 @@ export function readLine(line: string): Line {
   try {
     value = JSON.parse(line)
   } catch {
-    return { kind: 'other', isJson: false, writer: null, seq: null }
+    return NO_JSON
   }
-  return entryFrom(line, value) ?? placeFrom(line, value) ?? unknownLine(value)
+  return entryFrom(line, value) ?? placeFrom(line, value) ?? (isTooDeep(line) ? NO_JSON : unknownLine(value))
 }
 
-const HEX = /^[0-9a-f]{64}$/
+const NO_JSON = { kind: 'other', isJson: false, writer: null, seq: null } as const
+
 const MARK = ',"integrity":'
 const PLACE_KEYS = 3
 const INTEGRITY_KEYS = 7
@@ -96,7 +99,7 @@ function unknownLine(value: unknown): Extract<Line, { kind: 'other' }> {
   return {
     kind: 'other',
     isJson: true,
-    writer: typeof claim.writer === 'string' ? claim.writer : null,
+    writer: isText(claim.writer) ? claim.writer : null,
     seq: isWhole(claim.seq) ? claim.seq : null,
   }
 }
@@ -116,7 +119,7 @@ function isText(value: unknown): value is string {
 /** Somebody's place in a chain, as anchors, ends, boot entries and closed segments name it. */
 export function isPlace(value: unknown): value is { writer: string } & ChainHead {
   if (!isObject(value) || Object.keys(value).length !== PLACE_KEYS) return false
-  return isText(value.writer) && isWhole(value.seq) && value.seq > 0 && HEX.test(String(value.hash))
+  return isText(value.writer) && isWhole(value.seq) && value.seq > 0 && isHash(value.hash)
 }
 
 function isIntegrity(value: unknown): value is AuditIntegrity {
@@ -128,11 +131,9 @@ function isIntegrity(value: unknown): value is AuditIntegrity {
     isWhole(epoch) &&
     isWhole(seq) &&
     seq > 0 &&
-    typeof hash === 'string' &&
-    HEX.test(hash) &&
-    typeof previous_hash === 'string' &&
-    HEX.test(previous_hash) &&
-    (signature === '' || (typeof signature === 'string' && HEX.test(signature)))
+    isHash(hash) &&
+    isHash(previous_hash) &&
+    (signature === '' || isHash(signature))
   )
 }
 

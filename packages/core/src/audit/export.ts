@@ -1,5 +1,6 @@
 import { HooshError } from '../errors.js'
 import { readCheckpoint } from './checkpoint.js'
+import { ALL_WRITERS } from './covered.js'
 import { anchorLine, lineOfEntry } from './entry-line.js'
 import type { AuditStore, ChainHead, StoredEntry, WriterHead } from './store.js'
 
@@ -44,7 +45,8 @@ export async function exportOf(store: AuditStore, filter: ExportFilter): Promise
 async function* piecesOf(store: AuditStore, heads: readonly WriterHead[], filter: ExportFilter) {
   const isExtract = filter.event !== undefined || filter.subject !== undefined || filter.model !== undefined
   for (const head of heads) {
-    const { writer, after, through } = await stretchOf(store, head, filter)
+    // Of an extract nothing has to be whole, and what was staged then may have been linked much later.
+    const { writer, after, through } = isExtract ? wholeOf(head) : await stretchOf(store, head, filter)
     if (!isExtract && after.seq > 0 && after.seq < through) yield `${anchorLine(writer, after)}\n`
     for (let seq = after.seq; seq < through; ) {
       const entries = await store.chain(writer, seq, Math.min(PAGE, through - seq))
@@ -57,10 +59,14 @@ async function* piecesOf(store: AuditStore, heads: readonly WriterHead[], filter
   }
 }
 
+function wholeOf({ writer, anchor, seq }: WriterHead): Stretch {
+  return { writer, after: anchor, through: seq }
+}
+
 /** Where a chain's export begins and ends. An anchor that no checkpoint vouches for gives way to the next one that one does. */
 async function stretchOf(store: AuditStore, head: WriterHead, { from, to }: ExportFilter): Promise<Stretch> {
   const { writer, anchor } = head
-  const whole: Stretch = { writer, after: anchor, through: head.seq }
+  const whole = wholeOf(head)
   if (head.epoch === 0 || (anchor.seq === 0 && from === undefined && to === undefined)) return whole
   let { after, through } = whole
   let isVouched = anchor.seq === 0
@@ -91,12 +97,11 @@ function matches({ record }: StoredEntry, { event, subject, model, from, to }: E
   )
 }
 
-/** Stored checkpoints of one writer or of all, in the order they were made. */
+/** Stored checkpoints of one writer or of all, in the order they were made: also where nothing else is left of a chain. */
 export async function* checkpointLines(store: AuditStore, { writer }: { writer?: string }): AsyncGenerator<string> {
-  const heads = await store.heads()
-  for (const { writer: one, epoch: made } of heads) {
-    if (writer !== undefined && one !== writer) continue
-    for (let epoch = -1; epoch < made - 1; ) {
+  const only = writer === undefined ? {} : { writer }
+  for (const { writer: one, epoch: last } of await store.checkpoints({ ...only, newest: true, limit: ALL_WRITERS })) {
+    for (let epoch = -1; epoch < last; ) {
       const page = await store.checkpoints({ writer: one, after: epoch, limit: PAGE })
       if (page.length === 0) break
       epoch = page.at(-1)!.epoch

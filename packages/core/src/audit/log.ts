@@ -1,19 +1,18 @@
 import { HooshError, shuttingDown } from '../errors.js'
 import { type Awaitable, within } from '../time.js'
-import { createAnchorCheck } from './anchors.js'
 import { type Appender, createAppender } from './appender.js'
 import { predecessors, sharedWriterName, writerName } from './boot.js'
 import { checkRecord, ownRecord, type Writable } from './canonical.js'
 import { writerKey } from './chain.js'
+import { type Checks, createChecks } from './checks.js'
 import { createClockwork } from './clockwork.js'
-import { createCoverCheck } from './covered.js'
 import { checkpointLines, type ExportFilter, exportOf } from './export.js'
-import { type AuditPage, type AuditReport, type AuditStatus, type Checks, pageOf, reportOf, statusOf } from './page.js'
+import { type AuditPage, type AuditReport, type AuditStatus, pageOf, reportOf, statusOf } from './page.js'
 import { type FailedAuth, type RecordFields, type RefusalFields, shapersOf } from './refusals.js'
 import { createRetention, type Retention, type RetentionOptions } from './retention.js'
 import { createSigning, type Signing, type SigningOptions } from './signing.js'
 import type { AuditFilter, AuditRecord, AuditStore } from './store.js'
-import { createVerifier, type Verifier } from './verifier.js'
+import type { Verifier } from './verifier.js'
 
 /** How long a reader waits for what was recorded before he asked, ms. */
 const READ_WAIT_MS = 250
@@ -97,7 +96,6 @@ interface Parts extends AuditLogOptions {
   readonly writer: string
   readonly maxQueue: number
   readonly appender: Appender
-  readonly verifier: Verifier
   readonly signing: Signing | null
   closed: boolean
 }
@@ -105,10 +103,9 @@ interface Parts extends AuditLogOptions {
 export function createAuditLog(options: AuditLogOptions): AuditLog {
   const { store, key, clock, logger, maxQueue = 10_000 } = options
   const writer = nameOf(options)
-  const verifier = createVerifier({ store, clock, ...(key !== undefined && { key }), ...(logger && { logger }) })
+  const checks = createChecks(options)
+  const { verifier } = checks
   const signing = createSigning(options, writer)
-  const cover = createCoverCheck(store, options.signingKey)
-  const anchors = createAnchorCheck(store, options.signingKey)
   const appender = createAppender({
     store: tellingOf(store, verifier),
     writer,
@@ -119,11 +116,11 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     maxQueue,
     ...(logger && { logger }),
   })
-  const parts: Parts = { ...options, writer, maxQueue, appender, verifier, signing, closed: false }
+  const parts: Parts = { ...options, writer, maxQueue, appender, signing, closed: false }
   const retention = retentionOf(parts)
   const emit = (fields: RecordFields) => keep(parts, fields)
   const shapers = shapersOf({ clock, emit })
-  const clockwork = createClockwork(parts, () => {
+  const clockwork = createClockwork({ checks, ...(logger && { logger }) }, () => {
     shapers.sweep()
     appender.tick()
     retention?.tick()
@@ -155,8 +152,8 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       if (parts.mode === 'buffered' && appender.waiting > 0) await within(READ_WAIT_MS, appender.flush())
       return pageOf(store, filter)
     },
-    status: () => statusOf(verifier),
-    verify: () => verify({ verifier, cover, anchors }),
+    status: () => statusOf(checks),
+    verify: () => verify(checks),
     export: async (filter) => {
       await within(VERIFY_MS, appender.flush())
       return exportOf(store, filter)
@@ -170,8 +167,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
 async function verify(checks: Checks): Promise<AuditReport> {
   const all = async () => {
     await checks.verifier.follow()
-    await checks.cover.follow()
-    await checks.anchors.follow()
+    await checks.compare()
     return true
   }
   return reportOf(checks, (await within(VERIFY_MS, all())) ?? false)

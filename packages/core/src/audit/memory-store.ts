@@ -78,6 +78,7 @@ export function memoryAudit({ maxEntries = 10_000 }: { maxEntries?: number } = {
     linked: 0,
   }
   return {
+    evicts: true,
     stage: (writer, records) => stage(shelf, writer, records),
     staged: (query) => staged(shelf, query),
     link: (writer, after, entries) => link(shelf, writer, after, entries),

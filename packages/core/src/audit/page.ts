@@ -1,7 +1,7 @@
-import type { AnchorCheck, UnvouchedAnchor } from './anchors.js'
-import type { CoverCheck } from './covered.js'
+import type { UnvouchedAnchor } from './anchors.js'
+import type { Checks } from './checks.js'
 import type { AuditEntry, AuditFilter, AuditStore, StoredEntry } from './store.js'
-import type { Fault, Verifier } from './verifier.js'
+import type { Fault } from './verifier.js'
 
 /** A page of the log as it goes over the wire: the newest entries that match, oldest first. */
 export interface AuditPage {
@@ -33,9 +33,9 @@ function entryOf({ record, integrity }: StoredEntry): AuditEntry {
   return integrity === undefined ? { ...record, staged: true } : { ...record, integrity }
 }
 
-export function statusOf(verifier: Verifier): AuditStatus {
-  const { valid, verifiedThrough, verifiedAt, signed } = verifier.state()
-  return { chain_valid: valid, verified_through: verifiedThrough, verified_at: verifiedAt, signed }
+export function statusOf({ verifier, firstBad }: Checks): AuditStatus {
+  const { verifiedThrough, verifiedAt, signed } = verifier.state()
+  return { chain_valid: firstBad === null, verified_through: verifiedThrough, verified_at: verifiedAt, signed }
 }
 
 /** What the gateway itself can say of its log; a copy of the checkpoints elsewhere says more. */
@@ -52,34 +52,27 @@ export interface AuditReport {
   /** Entries of each writer that no checkpoint covers yet. */
   uncovered: { writer: string; after: number; through: number; entries: number; since: number | null }[]
   /**
-   * Chains of which the storage has no beginning, and nothing that says it may be so: older entries were evicted from memory,
-   * archived together with the record of it, or cut off. The archive and the checkpoints elsewhere tell which.
+   * Chains of which the storage has no beginning, and no record that it was archived: older entries were evicted from memory,
+   * or, where the storage evicts nothing, cut off, which is a fault.
    */
   unvouched: UnvouchedAnchor[]
 }
 
-/** What looks at the log, each from its side. */
-export interface Checks {
-  readonly verifier: Verifier
-  readonly cover: CoverCheck
-  readonly anchors: AnchorCheck
-}
-
-export function reportOf({ verifier, cover, anchors }: Checks, complete: boolean): AuditReport {
-  const { valid, verifiedThrough, verifiedAt, signed, firstBad = null } = verifier.state()
+export function reportOf({ verifier, covered, unvouched, firstBad }: Checks, complete: boolean): AuditReport {
+  const { verifiedThrough, verifiedAt, signed } = verifier.state()
   const uncovered = Object.entries(verifiedThrough).map(([writer, through]) => {
-    const { seq: after = 0, time: since = null } = cover.covered.get(writer) ?? {}
+    const { seq: after = 0, time: since = null } = covered.get(writer) ?? {}
     return { writer, after, through, entries: Math.max(0, through - after), since }
   })
   return {
-    valid: valid && cover.firstBad === null,
+    valid: firstBad === null,
     complete,
-    first_bad: firstBad ?? cover.firstBad,
+    first_bad: firstBad,
     verified_through: verifiedThrough,
     verified_at: verifiedAt,
     signed,
-    checkpoints: Object.fromEntries(cover.covered),
+    checkpoints: Object.fromEntries(covered),
     uncovered: uncovered.filter(({ entries }) => entries > 0),
-    unvouched: [...anchors.unvouched],
+    unvouched: [...unvouched],
   }
 }

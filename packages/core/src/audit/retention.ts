@@ -4,7 +4,7 @@ import type { Awaitable, Clock } from '../time.js'
 import { readCheckpoint } from './checkpoint.js'
 import { anchorLine, endLine, lineOfEntry } from './entry-line.js'
 import type { RecordFields } from './refusals.js'
-import type { AuditStore, ChainHead, WriterHead } from './store.js'
+import type { AuditDetails, AuditStore, ChainHead, WriterHead } from './store.js'
 
 /** A run of one writer's entries that leaves the storage whole. */
 export interface AuditSegment {
@@ -34,6 +34,12 @@ const DEAD_MS = 86_400_000
 const PAGE = 256
 /** How often old entries are looked for, ms. */
 const EVERY_MS = 3_600_000
+
+const CLOSED = {
+  event: 'audit.segment_closed',
+  level: 'info',
+  message: 'Old entries were archived and taken out of the storage.',
+} as const
 
 /** Archives what is old, segment by segment. */
 export interface Retention {
@@ -88,8 +94,9 @@ async function archiveAll(state: State): Promise<void> {
 async function archiveNext(state: State, head: WriterHead, after: ChainHead): Promise<ChainHead | null> {
   const { writer } = head
   const through = await endOf(state, head, after.seq)
-  const last = through === null ? null : await oldUpTo(state, writer, after.seq, through)
-  if (last === null) return null
+  const old = through === null ? null : await oldUpTo(state, writer, after.seq, through)
+  if (old === null) return null
+  const { last, closed } = old
   const from = after.seq + 1
   await state.retention.archive({
     writer,
@@ -98,12 +105,8 @@ async function archiveNext(state: State, head: WriterHead, after: ChainHead): Pr
     name: `${encodeURIComponent(writer)}.${String(from).padStart(12, '0')}-${String(last.seq).padStart(12, '0')}`,
     text: () => textOf(state.store, writer, after, last),
   })
-  await state.record({
-    event: 'audit.segment_closed',
-    level: 'info',
-    message: 'Old entries were archived and taken out of the storage.',
-    metadata: { from, hash: last.hash, seq: last.seq, writer },
-  })
+  await state.record({ ...CLOSED, metadata: { from, hash: last.hash, seq: last.seq, writer } })
+  for (const metadata of await standing(state, writer, closed)) await state.record({ ...CLOSED, metadata })
   return (await state.store.trim(writer, last)) ? last : null
 }
 
@@ -134,19 +137,36 @@ async function firstSigned(store: AuditStore, writer: string, least: number): Pr
   }
 }
 
-/** The entry a segment ends with, if all of it is there, sound and old enough. */
-async function oldUpTo(state: State, writer: string, after: number, through: number): Promise<ChainHead | null> {
+/** The entry a segment ends with, and what it says of other segments, if all of it is there, sound and old enough. */
+async function oldUpTo(
+  state: State,
+  writer: string,
+  after: number,
+  through: number,
+): Promise<{ last: ChainHead; closed: AuditDetails[] } | null> {
   const before = state.clock() - state.retention.keepMs
+  const closed: AuditDetails[] = []
   let last: ChainHead | null = null
   for (let seq = after; seq < through; ) {
     const page = await state.store.chain(writer, seq, Math.min(PAGE, through - seq))
     for (const { record, integrity, damaged } of page) {
       if (integrity?.seq !== ++seq || damaged !== undefined || record.timestamp >= before) return null
       last = { seq, hash: integrity.hash }
+      if (record.event === CLOSED.event && record.metadata !== undefined) closed.push(record.metadata)
     }
     if (page.length === 0) return null
   }
-  return last
+  return last === null ? null : { last, closed }
+}
+
+/**
+ * Those records that another chain's beginning still rests on. They are written anew before they leave, so that the storage
+ * itself can tell what was archived from what was cut off.
+ */
+async function standing({ store }: State, writer: string, closed: readonly AuditDetails[]): Promise<AuditDetails[]> {
+  if (closed.length === 0) return []
+  const anchors = new Map((await store.heads()).map(({ writer: one, anchor }) => [one, anchor]))
+  return closed.filter(({ writer: of, hash }) => of !== writer && anchors.get(String(of))?.hash === hash)
 }
 
 async function* textOf(store: AuditStore, writer: string, after: ChainHead, last: ChainHead): AsyncGenerator<string> {

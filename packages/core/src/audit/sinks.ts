@@ -1,14 +1,18 @@
 import { execFile } from 'node:child_process'
-import { mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type RequestOptions, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { guardedLookup, reachOf } from '../address.js'
 import { HooshError } from '../errors.js'
 
 /** Takes a checkpoint to where it is safe: what `audit.onCheckpoint` is. Rejects where it could not. */
 export type CheckpointSink = (line: string) => Promise<void>
 
 /**
- * Appends checkpoints to a file, one a line, and waits for the disk. A line that a crash tore is taken back first.
+ * Appends checkpoints to a file, one a line, and waits for the disk. Nothing is taken back, since such a file may be one that
+ * only takes more: behind a line that a crash tore a new one begins, and whoever verifies passes over it.
  *
  * @param path its folder is made; put it where the app's user may append and nothing else, or on another machine
  */
@@ -42,29 +46,45 @@ export function gitSink(directory: string, { push = false }: { push?: boolean } 
   }
 }
 
+interface HttpSinkOptions {
+  headers?: Record<string, string>
+  timeoutMs?: number
+  privateNetwork?: boolean
+}
+
 /**
- * Posts checkpoints to an URL, one a request, as `application/json`; every 2xx takes it. Redirects are not followed.
+ * Posts checkpoints to an URL, one a request, as `application/json`; every 2xx takes it. Redirects are not followed. What may be
+ * connected to is what providers may be: no link-local address and none where clouds keep credentials.
  *
- * @throws HooshError `invalid_options` for an URL that is neither https nor of this machine or has credentials in it, and for
- *   a header that cannot be sent
+ * @param options.privateNetwork plain http to private addresses too, not only to this machine
+ * @throws HooshError `invalid_options` for an URL that may not be reached or has credentials in it, and for a header that cannot be sent
  */
 export function httpSink(
   url: string | URL,
-  { headers = {}, timeoutMs = 10_000 }: { headers?: Record<string, string>; timeoutMs?: number } = {},
+  { headers = {}, timeoutMs = 10_000, privateNetwork = false }: HttpSinkOptions = {},
 ): CheckpointSink {
   const [target, sent] = [checkedUrl(url), checkedHeaders(headers)]
+  const reach = reachOf(target, { privateNetwork }, { what: 'The URL of a sink of checkpoints', secret: 'they' })
+  const options = { method: 'POST', headers: sent, agent: false, lookup: guardedLookup(reach) }
   return async (line) => {
-    const reply = await fetch(target, {
-      method: 'POST',
-      headers: sent,
-      body: `${line}\n`,
-      redirect: 'error',
-      signal: AbortSignal.timeout(timeoutMs),
-    })
-    await reply.body?.cancel()
-    if (!reply.ok)
-      throw new HooshError('store_unavailable', { message: `The sink of checkpoints answered ${reply.status}.` })
+    const status = await post(target, { ...options, signal: AbortSignal.timeout(timeoutMs) }, `${line}\n`)
+    if (status < 200 || status > 299)
+      throw new HooshError('store_unavailable', { message: `The sink of checkpoints answered ${status}.` })
   }
+}
+
+/** Not `fetch`, which connects to wherever a name leads. */
+function post(target: URL, options: RequestOptions, body: string): Promise<number> {
+  const begin = target.protocol === 'https:' ? requestHttps : requestHttp
+  return new Promise((resolve, reject) => {
+    const sending = begin(target, options, (reply) => {
+      resolve(reply.statusCode ?? 0)
+      // What it says is nobody's business, however long it is.
+      reply.destroy()
+    })
+    sending.on('error', (error) => reject(error.name === 'AbortError' ? error.cause : error))
+    sending.end(body)
+  })
 }
 
 const FILE = 'checkpoints.ndjson'
@@ -75,56 +95,37 @@ const TAIL_BYTES = 8_192
 
 /** Appends a line unless it is the last one already, which a repetition after a lost answer would find. */
 async function appendLine(path: string, line: string): Promise<void> {
-  const tail = await lastLine(path)
-  if (tail.text === line && !tail.isTorn) return
-  if (tail.isTorn) await cut(path, tail.start)
-  const file = await open(path, 'a', 0o640)
+  const file = await open(path, 'a+', 0o640)
   try {
+    const tail = await tailOf(file)
+    const isTorn = tail !== '' && !tail.endsWith('\n')
+    if (`\n${tail}`.endsWith(`\n${line}\n`)) return
     // Not `write`, which on a nearly full disk may take a part of the line and say nothing.
-    await file.appendFile(`${line}\n`)
+    await file.appendFile(isTorn ? `\n${line}\n` : `${line}\n`)
     await file.sync()
   } finally {
     await file.close()
   }
 }
 
-async function lastLine(path: string): Promise<{ text: string; start: number; isTorn: boolean }> {
-  const file = await open(path, 'a+', 0o640)
-  try {
-    const { size } = await file.stat()
-    const from = Math.max(0, size - TAIL_BYTES)
-    const bytes = Buffer.alloc(size - from)
-    await file.read(bytes, 0, bytes.length, from)
-    const isTorn = bytes.length > 0 && bytes.at(-1) !== 10
-    const end = isTorn ? bytes.length : bytes.length - 1
-    const start = bytes.lastIndexOf(10, end - 1) + 1
-    return { text: bytes.toString('utf8', start, Math.max(start, end)), start: from + start, isTorn }
-  } finally {
-    await file.close()
-  }
-}
-
-async function cut(path: string, length: number): Promise<void> {
-  const file = await open(path, 'r+')
-  try {
-    await file.truncate(length)
-  } finally {
-    await file.close()
-  }
+async function tailOf(file: FileHandle): Promise<string> {
+  const { size } = await file.stat()
+  const from = Math.max(0, size - TAIL_BYTES)
+  const bytes = Buffer.alloc(size - from)
+  await file.read(bytes, 0, bytes.length, from)
+  return bytes.toString()
 }
 
 function checkedUrl(url: string | URL): URL {
   const target = URL.canParse(String(url)) ? new URL(url) : null
-  const isHere = target !== null && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(target.hostname)
-  const isSafe = target?.protocol === 'https:' || (isHere && target?.protocol === 'http:')
-  if (target === null || !isSafe) throw refused('takes an https URL, or an http one of this machine')
-  // `fetch` would refuse it too, and quote it.
+  if (target === null || !/^https?:$/.test(target.protocol)) throw refused('takes an https URL, or an http one nearby')
+  // Errors of the system quote it.
   if (target.username !== '' || target.password !== '') throw refused('takes credentials in a header, not in its URL')
   return target
 }
 
-/** `fetch` would refuse the same ones, and quote their values. */
-function checkedHeaders(headers: Record<string, string>): Headers {
+/** What sends them would refuse the same ones, and might quote their values. */
+function checkedHeaders(headers: Record<string, string>): Record<string, string> {
   const checked = new Headers()
   for (const [name, value] of Object.entries(headers)) {
     try {
@@ -134,7 +135,7 @@ function checkedHeaders(headers: Record<string, string>): Headers {
     }
   }
   checked.set('content-type', 'application/json')
-  return checked
+  return Object.fromEntries(checked)
 }
 
 function refused(what: string): HooshError {

@@ -5,6 +5,9 @@ import type { Awaitable } from '../time.js'
  * appender. Nothing that was staged is ever dropped.
  */
 export interface AuditStore {
+  /** Whether it drops old entries by itself and keeps no record of it, as memory does: a chain that begins late is no fault then. */
+  readonly evicts?: boolean
+
   /** Keeps records of a writer until they are linked. All or none, durable before it resolves; a known id changes nothing. */
   stage(writer: string, records: readonly AuditRecord[]): Awaitable<void>
 

@@ -1,7 +1,7 @@
 // By its path, since Bun puts a stand-in of its own, without `dispatch`, where it reads `undici`.
 import { type Dispatcher, Pool, ProxyAgent } from 'undici/index.js'
+import { guardedLookup, type Reach, reachOf } from '../address.js'
 import type { ProviderSettings } from '../config/settings.js'
-import { guardedLookup, type Reach, reachOf } from './address.js'
 import { readBaseUrl } from './base-url.js'
 import { proxyFor } from './proxy.js'
 import { type PinnedTls, pinnedTls } from './tls.js'
@@ -51,7 +51,10 @@ export function connectionOf(
   return {
     origin: url.origin,
     connectMs: more.connectMs,
-    reach: reachOf(url, config, routeName),
+    reach: reachOf(url, config, {
+      what: `The baseUrl of the provider "${routeName}"`,
+      secret: 'its key and every prompt',
+    }),
     tls: config.tls === undefined ? {} : pinnedTls(config.tls, routeName),
     proxy: proxyFor(url, more.environment),
   }

@@ -1,5 +1,5 @@
+import { createChecks } from '../audit/checks.js'
 import type { AuditStore } from '../audit/store.js'
-import { createVerifier } from '../audit/verifier.js'
 import type { Finding, FindingCode } from '../budget/findings.js'
 import type { Clock } from '../time.js'
 import { EXPLANATIONS, type Severity } from './explain.js'
@@ -63,12 +63,14 @@ export async function diagnose(
 }
 
 async function logOf(store: AuditStore, key: string | undefined, clock: Clock) {
-  const verifier = createVerifier({ store, clock, ...(key !== undefined && { key }) })
-  await verifier.scrub()
-  const { firstBad, verifiedThrough } = verifier.state()
+  const checks = createChecks({ store, clock, ...(key !== undefined && { key }) })
+  await checks.verifier.scrub()
+  await checks.compare()
+  const { firstBad } = checks
+  const { verifiedThrough } = checks.verifier.state()
   const anchors = (await store.heads()).map(({ anchor }) => anchor.seq)
   const findings: Finding[] = []
-  if (firstBad !== undefined) {
+  if (firstBad !== null) {
     const { writer, seq, reason } = firstBad
     findings.push({ code: 'audit', what: `entry ${seq} of writer ${writer}, ${reason}` })
   }

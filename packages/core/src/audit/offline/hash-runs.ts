@@ -1,36 +1,46 @@
 /** Hashes of a writer's entries by number, 32 bytes each, so that a log of millions can be looked back into. */
 export interface HashRuns {
-  /** Numbers may rise with gaps; those of the first thousand runs are remembered. */
+  /** Numbers rise; there may be gaps. */
   add(seq: number, hash: string): void
   /** Lower-case hex; null where none is known. */
   at(seq: number): string | null
 }
 
+/** Numbers without a gap: the first one, and how many hashes stand before it. */
 interface Run {
   readonly first: number
-  count: number
-  bytes: Buffer
+  readonly before: number
 }
-
-const MAX_RUNS = 1_000
 
 export function createHashRuns(): HashRuns {
   const runs: Run[] = []
+  let bytes: Buffer = Buffer.alloc(32 * 8)
+  let count = 0
   return {
     add(seq, hash) {
-      let run = runs.at(-1)
-      if (run === undefined || seq !== run.first + run.count) {
-        if (runs.length >= MAX_RUNS) return
-        run = { first: seq, count: 0, bytes: Buffer.alloc(32 * 64) }
-        runs.push(run)
-      }
-      if (run.bytes.length === run.count * 32) run.bytes = Buffer.concat([run.bytes], run.bytes.length * 2)
-      run.bytes.write(hash, run.count * 32, 'hex')
-      run.count += 1
+      const run = runs.at(-1)
+      if (run === undefined || seq !== run.first + count - run.before) runs.push({ first: seq, before: count })
+      if (bytes.length === count * 32) bytes = Buffer.concat([bytes], bytes.length * 2)
+      bytes.write(hash, count * 32, 'hex')
+      count += 1
     },
     at(seq) {
-      const run = runs.findLast(({ first, count }) => seq >= first && seq < first + count)
-      return run === undefined ? null : run.bytes.toString('hex', (seq - run.first) * 32, (seq - run.first + 1) * 32)
+      const index = runOf(runs, seq)
+      if (index < 0) return null
+      const { first, before } = runs[index]!
+      const place = before + seq - first
+      return place < (runs[index + 1]?.before ?? count) ? bytes.toString('hex', place * 32, (place + 1) * 32) : null
     },
   }
+}
+
+/** The last run that begins at or before a number; -1 where none does. */
+function runOf(runs: readonly Run[], seq: number): number {
+  let [low, high] = [0, runs.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (runs[middle]!.first <= seq) low = middle + 1
+    else high = middle
+  }
+  return low - 1
 }

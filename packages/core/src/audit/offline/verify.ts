@@ -13,8 +13,13 @@ export interface VerifyOptions {
   checkpoints?: Lines
   /** Of the key that signed them: PEM text or KeyObject. Needed where there are checkpoints. */
   publicKey?: string | KeyObject
-  /** The configured `audit.key`; without it tags are not checked. */
+  /**
+   * The configured `audit.key`; without it tags are not checked. With it, a chain without tags is a fault, unless it began
+   * before the first one that has them, as chains do that are older than the key.
+   */
   key?: string
+  /** Every chain must have tags, whenever it began. Without a key they are looked at, not checked. */
+  requireTags?: boolean
 }
 
 /** Entries that no checkpoint covers: whoever controls the app can still change or drop them unseen. */
@@ -81,6 +86,7 @@ export function verifyAuditLog(log: Lines, options: VerifyOptions = {}): AuditVe
   checkWitnesses(reader, witnesses, findings)
   checkClaims(reader, findings)
   checkAnchors(reader, witnesses, findings)
+  checkTags(reader, options, findings)
   return { ...findings.result(), ...reportOf(reader, witnesses, options.key !== undefined) }
 }
 
@@ -163,6 +169,23 @@ function checkAnchors({ writers, claims }: Reader, witnesses: Witnesses, finding
       writer,
       seq: anchor.seq,
       reason: 'nobody vouches for the place where this chain begins',
+    })
+  }
+}
+
+/** Otherwise whoever writes a log anew without tags needs no key. */
+function checkTags({ writers }: Reader, { key, requireTags }: VerifyOptions, findings: Findings): void {
+  if (key === undefined && requireTags !== true) return
+  const chains = [...writers].filter(([, { begin }]) => begin !== null)
+  const tagged = chains.filter(([, { walk }]) => walk.signed === true).map(([, { begin }]) => begin!.time)
+  const since = requireTags === true || tagged.length === 0 ? Number.NEGATIVE_INFINITY : Math.min(...tagged)
+  for (const [writer, { walk, begin, first }] of chains) {
+    if (walk.signed === true || begin!.time < since) continue
+    findings.add('tampered', {
+      line: begin!.line,
+      writer,
+      seq: first,
+      reason: 'the entries of this chain have no tags',
     })
   }
 }

@@ -13,10 +13,10 @@ export interface WriterWalk {
   /** Where its entries begin: a place that somebody has to vouch for. Null: with the first one there ever was. */
   anchor: ({ readonly line: number } & ChainHead) | null
   readonly first: number
+  /** Of its first entry: the line, and ms since the epoch. */
+  begin: { readonly line: number; readonly time: number } | null
   entries: number
   isSealed: boolean
-  /** Of the newest entry, ms since the epoch. */
-  lastTime: number | null
 }
 
 /** A place in some chain that an entry of the log names. */
@@ -42,10 +42,12 @@ interface State {
   readonly findings: Findings
   readonly writers: Map<string, WriterWalk>
   readonly claims: Claim[]
+  /** A wrong tag or a fork was found: no more keys are turned, since every line could have them turned for seconds. */
+  isSettled: boolean
 }
 
 export function createReader(options: Pick<State, 'key' | 'witnesses' | 'findings'>): Reader {
-  const state: State = { ...options, writers: new Map(), claims: [] }
+  const state: State = { ...options, writers: new Map(), claims: [], isSettled: false }
   return {
     writers: state.writers,
     claims: state.claims,
@@ -63,8 +65,7 @@ function readEntry(state: State, line: number, entry: EntryLine): void {
   if (seq <= walk.seq) {
     const [known, parent] = [hashes.at(seq), hashes.at(seq - 1) ?? GENESIS.hash]
     const isOther = known !== null && known !== hash && previous_hash === parent
-    if (isOther && wrongElsewhere(state, own, entry) === null)
-      fault('fork', 'another entry has this number and follows the same one')
+    if (isOther && isFork(state, own, entry)) fault('fork', 'another entry has this number and follows the same one')
     else fault('tampered', known === hash ? 'the entry is there twice' : 'the entry is not in its place')
     return
   }
@@ -72,9 +73,10 @@ function readEntry(state: State, line: number, entry: EntryLine): void {
   if (seq > walk.seq + 1) fault('tampered', 'an entry is missing', walk.seq + 1)
   else if (previous_hash !== walk.hash) fault('tampered', 'it does not follow the entry before it')
   else {
-    const wrong = wrongEpoch(state, own, entry) ?? wrongBySelf(own, entry)
+    const wrong = wrongEpoch(state, own, entry) ?? wrongBySelf(entry, walk) ?? wrongTag(state, entry, walk)
     if (wrong !== null) fault('tampered', wrong)
   }
+  own.begin ??= { line, time: entry.record.timestamp }
   moveOn(state, own, entry)
 }
 
@@ -90,32 +92,44 @@ function opened(state: State, writer: string, at: ChainHead, anchorLine: number 
     hashes: createHashRuns(),
     anchor: anchorLine === null ? null : { ...at, line: anchorLine },
     first: at.seq + 1,
+    begin: null,
     entries: 0,
     isSealed: false,
-    lastTime: null,
   }
   if (at.seq > 0) own.hashes.add(at.seq, at.hash)
   state.writers.set(writer, own)
   return own
 }
 
-/** The hash and the tag of an entry, whatever its place. */
-function wrongBySelf({ walk }: Pick<WriterWalk, 'walk'>, { body, integrity, record }: EntryLine): string | null {
-  const { seq, previous_hash, hash, signature, epoch } = integrity
+/** The hash of an entry, and whether it has a tag, whatever its place. */
+function wrongBySelf({ body, integrity, record }: EntryLine, walk: Walk): string | null {
+  const { seq, previous_hash, hash, signature } = integrity
   if (walk.hashOf(seq, previous_hash, body) !== hash) return 'its hash is not that of its text'
   const isSigned = signature !== ''
   if (record.event === 'audit.boot' && seq === 1 && record.metadata?.signed !== isSigned)
     return 'its tag is not what the boot entry says of the chain'
   if (walk.signed !== null && walk.signed !== isSigned) return 'some entries of this chain have tags and some have none'
-  if (!isSigned || walk.tagOf === null) return null
-  return walk.tagOf(epoch, hash) === signature ? null : 'its tag is not of this key'
+  return null
 }
 
-/** The same for an entry that is not the next one: its key may have been turned since, so that one starts anew. */
-function wrongElsewhere({ key }: State, { walk }: WriterWalk, entry: EntryLine): string | null {
+function wrongTag(state: State, { integrity: { epoch, hash, signature } }: EntryLine, { tagOf }: Walk): string | null {
+  if (signature === '' || tagOf === null || state.isSettled) return null
+  if (tagOf(epoch, hash) === signature) return null
+  state.isSettled = true
+  return 'its tag is not of this key'
+}
+
+/**
+ * Whether an entry in another's place is as good as that one. The key may have been turned since, so that one starts anew;
+ * no further than the chain went.
+ */
+function isFork(state: State, { walk }: WriterWalk, entry: EntryLine): boolean {
   const { writer, seq, epoch } = entry.integrity
-  const start = { ...walkFrom(writer, { seq, hash: '' }, key), signed: walk.signed }
-  return mayFollow(start, epoch) ? wrongBySelf({ walk: start }, entry) : 'its epoch is none'
+  if (state.isSettled || epoch > (walk.epoch ?? 0)) return false
+  const start = walkFrom(writer, { seq, hash: '' }, state.key)
+  if ((wrongBySelf(entry, walk) ?? wrongTag(state, entry, start)) !== null) return false
+  state.isSettled = true
+  return true
 }
 
 /** Checkpoints say where each epoch ended. */
@@ -151,7 +165,6 @@ function moveOn(state: State, own: WriterWalk, { integrity, record }: EntryLine)
   walk.signed ??= signature !== ''
   if (mayFollow({ seq: seq - 1, epoch: walk.epoch }, epoch)) walk.epoch = epoch
   own.entries += 1
-  own.lastTime = record.timestamp
   if (record.event === 'audit.seal') own.isSealed = true
   if (record.event === 'audit.segment_closed') claim(state, record.metadata, 'segment')
   if (record.event !== 'audit.boot') return

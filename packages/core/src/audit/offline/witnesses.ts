@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { hashOfLine, isSignedBy, readCheckpoint, type SignedCheckpoint } from '../checkpoint.js'
+import { isReadable } from '../json-levels.js'
 import type { Findings } from './findings.js'
 import { type Lines, linesOf } from './lines.js'
 
@@ -8,17 +9,24 @@ export type Witnesses = ReadonlyMap<string, readonly SignedCheckpoint[]>
 
 /**
  * Reads checkpoints that were kept elsewhere. A line may be there twice, since it is handed over at least once, and the
- * lines of different writers, or of processes that share a chain, in any order.
+ * lines of different writers, or of processes that share a chain, in any order. A file that is only appended to has torn
+ * lines in its middle, which are there once more where whoever wrote them went on.
  */
 export function readWitnesses(source: Lines, publicKey: KeyObject, findings: Findings): Witnesses {
   const lines = new Map<string, Map<number, { line: string; checkpoint: SignedCheckpoint }>>()
-  for (const { number, text, isEnded } of linesOf(source)) {
-    const fault = (kind: 'tampered' | 'fork', writer: string | null, seq: number | null, reason: string) =>
-      findings.add(kind, { line: null, writer, seq, reason: `checkpoints, line ${number}: ${reason}` })
+  const torn: { readonly number: number; readonly start: string }[] = []
+  for (const { number, text, start, isEnded } of linesOf(source)) {
+    const fault = (
+      kind: 'tampered' | 'fork' | 'incomplete',
+      writer: string | null,
+      seq: number | null,
+      reason: string,
+    ) => findings.add(kind, { line: null, writer, seq, reason: `checkpoints, line ${number}: ${reason}` })
     const checkpoint = text === null ? null : readCheckpoint(text)
     if (checkpoint === null || text === null) {
-      const isTorn = !isEnded && !isJson(text)
-      if (isTorn) findings.add('incomplete', { line: null, writer: null, seq: null, reason: tornAt(number) })
+      const isJson = text !== null && isReadable(text)
+      if (!isJson && !isEnded) fault('incomplete', null, null, 'the line is torn')
+      else if (!isJson && start !== null) torn.push({ number, start })
       else fault('tampered', null, null, 'it is no checkpoint')
       continue
     }
@@ -32,6 +40,12 @@ export function readWitnesses(source: Lines, publicKey: KeyObject, findings: Fin
     const other = own.get(epoch)
     if (other === undefined) own.set(epoch, { line: text, checkpoint })
     else if (other.line !== text) fault('fork', writer, seq, 'another one of this epoch was signed')
+  }
+  const whole = [...lines.values()].flatMap((own) => [...own.values()].map(({ line }) => line)).sort()
+  for (const { number, start } of torn) {
+    if (isBeginning(start, whole)) continue
+    const reason = `checkpoints, line ${number}: the line is torn, and is nowhere whole`
+    findings.add('incomplete', { line: null, writer: null, seq: null, reason })
   }
   const witnesses = new Map<string, SignedCheckpoint[]>()
   for (const [writer, own] of lines) {
@@ -62,15 +76,13 @@ function checkRow(row: readonly { line: string; checkpoint: SignedCheckpoint }[]
   }
 }
 
-function isJson(text: string | null): boolean {
-  try {
-    JSON.parse(text ?? '')
-    return true
-  } catch {
-    return false
+/** Whether one of the lines, which are sorted, begins so. */
+function isBeginning(start: string, lines: readonly string[]): boolean {
+  let [low, high] = [0, lines.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (lines[middle]! < start) low = middle + 1
+    else high = middle
   }
-}
-
-function tornAt(number: number): string {
-  return `checkpoints, line ${number}: the line is torn`
+  return lines[low]?.startsWith(start) === true
 }

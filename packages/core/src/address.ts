@@ -1,9 +1,9 @@
 import { lookup as resolve } from 'node:dns'
 import { BlockList, isIP, isIPv4, type LookupFunction } from 'node:net'
-import { HooshError } from '../errors.js'
+import { HooshError } from './errors.js'
 
 /**
- * Which addresses a route may connect to. Over https all but those that no provider has; over plain http this machine,
+ * Which addresses an URL of the operator's may lead to. Over https all but those that no server has; over plain http this machine,
  * and with `privateNetwork` the host's own network: nothing in the clear beyond that.
  */
 export type Reach = 'any' | 'private' | 'loopback'
@@ -40,23 +40,29 @@ function blockList(v4: readonly string[], v6: readonly string[]): BlockList {
 }
 
 /**
- * What a base URL lets its route reach.
+ * What an URL lets its connections reach.
  *
+ * @param named.what the URL, to begin a sentence with
+ * @param named.secret what would go in the clear
  * @throws HooshError `invalid_options` for plain http to another machine without `privateNetwork`, and for an address that
- *   is no provider's
+ *   is no server's
  */
-export function reachOf({ protocol, hostname }: URL, config: { privateNetwork?: boolean }, routeName: string): Reach {
+export function reachOf(
+  { protocol, hostname }: URL,
+  config: { privateNetwork?: boolean },
+  { what, secret }: { readonly what: string; readonly secret: string },
+): Reach {
   const host = hostname.replace(/^\[|\]$/g, '')
   const isHere = host === 'localhost' || host.endsWith('.localhost') || isLoopback(host)
   const reach = protocol === 'https:' ? 'any' : isHere ? 'loopback' : 'private'
   if (reach === 'private' && config.privateNetwork !== true) {
     throw new HooshError('invalid_options', {
-      message: `The baseUrl of the provider "${routeName}" is plain http to another machine: its key and every prompt would go in the clear. Use https, or say \`privateNetwork: true\` if the server is in your own network.`,
+      message: `${what} is plain http to another machine: ${secret} would go in the clear. Use https, or say \`privateNetwork: true\` if the server is in your own network.`,
     })
   }
   if (isIP(host) !== 0 && !mayReach(host, reach)) {
     throw new HooshError('invalid_options', {
-      message: `The baseUrl of the provider "${routeName}" names an address that cannot be a provider's${reach === 'private' ? ': it is not private' : ''}.`,
+      message: `${what} names an address that no server of yours can have${reach === 'private' ? ': it is not private' : ''}.`,
     })
   }
   return reach
@@ -66,7 +72,7 @@ function isLoopback(host: string): boolean {
   return isIP(host) !== 0 && isIn(LOOPBACK, host)
 }
 
-/** Whether a route may connect to an address, in whichever notation it came. */
+/** Whether such a connection may lead to an address, in whichever notation it came. */
 export function mayReach(address: string, reach: Reach): boolean {
   if (isIn(FORBIDDEN, address)) return false
   if (reach === 'any') return true
@@ -89,7 +95,7 @@ function innerIPv4(address: string): string | null {
   return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }
 
-/** Resolves names as Node does, and gives only addresses that the route may connect to. */
+/** Resolves names as Node does, and gives only addresses that may be connected to. */
 export function guardedLookup(reach: Reach): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, found) => {
@@ -105,7 +111,7 @@ export function guardedLookup(reach: Reach): LookupFunction {
 
 /** Told by its code, as errors of the system are. */
 function forbidden(): NodeJS.ErrnoException {
-  return Object.assign(new TypeError('The name leads to an address that this route may not connect to.'), {
+  return Object.assign(new TypeError('The name leads to an address that may not be connected to.'), {
     code: 'EFORBIDDENADDRESS',
   })
 }
