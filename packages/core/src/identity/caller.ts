@@ -1,3 +1,4 @@
+import { isSlipOf } from '../config/suggest.js'
 import { HooshError } from '../errors.js'
 import { compileGlob } from '../glob.js'
 import type { Identity } from '../options.js'
@@ -40,17 +41,23 @@ const DEFAULT_POOL = 'default'
 const MAX_NAME = 256
 // Control characters break log lines and Postgres texts; half a surrogate pair has no UTF-8.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u
+/** What a host may say; `credential` is hoosh's own. */
+const FIELDS = ['user', 'pool', 'roles', 'models', 'tools', 'limits', 'priority', 'metadata'] as const
+/** A word of many hosts' own, and one that gives nobody more than he has. */
+const NO_SLIP = 'role'
 const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent', 'weight'] as const
 const PRIORITIES: readonly unknown[] = ['critical', 'high', 'normal', 'low', 'background']
 
 /**
  * Checks what a host says about a caller. An empty list of pools means `default` like an absent one: nobody calls free
- * of charge because a user is in no team yet.
+ * of charge because a user is in no team yet. Fields of the host's own may stand beside ours, but none that is one of
+ * ours misspelt: its absence would mean `default`, or everything.
  *
  * @throws HooshError `identify_failed`, whose cause names the field for the log
  */
 export function normalise(identity: Identity): Caller {
   if (typeof identity !== 'object' || Array.isArray(identity)) throw unusable('it', 'an object with a `user`', identity)
+  checkSpelling(identity, FIELDS)
   const { user, pool = [], roles = [], models, tools, limits, priority, metadata } = identity
   checkName('user', user)
   const named = typeof pool === 'string' ? [pool] : pool
@@ -79,6 +86,23 @@ function fits(patterns: readonly string[] | undefined, name: string): boolean {
   return patterns === undefined || patterns.some((pattern) => compileGlob(pattern).test(name))
 }
 
+function checkObject(field: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) throw unusable(`\`${field}\``, 'an object', value)
+}
+
+function checkSpelling(given: object, known: readonly string[], prefix = ''): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name) || name === NO_SLIP) continue
+    const meant = known.find(
+      (field) => isSlipOf(name, field) && (given as Record<string, unknown>)[field] === undefined,
+    )
+    if (meant === undefined) continue
+    throw unusableIdentity(
+      `Of what \`identify\` returned, \`${prefix}${name}\` is no field of an identity; did you mean \`${prefix}${meant}\`?`,
+    )
+  }
+}
+
 function checkName(field: string, value: unknown): void {
   if (typeof value !== 'string' || value === '' || value.length > MAX_NAME || UNPRINTABLE.test(value)) {
     throw unusable(`\`${field}\``, `a text of 1 to ${MAX_NAME} printable characters`, value)
@@ -91,6 +115,8 @@ function checkNames(field: string, values: unknown): void {
 }
 
 function checkLimits(limits: object): void {
+  checkObject('limits', limits)
+  checkSpelling(limits, LIMITS, 'limits.')
   for (const name of LIMITS) {
     const value = (limits as Record<string, unknown>)[name]
     if (value !== undefined && !(Number.isSafeInteger(value) && (value as number) >= 0)) {
@@ -100,6 +126,7 @@ function checkLimits(limits: object): void {
 }
 
 function checkMetadata(metadata: object): void {
+  checkObject('metadata', metadata)
   for (const [name, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') throw unusable(`\`metadata.${name}\``, 'a text', value)
   }
@@ -107,10 +134,14 @@ function checkMetadata(metadata: object): void {
 
 /** The value itself stays out of it: it may be a whole user record. */
 function unusable(field: string, expected: string, value: unknown): HooshError {
-  const cause = new TypeError(`Of what \`identify\` returned, ${field} has to be ${expected}; it is ${kindOf(value)}.`)
+  return unusableIdentity(`Of what \`identify\` returned, ${field} has to be ${expected}; it is ${kindOf(value)}.`)
+}
+
+/** A fault of the host's own: `why` is for its log, callers are told that there is one. */
+export function unusableIdentity(why: string): HooshError {
   return new HooshError('identify_failed', {
     message: 'What the host app says about this caller cannot be used; its log says why.',
-    cause,
+    cause: new TypeError(why),
   })
 }
 

@@ -2,6 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import { HooshError } from '../errors.js'
 import type { Identify, Identity } from '../options.js'
 import { ask } from './ask.js'
+import { unusableIdentity } from './caller.js'
 import { bearerIn, recordIn } from './request-facts.js'
 
 /** A field of the host's user record, by name (dots are part of it) or worked out. */
@@ -13,7 +14,7 @@ export interface FieldOptions {
   user?: Field<unknown>
   /** No roles unless said: a host's own `admin` need not be hoosh's. */
   roles?: Field<string | readonly string[] | null | undefined>
-  /** `default` unless said. */
+  /** `default` unless said, or where the field holds null; a user without the field is refused. */
   pool?: Field<string | readonly string[] | null | undefined>
 }
 
@@ -78,9 +79,9 @@ export function firstOf<Request>(...resolvers: readonly Identify<Request>[]): Id
 
 function identityOf(user: Readonly<Record<string, unknown>> | null, options: FieldOptions): Identity | null {
   if (user === null) return null
-  const id = picked(user, options.user)
-  const roles = picked(user, options.roles)
-  const pool = picked(user, options.pool)
+  const id = picked(user, options, 'user')
+  const roles = picked(user, options, 'roles')
+  const pool = picked(user, options, 'pool')
   // `normalise` judges the parts; here they are only put in their places.
   return {
     user: textOf(id) as string,
@@ -89,9 +90,15 @@ function identityOf(user: Readonly<Record<string, unknown>> | null, options: Fie
   }
 }
 
-function picked(user: Readonly<Record<string, unknown>>, field: Field<unknown> | undefined): unknown {
+/** A field that is not there at all is a slip of its name, except of roles: who has none has none. */
+function picked(user: Readonly<Record<string, unknown>>, options: FieldOptions, part: keyof FieldOptions): unknown {
+  const field = options[part]
   if (typeof field === 'function') return field(user)
-  return field === undefined ? undefined : user[field]
+  if (field === undefined) return undefined
+  if (user[field] !== undefined || part === 'roles') return user[field]
+  throw unusableIdentity(
+    `What the login found has no field \`${field}\`, which \`${part}\` is read from. Name the right one; where some users lack it, give a function.`,
+  )
 }
 
 /** An integer or an object with a text of its own as that text; anything else as it is. */
