@@ -27,6 +27,7 @@ import type {
 import { by, type Every, fields, flag, fn, list, oneOf, text, unless, whole, withMethods } from './option-kinds.js'
 import { PROVIDER_TYPES } from './provider-catalog.js'
 import { isSigningKey } from './signing-key.js'
+import { storage } from './storage-schema.js'
 
 /** Largest cap of a pool, in tokens. */
 const LARGEST_CAP = 2 ** 52
@@ -262,9 +263,7 @@ const optionsSchema = fields({
   prices: by(
     fields({ input: decimal, output: decimal, cached: decimal.optional() } satisfies Every<PriceSpec>),
   ).optional(),
-  storage: z
-    .custom((value) => typeof value === 'object' && value !== null, 'has to be an object with stores')
-    .optional(),
+  storage: storage.optional(),
   basePath: z
     .string('has to be a string')
     .regex(/^(\/[^?#]*)?$/, 'has to begin with a slash, such as "/ai"')
