@@ -34,7 +34,10 @@ export function toFetchHandler(
   optionsOrGateway?: MountOptions<Request> | Gateway,
   settings: FetchSettings = {},
 ): FetchHandler {
-  const { gateway, identify } = mountWith(optionsOrGateway, settings, anonymousInDev)
+  const { gateway, identify } = mountWith(optionsOrGateway, settings, {
+    anonymous: anonymousInDev,
+    knows: ['identify', 'waitUntil'],
+  })
   const handler = async (request: Request): Promise<Response> => {
     const gone = cancel()
     const unfollow = follow(gone, [request])

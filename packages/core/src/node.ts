@@ -21,7 +21,7 @@ export function mount<Request extends SocketRequest>(
   optionsOrGateway: MountOptions<Request> | Gateway | undefined,
   settings: MountSettings<Request> = {},
 ): Mount<Request> {
-  return mountWith(optionsOrGateway, settings, () => anonymousOnLoopback)
+  return mountWith(optionsOrGateway, settings, { anonymous: () => anonymousOnLoopback })
 }
 
 /** A handler for `http.createServer`. */

@@ -42,10 +42,27 @@ const SHOWN_FAULTS = 5
  * @throws HooshError `invalid_options`: every fault by the option's name, with what it has to be
  */
 export function checkOptions(options: unknown): asserts options is HooshOptions {
-  const result = optionsSchema.safeParse(options)
+  check(optionsSchema, options, 'The options object')
+}
+
+/**
+ * The same of what a mount is given: the options of its own gateway, undefined where it shares one or has none, and
+ * settings of the mount, all of them functions.
+ *
+ * @param known names of the settings that this kind of mount has
+ * @throws HooshError `invalid_options`
+ */
+export function checkMountOptions(options: unknown, settings: unknown, known: readonly string[]): void {
+  if (options !== undefined) check(mountOptionsSchema, options, 'The options object')
+  const shape = Object.fromEntries(known.map((name) => [name, fn.optional()]))
+  check(fields(shape), settings, "The mount's second argument")
+}
+
+function check(schema: z.ZodType, value: unknown, whole: string): void {
+  const result = schema.safeParse(value)
   if (result.success) return
   const faults = result.error.issues.map(
-    ({ path, message }) => `${nameOf(path)} ${message}${message.endsWith('?') ? '' : '.'}`,
+    ({ path, message }) => `${nameOf(path, whole)} ${message}${message.endsWith('?') ? '' : '.'}`,
   )
   const rest = faults.length - SHOWN_FAULTS
   const more = rest > 0 ? ` And ${rest} more.` : ''
@@ -53,8 +70,8 @@ export function checkOptions(options: unknown): asserts options is HooshOptions 
 }
 
 /** `providers[0].models`, `pools["user:*"].usd`. */
-function nameOf(path: readonly PropertyKey[]): string {
-  if (path.length === 0) return 'The options object'
+function nameOf(path: readonly PropertyKey[], whole: string): string {
+  if (path.length === 0) return whole
   const names = path.map((key) => {
     if (typeof key === 'number') return `[${key}]`
     return /^[A-Za-z_$][\w$]*$/.test(String(key)) ? `.${String(key)}` : `["${String(key)}"]`
@@ -230,7 +247,7 @@ const dlp = fields({
   answers: flag.optional(),
 } satisfies Every<DlpOptions>)
 
-const optionsSchema = fields({
+const OPTIONS = {
   providers: providers.optional(),
   routing: fields({
     strategy: oneOf('priority', 'round-robin', 'lowest-latency', 'direct', 'round_robin', 'lowest_latency').optional(),
@@ -298,4 +315,7 @@ const optionsSchema = fields({
   random: fn.optional(),
   migrate: flag.optional(),
   dev: flag.optional(),
-} satisfies Every<HooshOptions>)
+} satisfies Every<HooshOptions>
+
+const optionsSchema = fields(OPTIONS)
+const mountOptionsSchema = fields({ ...OPTIONS, identify: fn.optional() })
