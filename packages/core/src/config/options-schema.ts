@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { nanoUsdOf } from '../amount.js'
-import { HooshError } from '../errors.js'
 import type {
   AuditOptions,
   BudgetOptions,
@@ -24,6 +23,7 @@ import type {
   SliceSpec,
   TlsOptions,
 } from '../options.js'
+import { checkShape } from './check.js'
 import { by, type Every, fields, flag, fn, list, oneOf, text, unless, whole, withMethods } from './option-kinds.js'
 import { PROVIDER_TYPES } from './provider-catalog.js'
 import { isSigningKey } from './signing-key.js'
@@ -33,8 +33,6 @@ import { storage } from './storage-schema.js'
 const LARGEST_CAP = 2 ** 52
 /** Longest time that a timer can run. */
 const LONGEST_MS = 2 ** 31 - 1
-/** A longer list of faults is not read anyway. */
-const SHOWN_FAULTS = 5
 
 /**
  * Checks the options' shape: nothing is read, opened or expanded.
@@ -42,7 +40,7 @@ const SHOWN_FAULTS = 5
  * @throws HooshError `invalid_options`: every fault by the option's name, with what it has to be
  */
 export function checkOptions(options: unknown): asserts options is HooshOptions {
-  check(optionsSchema, options, 'The options object')
+  checkShape(optionsSchema, options, 'The options object')
 }
 
 /**
@@ -53,30 +51,9 @@ export function checkOptions(options: unknown): asserts options is HooshOptions 
  * @throws HooshError `invalid_options`
  */
 export function checkMountOptions(options: unknown, settings: unknown, known: readonly string[]): void {
-  if (options !== undefined) check(mountOptionsSchema, options, 'The options object')
+  if (options !== undefined) checkShape(mountOptionsSchema, options, 'The options object')
   const shape = Object.fromEntries(known.map((name) => [name, fn.optional()]))
-  check(fields(shape), settings, "The mount's second argument")
-}
-
-function check(schema: z.ZodType, value: unknown, whole: string): void {
-  const result = schema.safeParse(value)
-  if (result.success) return
-  const faults = result.error.issues.map(
-    ({ path, message }) => `${nameOf(path, whole)} ${message}${message.endsWith('?') ? '' : '.'}`,
-  )
-  const rest = faults.length - SHOWN_FAULTS
-  const more = rest > 0 ? ` And ${rest} more.` : ''
-  throw new HooshError('invalid_options', { message: `${faults.slice(0, SHOWN_FAULTS).join(' ')}${more}` })
-}
-
-/** `providers[0].models`, `pools["user:*"].usd`. */
-function nameOf(path: readonly PropertyKey[], whole: string): string {
-  if (path.length === 0) return whole
-  const names = path.map((key) => {
-    if (typeof key === 'number') return `[${key}]`
-    return /^[A-Za-z_$][\w$]*$/.test(String(key)) ? `.${String(key)}` : `["${String(key)}"]`
-  })
-  return names.join('').replace(/^\./, '')
+  checkShape(fields(shape), settings, "The mount's second argument")
 }
 
 const ms = whole(1, LONGEST_MS, ' of milliseconds')

@@ -56,7 +56,7 @@ const PRIORITIES: readonly unknown[] = ['critical', 'high', 'normal', 'low', 'ba
  * @throws HooshError `identify_failed`, whose cause names the field for the log
  */
 export function normalise(identity: Identity): Caller {
-  if (typeof identity !== 'object' || Array.isArray(identity)) throw unusable('it', 'an object with a `user`', identity)
+  if (typeof identity !== 'object' || Array.isArray(identity)) throw unusable('', 'an object with a `user`', identity)
   checkSpelling(identity, FIELDS)
   const { user, pool = [], roles = [], models, tools, limits, priority, metadata } = identity
   checkName('user', user)
@@ -82,6 +82,16 @@ export function normalise(identity: Identity): Caller {
   }
 }
 
+/** What is wrong with an identity that is known before anybody calls; null where it can be used. */
+export function identityFault(identity: Identity): string | null {
+  try {
+    normalise(identity)
+    return null
+  } catch (thrown) {
+    return ((thrown as HooshError).cause as TypeError).message
+  }
+}
+
 function fits(patterns: readonly string[] | undefined, name: string): boolean {
   return patterns === undefined || patterns.some((pattern) => compileGlob(pattern).test(name))
 }
@@ -97,9 +107,7 @@ function checkSpelling(given: object, known: readonly string[], prefix = ''): vo
       (field) => isSlipOf(name, field) && (given as Record<string, unknown>)[field] === undefined,
     )
     if (meant === undefined) continue
-    throw unusableIdentity(
-      `Of what \`identify\` returned, \`${prefix}${name}\` is no field of an identity; did you mean \`${prefix}${meant}\`?`,
-    )
+    throw unusableIdentity(`An identity has no field \`${prefix}${name}\`; did you mean \`${prefix}${meant}\`?`)
   }
 }
 
@@ -134,7 +142,8 @@ function checkMetadata(metadata: object): void {
 
 /** The value itself stays out of it: it may be a whole user record. */
 function unusable(field: string, expected: string, value: unknown): HooshError {
-  return unusableIdentity(`Of what \`identify\` returned, ${field} has to be ${expected}; it is ${kindOf(value)}.`)
+  const named = field === '' ? 'The identity' : `The identity's ${field}`
+  return unusableIdentity(`${named} has to be ${expected}; it is ${kindOf(value)}.`)
 }
 
 /** A fault of the host's own: `why` is for its log, callers are told that there is one. */
