@@ -14,6 +14,47 @@ const linesOf = async (options: HooshOptions = {}) => {
 const warnings = async (options?: HooshOptions) =>
   (await linesOf(options)).filter(({ level }) => level === 'warn').map(({ message }) => message)
 
+describe('a start that fails', () => {
+  const SECRET = '/srv/app/secret.pem'
+  const faults: [what: string, fault: HooshError | Error, told: object][] = [
+    ['an option', new HooshError('invalid_options', { message: SECRET }), { code: 'not_ready', status: 503 }],
+    ['a schema', new HooshError('not_ready', { message: SECRET }), { code: 'not_ready', status: 503 }],
+    [
+      'a storage that is away',
+      new HooshError('store_unavailable', { message: SECRET, details: { retryAfterMs: 2_000 } }),
+      { code: 'store_unavailable', status: 503 },
+    ],
+    ['anything else', new Error(SECRET), { code: 'not_ready', status: 503 }],
+  ]
+
+  it.each(faults)('by %s is told to callers in general, and to the host in whole', async (_what, fault, told) => {
+    const to = await door({ storage: { open: () => Promise.reject(fault) } })
+    const reply = await chat(to, 'demo')
+    expect({ code: errorOf(reply).code, status: reply.status }).toEqual(told)
+    expect(reply.text).not.toContain(SECRET)
+    const inProcess = to.gateway.as({ user: 'ada' })
+    const error = await inProcess.chat({ model: 'demo', messages: [{ role: 'user', content: 'a' }] }).catch((e) => e)
+    expect(error).toMatchObject(told)
+    expect([error.message, error.details.retryAfterMs]).toEqual([
+      expect.not.stringContaining(SECRET),
+      fault instanceof HooshError ? fault.details.retryAfterMs : undefined,
+    ])
+    // Both are in the log, and whoever starts the gateway himself is told.
+    expect(to.logged.map(({ level, message, details }) => `${level} ${message} ${details.err}`)).toEqual([
+      expect.stringMatching(`^error .*${SECRET}`),
+      expect.stringMatching(`^error .*${SECRET}`),
+    ])
+    await expect(to.gateway.ready()).rejects.toThrow(fault instanceof HooshError ? SECRET : 'could not start')
+  })
+
+  it('leaves no promise that nobody looks after', async () => {
+    const to = await door({ storage: { open: () => Promise.reject(new Error('away')) } })
+    const reserving = to.gateway.as({ user: 'ada' }).budget.reserve({ tokens: 1 }, { transaction: {} })
+    await expect(reserving).rejects.toMatchObject({ code: 'not_ready', details: { param: 'transaction' } })
+    await to.gateway.ready().catch(() => {})
+  })
+})
+
 describe('the start', () => {
   it('says in one line what is on', async () => {
     const [line] = await linesOf({
@@ -118,12 +159,12 @@ describe('options that cannot be used', () => {
     }
   })
 
-  it('that only the start finds are told by it and by each request, until they are mended', async () => {
+  it('that only the start finds are told by it, and each request is refused until they are mended', async () => {
     const to = await door({ providers: [{ type: 'openai', apiKey: '$HOOSH_TEST_LATE' }] })
     const fault = { code: 'invalid_options', message: expect.stringMatching(/providers\[0\]\.apiKey.*HOOSH_TEST_LATE/) }
     await expect(to.gateway.ready()).rejects.toMatchObject(fault)
     const reply = await chat(to, 'm')
-    expect([reply.status, errorOf(reply).code]).toEqual([500, 'invalid_options'])
+    expect([reply.status, errorOf(reply).code]).toEqual([503, 'not_ready'])
     vi.stubEnv('HOOSH_TEST_LATE', 'k')
     onTestFinished(() => void vi.unstubAllEnvs())
     await to.gateway.ready()

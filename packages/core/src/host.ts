@@ -25,7 +25,10 @@ export interface Gateway {
   context(caller: ContextCaller): HooshContext
   /** The same for cron jobs, queue workers and sockets, which have no request. */
   as(identity: Identity): HooshContext
-  /** Opens the storage and starts the clockwork; called by the first request too. Rejects where it cannot start. */
+  /**
+   * Opens the storage and starts the clockwork; called by the first request too. Where it cannot start it rejects with the
+   * reason; whoever calls is told that there is one.
+   */
   ready(): Promise<void>
   /**
    * New calls get 503, on Node with `connection: close`; running ones finish, or are ended in the protocol after `timeoutMs`
