@@ -1,6 +1,8 @@
-import { createGateway, HooshError, type HooshOptions } from '@hoosh/core'
+import { createGateway, type Gateway, HooshError, type HooshOptions } from '@hoosh/core'
+import { toFetchHandler } from '@hoosh/core/fetch'
 import { toNodeHandler } from '@hoosh/core/node'
 import { hoosh } from '@hoosh/express'
+import { hoosh as koa } from '@hoosh/koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { jsonLines } from '../../packages/core/src/observability/logger.js'
 import { chat, door, errorOf, upstream } from '../support/door.js'
@@ -115,6 +117,35 @@ describe('the start', () => {
     const [line, ...rest] = await linesOf({ audit: { key: 'k' }, storage: await sqlite.open() })
     expect(line!.details.storage).not.toBe('memory')
     expect(rest.map(({ message }) => message).join()).not.toMatch(/memory|workers/)
+  })
+
+  it.each<[string, (settings: HooshOptions) => { gateway: Gateway }, RegExp]>([
+    ['node', (options) => toNodeHandler(options), /`identify`.*only callers on this machine.*identify: \(req\)/],
+    ['Express', (options) => hoosh(options), /only callers on this machine/],
+    ['Koa', (options) => koa(options), /only callers on this machine/],
+    ['fetch', (options) => toFetchHandler(options), /`identify`.*every call is 401.*identify: \(request\)/],
+  ])('warns where no mount says who calls, on %s', async (_name, mount, says) => {
+    const said: string[] = []
+    const logger = { debug() {}, info() {}, error() {}, warn: (_details: object, text: string) => void said.push(text) }
+    const { gateway } = mount({ providers: [{ type: 'openai', apiKey: 'k' }], audit: { key: 'k' }, logger })
+    expect(said).toEqual([])
+    await gateway.ready()
+    expect(said).toEqual([expect.stringMatching(says)])
+    await gateway.close()
+  })
+
+  it('does not warn where one mount says it, where `dev` does, and where there is no mount', async () => {
+    const options = { providers: [{ type: 'openai' as const, apiKey: 'k' }], audit: { key: 'k' } }
+    const said: string[] = []
+    const logger = { debug() {}, info() {}, error() {}, warn: (_details: object, text: string) => void said.push(text) }
+    const shared = createGateway({ ...options, logger })
+    toNodeHandler(shared)
+    hoosh(shared, { identify: () => null })
+    const { gateway } = toFetchHandler({ ...options, logger, dev: true })
+    const alone = createGateway({ ...options, logger })
+    for (const one of [shared, gateway, alone]) await one.ready()
+    expect(said).toEqual([expect.stringMatching(/`dev` is on/)])
+    for (const one of [shared, gateway, alone]) await one.close()
   })
 
   it('without anything configured the demo answers, and says so', async () => {

@@ -29,7 +29,8 @@ export function createGateway(options: HooshOptions = {}): Gateway {
   checkOptions(options)
   const dlp = options.dlp === undefined ? null : createPolicy(options.dlp)
   const ids = idsFrom(options.random, options.clock ?? Date.now)
-  const life = lifeOf(() => start(options, { node: hostname(), ids, dlp }))
+  const mounts = new Set<string | null>()
+  const life = lifeOf(() => start(options, { node: hostname(), ids, dlp, mounts }))
   // A gateway that cannot start has no engine, and a log all the same.
   const noteError = notesOn(loggerOf(options.logger))
   const engine = (): Engine | Promise<Engine> => {
@@ -67,6 +68,7 @@ export function createGateway(options: HooshOptions = {}): Gateway {
     dev: options.dev === true,
     serves: (request) => serves(door, request),
     handle: (request) => handle(door, request),
+    noteMount: (warning) => void mounts.add(warning),
     credentials: credentialsOf(engineInProcess),
     context: (caller) => hostContext(parts, caller),
     as: (identity) => hostContext(parts, { identify: async () => identity }),

@@ -19,6 +19,11 @@ export interface Gateway {
   handle(request: GatewayRequest): Promise<GatewayReply>
   /** Whether mounts that see no socket serve everybody as `anonymous` where they have no `identify`. */
   readonly dev: boolean
+  /**
+   * Called by each mount as it is made: null where it says who calls, else what the gateway warns of at its start, unless
+   * another mount says it.
+   */
+  noteMount(warning: string | null): void
   /** Whose credentials are that hoosh has issued: what `virtualKeys()` and `browserTokens()` ask. */
   readonly credentials: Credentials
   /** What the host's own handlers use, for the caller of one request. */

@@ -21,6 +21,8 @@ export interface Mount<Request> {
 /** What differs between kinds of mounts. */
 interface MountKind<Request> {
   readonly anonymous: (gateway: Gateway) => Identify<Request>
+  /** What such a mount means, for the log; null where the gateway warns of it anyway. */
+  readonly warning: (gateway: Gateway) => string | null
   readonly knows?: readonly string[]
 }
 
@@ -33,18 +35,24 @@ interface MountKind<Request> {
 export function mountWith<Request>(
   optionsOrGateway: MountOptions<Request> | Gateway | undefined,
   settings: MountSettings<Request>,
-  { anonymous, knows = ['identify'] }: MountKind<Request>,
+  kind: MountKind<Request>,
 ): Mount<Request> {
+  const { knows = ['identify'] } = kind
   if (isGateway(optionsOrGateway)) {
     checkMountOptions(undefined, settings, knows)
-    return {
-      gateway: optionsOrGateway,
-      identify: knowing(optionsOrGateway, settings.identify) ?? anonymous(optionsOrGateway),
-    }
+    return mounted(optionsOrGateway, settings.identify, kind)
   }
   checkMountOptions(optionsOrGateway, settings, knows)
   const { identify = settings.identify, ...options } = optionsOrGateway ?? {}
-  const gateway = createGateway(optionsOrGateway && options)
+  return mounted(createGateway(optionsOrGateway && options), identify, kind)
+}
+
+function mounted<Request>(
+  gateway: Gateway,
+  identify: Identify<Request> | undefined,
+  { anonymous, warning }: MountKind<Request>,
+): Mount<Request> {
+  gateway.noteMount(identify === undefined ? warning(gateway) : null)
   return { gateway, identify: knowing(gateway, identify) ?? anonymous(gateway) }
 }
 

@@ -1,7 +1,11 @@
 import type { Engine } from './inference/engine.js'
 
-/** One line that says what is on, and a warning for each thing that is dangerous. */
-export function sayHello(engine: Engine): void {
+/**
+ * One line that says what is on, and a warning for each thing that is dangerous.
+ *
+ * @param mounts what each has to warn of; null of one that says who calls, and then none need
+ */
+export function sayHello(engine: Engine, mounts: ReadonlySet<string | null>): void {
   const { router, storage, audit, settings, logger } = engine
   const providers = router.routes.map(
     ({ name, type, enabled }) => `${name}${name === type ? '' : ` (${type})`}${enabled ? '' : ' (off)'}`,
@@ -15,7 +19,8 @@ export function sayHello(engine: Engine): void {
     },
     'hoosh is ready',
   )
-  for (const warning of warningsOf(engine)) logger.warn({}, warning)
+  const ofMounts = mounts.has(null) ? [] : [...mounts].filter((warning) => warning !== null)
+  for (const warning of [...warningsOf(engine), ...ofMounts]) logger.warn({}, warning)
 }
 
 function warningsOf({ router, storage, audit, settings }: Engine): string[] {
