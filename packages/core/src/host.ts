@@ -192,15 +192,17 @@ export interface CallOptions {
   idempotencyKey?: string
 }
 
+/** Fields with any others beside them: of a literal, or of an interface of somebody else's, `openai`'s say. */
+type Open<Fields> = Fields | (Fields & { [field: string]: unknown })
+
 /** One message of a conversation, in OpenAI's shape. */
-export interface ChatMessage {
+export type ChatMessage = Open<{
   role: 'system' | 'developer' | 'user' | 'assistant' | 'tool' | 'function'
-  content?: string | null | readonly Record<string, unknown>[]
-  [field: string]: unknown
-}
+  content?: string | null | readonly object[]
+}>
 
 /** OpenAI's request body; fields that are not named here pass through. */
-export interface ChatParams {
+export type ChatParams = Open<{
   model: string
   messages: readonly ChatMessage[]
   max_tokens?: number | null
@@ -209,8 +211,7 @@ export interface ChatParams {
   tools?: readonly object[]
   /** A pool of the caller's own list; checked, all of them are charged all the same. */
   pool?: string
-  [field: string]: unknown
-}
+}>
 
 /** A tool that the model wants called; `arguments` is JSON text. */
 export interface ToolCall {
@@ -264,12 +265,11 @@ export interface ChatCompletionChunk {
 }
 
 /** OpenAI's embeddings request; fields that are not named here pass through. */
-export interface EmbeddingParams {
+export type EmbeddingParams = Open<{
   model: string
   input: string | readonly string[] | readonly number[] | readonly (readonly number[])[]
   pool?: string
-  [field: string]: unknown
-}
+}>
 
 /** OpenAI's answer to an embeddings call. */
 export interface EmbeddingResponse {
