@@ -39,8 +39,8 @@ it('examples/koa prints commands that sign in, ask, spend one budget, and stops 
 it('examples/hono prints a token and commands that ask, stream, spend one budget, and stops when it is asked to', async () => {
   const { url, commands, run, stop } = await startExample('hono', { cwd: folder() })
   for (const path of ['/v1/chat/completions', '/haiku']) {
-    for (const login of [{ authorization: 'Bearer forged' }, {}]) {
-      const headers = { ...login, 'content-type': 'application/json' }
+    for (const authorization of ['Bearer forged', null]) {
+      const headers = { 'content-type': 'application/json', ...(authorization !== null && { authorization }) }
       expect((await fetch(`${url}${path}`, { method: 'POST', headers, body: '{}' })).status).toBe(401)
     }
   }

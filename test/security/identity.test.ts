@@ -365,7 +365,7 @@ describe('the ready-made ones', () => {
   })
 
   it.each<[string, unknown, RegExp]>([
-    ['is empty', [{ token: '', user: 'a' }], /at 0 has to be a text.*environment variable/],
+    ['is empty', [{ token: '', user: 'a' }], /at 0 has to be a text.*environment variable set\?$/],
     ['is not set', [{ token: undefined, user: 'a' }], /at 0/],
     [
       'has a space',

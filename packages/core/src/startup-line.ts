@@ -36,7 +36,9 @@ function warningsOf({ router, storage, audit, settings }: Engine): string[] {
     warnings.push('The audit log is unsigned: set `audit.key` so that changes to it can be proved.')
   if (audit === null) warnings.push('The audit log is off.')
   if (router.routes.every(({ type }) => type === 'demo'))
-    warnings.push('No provider is configured: the built-in demo answers.')
+    warnings.push(
+      'Only the built-in demo answers: give `providers` a real one, or set its key, such as OPENAI_API_KEY.',
+    )
   if (settings.dev) warnings.push('`dev` is on: on mounts that see no socket everybody is served as `anonymous`.')
   return warnings
 }
