@@ -55,6 +55,7 @@ describe('the headers of a limit', () => {
     to.clock.advance(1_000)
     const third = await chat(to, 'm')
     expect([third.status, errorOf(third).code]).toEqual([429, 'rate_limit_exceeded'])
+    expect(errorOf(third).message).toBe('The limit of pool user:alice is 2 requests per minute; try again in 44 s.')
     // The first is over in 43.75 s, so one second later than 43 there is room.
     expect(third.headers.get('retry-after')).toBe('44')
     expect(rateHeaders(third)).toEqual({
@@ -168,6 +169,7 @@ describe.each(RATES.filter(({ missing }) => missing === null))('a call that find
     for (let tries = 0; tries < 4; tries += 1) {
       const refused = await chat(to, 'm', {}, asLea)
       expect([refused.status, errorOf(refused).code]).toEqual([429, 'concurrency_exceeded'])
+      expect(errorOf(refused).message).toMatch(/^user lea has \d+ calls? running, as many as it may\.$/)
       expect(rateHeaders(refused)).toMatchObject({
         'x-ratelimit-limit-requests': '3',
         'x-ratelimit-remaining-requests': '2',

@@ -1,6 +1,8 @@
-import { createGateway, HooshError, type HooshOptions } from '@hoosh/core'
+import { createGateway, type Gateway, HooshError, type HooshOptions } from '@hoosh/core'
+import { toFetchHandler } from '@hoosh/core/fetch'
 import { toNodeHandler } from '@hoosh/core/node'
 import { hoosh } from '@hoosh/express'
+import { hoosh as koa } from '@hoosh/koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { jsonLines } from '../../packages/core/src/observability/logger.js'
 import { chat, door, errorOf, upstream } from '../support/door.js'
@@ -13,6 +15,47 @@ const linesOf = async (options: HooshOptions = {}) => {
 }
 const warnings = async (options?: HooshOptions) =>
   (await linesOf(options)).filter(({ level }) => level === 'warn').map(({ message }) => message)
+
+describe('a start that fails', () => {
+  const SECRET = '/srv/app/secret.pem'
+  const faults: [what: string, fault: HooshError | Error, told: object][] = [
+    ['an option', new HooshError('invalid_options', { message: SECRET }), { code: 'not_ready', status: 503 }],
+    ['a schema', new HooshError('not_ready', { message: SECRET }), { code: 'not_ready', status: 503 }],
+    [
+      'a storage that is away',
+      new HooshError('store_unavailable', { message: SECRET, details: { retryAfterMs: 2_000 } }),
+      { code: 'store_unavailable', status: 503 },
+    ],
+    ['anything else', new Error(SECRET), { code: 'not_ready', status: 503 }],
+  ]
+
+  it.each(faults)('by %s is told to callers in general, and to the host in whole', async (_what, fault, told) => {
+    const to = await door({ storage: { open: () => Promise.reject(fault) } })
+    const reply = await chat(to, 'demo')
+    expect({ code: errorOf(reply).code, status: reply.status }).toEqual(told)
+    expect(reply.text).not.toContain(SECRET)
+    const inProcess = to.gateway.as({ user: 'ada' })
+    const error = await inProcess.chat({ model: 'demo', messages: [{ role: 'user', content: 'a' }] }).catch((e) => e)
+    expect(error).toMatchObject(told)
+    expect([error.message, error.details.retryAfterMs]).toEqual([
+      expect.not.stringContaining(SECRET),
+      fault instanceof HooshError ? fault.details.retryAfterMs : undefined,
+    ])
+    // Both are in the log, and whoever starts the gateway himself is told.
+    expect(to.logged.map(({ level, message, details }) => `${level} ${message} ${details.err}`)).toEqual([
+      expect.stringMatching(`^error .*${SECRET}`),
+      expect.stringMatching(`^error .*${SECRET}`),
+    ])
+    await expect(to.gateway.ready()).rejects.toThrow(fault instanceof HooshError ? SECRET : 'could not start')
+  })
+
+  it('leaves no promise that nobody looks after', async () => {
+    const to = await door({ storage: { open: () => Promise.reject(new Error('away')) } })
+    const reserving = to.gateway.as({ user: 'ada' }).budget.reserve({ tokens: 1 }, { transaction: {} })
+    await expect(reserving).rejects.toMatchObject({ code: 'not_ready', details: { param: 'transaction' } })
+    await to.gateway.ready().catch(() => {})
+  })
+})
 
 describe('the start', () => {
   it('says in one line what is on', async () => {
@@ -60,6 +103,8 @@ describe('the start', () => {
   it('warns where only the demo answers, and where dev is on', async () => {
     const said = await warnings({ audit: { key: 'k' }, dev: true })
     expect(said).toEqual([expect.stringMatching(/built-in demo/), expect.stringMatching(/`dev` is on/)])
+    // It may well be what the host has configured.
+    expect(said[0]).not.toMatch(/configured/)
   })
 
   it('warns of budgets in memory in production, and in several workers', async () => {
@@ -74,6 +119,35 @@ describe('the start', () => {
     const [line, ...rest] = await linesOf({ audit: { key: 'k' }, storage: await sqlite.open() })
     expect(line!.details.storage).not.toBe('memory')
     expect(rest.map(({ message }) => message).join()).not.toMatch(/memory|workers/)
+  })
+
+  it.each<[string, (settings: HooshOptions) => { gateway: Gateway }, RegExp]>([
+    ['node', (options) => toNodeHandler(options), /`identify`.*only callers on this machine.*identify: \(req\)/],
+    ['Express', (options) => hoosh(options), /only callers on this machine/],
+    ['Koa', (options) => koa(options), /only callers on this machine/],
+    ['fetch', (options) => toFetchHandler(options), /`identify`.*every call is 401.*identify: \(request\)/],
+  ])('warns where no mount says who calls, on %s', async (_name, mount, says) => {
+    const said: string[] = []
+    const logger = { debug() {}, info() {}, error() {}, warn: (_details: object, text: string) => void said.push(text) }
+    const { gateway } = mount({ providers: [{ type: 'openai', apiKey: 'k' }], audit: { key: 'k' }, logger })
+    expect(said).toEqual([])
+    await gateway.ready()
+    expect(said).toEqual([expect.stringMatching(says)])
+    await gateway.close()
+  })
+
+  it('does not warn where one mount says it, where `dev` does, and where there is no mount', async () => {
+    const options = { providers: [{ type: 'openai' as const, apiKey: 'k' }], audit: { key: 'k' } }
+    const said: string[] = []
+    const logger = { debug() {}, info() {}, error() {}, warn: (_details: object, text: string) => void said.push(text) }
+    const shared = createGateway({ ...options, logger })
+    toNodeHandler(shared)
+    hoosh(shared, { identify: () => null })
+    const { gateway } = toFetchHandler({ ...options, logger, dev: true })
+    const alone = createGateway({ ...options, logger })
+    for (const one of [shared, gateway, alone]) await one.ready()
+    expect(said).toEqual([expect.stringMatching(/`dev` is on/)])
+    for (const one of [shared, gateway, alone]) await one.close()
   })
 
   it('without anything configured the demo answers, and says so', async () => {
@@ -118,12 +192,12 @@ describe('options that cannot be used', () => {
     }
   })
 
-  it('that only the start finds are told by it and by each request, until they are mended', async () => {
+  it('that only the start finds are told by it, and each request is refused until they are mended', async () => {
     const to = await door({ providers: [{ type: 'openai', apiKey: '$HOOSH_TEST_LATE' }] })
     const fault = { code: 'invalid_options', message: expect.stringMatching(/providers\[0\]\.apiKey.*HOOSH_TEST_LATE/) }
     await expect(to.gateway.ready()).rejects.toMatchObject(fault)
     const reply = await chat(to, 'm')
-    expect([reply.status, errorOf(reply).code]).toEqual([500, 'invalid_options'])
+    expect([reply.status, errorOf(reply).code]).toEqual([503, 'not_ready'])
     vi.stubEnv('HOOSH_TEST_LATE', 'k')
     onTestFinished(() => void vi.unstubAllEnvs())
     await to.gateway.ready()

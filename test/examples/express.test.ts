@@ -53,8 +53,10 @@ it('examples/express starts, prints a curl line that works, streams, charges, lo
   for (const [token, status] of [
     [ada, 200],
     ['forged', 401],
+    [null, 401],
   ] as const) {
-    const haiku = await fetch(`${url}/haiku`, { method: 'POST', headers: as(token), body: '{}' })
+    const headers = token === null ? {} : as(token)
+    const haiku = await fetch(`${url}/haiku`, { method: 'POST', headers, body: '{}' })
     const said =
       status === 200 ? { text: expect.any(String) } : { error: { message: expect.stringMatching('signed in') } }
     expect([haiku.status, await haiku.json()]).toEqual([status, said])

@@ -39,8 +39,10 @@ it('examples/koa prints commands that sign in, ask, spend one budget, and stops 
 it('examples/hono prints a token and commands that ask, stream, spend one budget, and stops when it is asked to', async () => {
   const { url, commands, run, stop } = await startExample('hono', { cwd: folder() })
   for (const path of ['/v1/chat/completions', '/haiku']) {
-    const headers = { authorization: 'Bearer forged', 'content-type': 'application/json' }
-    expect((await fetch(`${url}${path}`, { method: 'POST', headers, body: '{}' })).status).toBe(401)
+    for (const authorization of ['Bearer forged', null]) {
+      const headers = { 'content-type': 'application/json', ...(authorization !== null && { authorization }) }
+      expect((await fetch(`${url}${path}`, { method: 'POST', headers, body: '{}' })).status).toBe(401)
+    }
   }
   const [chat, haiku, pools] = commands
   const asked = JSON.parse(await run(chat))

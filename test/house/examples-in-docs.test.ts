@@ -5,16 +5,6 @@ import { describe, expect, it } from 'vitest'
 import { codeBlocks, documents } from './documents.js'
 import { root } from './sources.js'
 
-/** What a login like Passport adds to Express; the examples stand behind one. */
-const LOGIN = `declare global {
-  namespace Express {
-    interface User { id: string; teamId: string; isAdmin: boolean }
-    interface Request { user?: User }
-  }
-}
-export {}
-`
-
 const OPTIONS = {
   target: 'ES2023',
   lib: ['ES2023'],
@@ -50,7 +40,6 @@ function writeBlocks(): string {
       writeFileSync(join(folder, name), `${code}\nexport {}\n`)
     }
   }
-  writeFileSync(join(folder, 'login.d.ts'), LOGIN)
   copyFileSync(join(root, 'test/house/host-libraries.d.ts'), join(folder, 'host-libraries.d.ts'))
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: OPTIONS, include: ['*.ts'] }))

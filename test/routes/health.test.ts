@@ -103,13 +103,18 @@ describe('GET /v1/health/live and /ready', () => {
     isDown = false
   })
 
-  it('is 500 in a gateway that cannot start, with the option to mend in the answer and in the log', async () => {
+  it('is 503 in a gateway that cannot start; what is to be mended is in the log, and told to no caller', async () => {
     const to = await door({ providers: [{ type: 'openai', apiKey: '$HOOSH_TEST_NEVER_SET' }] })
     const reply = await to.get('/v1/health/ready', nobody)
-    expect(reply.status).toBe(500)
-    expect(reply.body).toMatchObject({ error: { code: 'invalid_options' } })
-    expect(reply.text).toContain('HOOSH_TEST_NEVER_SET')
-    expect(to.logged.some(({ message }) => message.includes('HOOSH_TEST_NEVER_SET'))).toBe(true)
+    expect([reply.status, errorOf(reply).code, errorOf(reply).param]).toEqual([503, 'not_ready', null])
+    expect(reply.text).not.toContain('HOOSH_TEST_NEVER_SET')
+    expect(to.logged).toMatchObject([
+      {
+        level: 'error',
+        message: expect.stringContaining('HOOSH_TEST_NEVER_SET'),
+        details: { code: 'invalid_options' },
+      },
+    ])
   })
 })
 

@@ -334,12 +334,14 @@ describe('how many there are', () => {
   })
 })
 
-it('without a gateway the resolver says what to do', async () => {
+it('without a gateway the resolver says what to do, in the log', async () => {
   const to = await door({}, { identify: (req) => virtualKeys()(req) })
   const reply = await request(`${to.url}/v1/chat/completions`, 'POST', {
     ...withKey(`hoosh_${'0'.repeat(32)}_${'A'.repeat(43)}`),
     body: JSON.stringify(chatOf('demo')),
   })
-  expect(errorOf(reply).code).toBe('invalid_options')
-  expect(errorOf(reply).message).toContain('(request, gateway) =>')
+  expect([reply.status, errorOf(reply).code]).toEqual([500, 'identify_failed'])
+  expect(reply.text).not.toContain('virtualKeys')
+  const [line] = to.logged.filter(({ level }) => level === 'error')
+  expect(line!.message).toContain('(request, gateway) =>')
 })

@@ -126,12 +126,17 @@ describe.each(STORES)('PUT and DELETE /v1/tokens/pools/{name} on $name', (store)
     expect([reply.status, reply.body]).toEqual([200, { used: 400, available: 0 }])
   })
 
-  it('a cap of 0 blocks, `{}` caps nothing', async () => {
+  it('a cap of 0 blocks, null caps nothing', async () => {
     const to = await open()
     await put(to, 'user:alice', { tokens: 0 })
     expect(await routeFor(to, 'demo')).toBe('budget_exceeded')
-    expect((await put(to, 'user:alice', {})).body).toMatchObject({ capacity: null, available: null })
-    expect(await routeFor(to, 'demo')).toBe('demo')
+    const uncapped = { capacity: null, available: null }
+    for (const body of [{ tokens: null }, { usd: null }, { tokens: null, usd: null, window: 'day' }]) {
+      expect((await put(to, 'user:alice', body)).body).toMatchObject(uncapped)
+      expect(await routeFor(to, 'demo')).toBe('demo')
+    }
+    const dollars = (await put(to, 'user:alice', { tokens: null, usd: 5 })).body
+    expect(dollars).toMatchObject({ ...uncapped, usd: { capacity: '5' } })
   })
 
   it('limits of a pool that was set count too', async () => {
@@ -232,6 +237,19 @@ describe('PUT /v1/tokens/pools/{name}', () => {
     expect([reply.status, errorOf(reply).code, errorOf(reply).param]).toEqual([400, 'invalid_request', param])
     expect(errorOf(reply).message).toContain(`${param} must be`)
   })
+
+  it.each([{}, { window: 'day' }, { frozen: true, window: 'day' }, { limits: { concurrent: 1 } }])(
+    'of no cap, %j, is 400 that asks for one, and lifts none',
+    async (body) => {
+      const to = await door({ pools: { p: { tokens: 5 } } })
+      const reply = await put(to, 'p', body)
+      expect([reply.status, errorOf(reply).code, errorOf(reply).param]).toEqual([400, 'invalid_request', 'tokens'])
+      expect(errorOf(reply).message).toMatch(/`tokens`.*`usd`.*null/)
+      expect((await to.get('/v1/tokens/pools', admin)).body).not.toContainEqual(
+        expect.objectContaining({ name: 'p', capacity: null }),
+      )
+    },
+  )
 
   it('of no JSON object is 400 invalid_json or invalid_request', async () => {
     const to = await door()

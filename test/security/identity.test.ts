@@ -196,6 +196,39 @@ describe('identify', () => {
     expect((line.details.err as Error).message).toMatch(field)
   })
 
+  it.each<[string, object, string]>([
+    ['pools', { pools: ['team'] }, 'pool'],
+    ['Pool', { Pool: 'team' }, 'pool'],
+    ['pool, undefined, beside poool', { pool: undefined, poool: 'team' }, 'pool'],
+    ['model', { model: ['gpt-4o'] }, 'models'],
+    ['tool', { pool: 'team', tool: ['search'] }, 'tools'],
+    ['limit', { limit: { concurrent: 1 } }, 'limits'],
+    ['rolse', { rolse: ['admin'] }, 'roles'],
+    ['prority', { prority: 'low' }, 'priority'],
+    ['meta_data', { meta_data: {} }, 'metadata'],
+    ['limits.requestPerMinute', { limits: { requestPerMinute: 1 } }, 'limits.requestsPerMinute'],
+  ])('that misspells a field, %s, spends nothing: 500, and the log says what was meant', async (_what, slip, meant) => {
+    const to = await opened(() => ({ user: 'ada', ...slip }) as Identity)
+    const reply = await chat(to, 'demo')
+    expect([reply.status, errorOf(reply).code]).toEqual([500, 'identify_failed'])
+    expect(errorOf(reply).message).not.toContain(meant)
+    const line = to.logged.find(({ details }) => details.code === 'identify_failed')!
+    expect((line.details.err as Error).message).toContain(`did you mean \`${meant}\`?`)
+  })
+
+  it("may spread the host's own record, and a field that is spelt right needs no second one", async () => {
+    const record = { mode: 'dark', room: 7, post: 1, role: 'editor', note: '', poll: 1, rules: [], id: 3, name: 'Ada' }
+    const more = { spool: 1, users: [], models: ['*'], model: 'a', limits: { id: 1 }, credentials: {}, toString: 1 }
+    for (const [identity, pool] of [
+      [{ ...record, user: 'ada' }, 'default'],
+      [{ ...record, ...more, user: 'ada', pool: 'team' }, 'team'],
+    ] as const) {
+      const to = await opened(() => identity as Identity)
+      expect((await chat(to, 'demo')).status).toBe(200)
+      expect((await to.get('/v1/tokens/pools')).body).toMatchObject([{ name: pool }])
+    }
+  })
+
   it('is asked once for a request, and not for one that needs nobody', async () => {
     let asked = 0
     const to = await opened(() => {
@@ -285,6 +318,16 @@ describe('the ready-made ones', () => {
     expect(await whoIs(fromReqUser(), { user: { name: 'ada' } })).toBe('identify_failed')
   })
 
+  it('fromReqUser spends from no `default` because the user lacks the field that names the pool', async () => {
+    const team = fromReqUser({ pool: 'team' })
+    expect(await whoIs(team, { user: { id: 'ada', team: 'red' } })).toEqual({ user: 'ada', pool: 'red' })
+    expect(await whoIs(team, { user: { id: 'ada', teamName: 'red' } })).toBe('identify_failed')
+    expect(await whoIs(fromJwt({ pool: 'team' }), { auth: { sub: 'ada' } })).toBe('identify_failed')
+    // A field that is there says that there is no team, and so does a function.
+    expect(await whoIs(team, { user: { id: 'ada', team: null } })).toEqual({ user: 'ada' })
+    expect(await whoIs(fromReqUser({ pool: () => undefined }), { user: { id: 'ada' } })).toEqual({ user: 'ada' })
+  })
+
   it('fromJwt takes verified claims, bare or beside their header', async () => {
     expect(await whoIs(fromJwt(), { auth: { sub: 'ada', scope: 'all' } })).toEqual({ user: 'ada' })
     const parts = { header: { alg: 'RS256' }, payload: { sub: 'ada', groups: ['admin'] }, token: 'e.y.J' }
@@ -322,7 +365,7 @@ describe('the ready-made ones', () => {
   })
 
   it.each<[string, unknown, RegExp]>([
-    ['is empty', [{ token: '', user: 'a' }], /at 0 has to be a text.*environment variable/],
+    ['is empty', [{ token: '', user: 'a' }], /at 0 has to be a text.*environment variable set\?$/],
     ['is not set', [{ token: undefined, user: 'a' }], /at 0/],
     [
       'has a space',

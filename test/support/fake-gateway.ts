@@ -8,6 +8,7 @@ export function fakeGateway(routes: Readonly<Record<string, Answer>>): Gateway {
   const context: Gateway['context'] = ({ identify }) => ({ identity: identify }) as HooshContext
   return {
     dev: false,
+    noteMount() {},
     credentials: { key: async () => null, browserToken: async () => null },
     serves: ({ path }) => path in routes,
     async handle(request) {

@@ -18,6 +18,7 @@ import {
 import { toNodeHandler } from '@hoosh/core/node'
 import { type HooshMiddleware, hoosh } from '@hoosh/express'
 import express, { type Request, Router } from 'express'
+import type OpenAI from 'openai'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { chatOf } from '../support/door.js'
 import { serve } from '../support/mounts.js'
@@ -78,6 +79,26 @@ describe('a context', () => {
       expectTypeOf(chunk.choices[0]!.delta.content).toEqualTypeOf<string | null | undefined>()
       expect(chunk.object).toBe('chat.completion.chunk')
     }
+    await gateway.close()
+  })
+
+  it("takes what the `openai` package's own types say, and gives back what goes on in them", async () => {
+    const gateway = createGateway({ providers: [{ type: 'demo' }], logger: false })
+    const me = gateway.as({ user: 'ada' })
+    const messages: OpenAI.ChatCompletionMessageParam[] = [
+      { role: 'system', content: [{ type: 'text', text: 'Be brief.' }] },
+      { role: 'user', content: 'Hello!' },
+    ]
+    const answer = await me.chat({ model: 'demo', messages, seed: 1 })
+    messages.push(answer.choices[0]!.message)
+    const asked: OpenAI.ChatCompletionCreateParams = { model: 'demo', messages, max_tokens: 5, stop: null }
+    expect((await me.chat(asked)).choices).toHaveLength(1)
+    for await (const chunk of me.stream({ model: 'demo', messages })) expect(chunk.choices).toBeDefined()
+    for await (const chunk of me.stream(asked)) expect(chunk.choices).toBeDefined()
+    const embedding: OpenAI.EmbeddingCreateParams = { model: 'demo', input: ['Hello!'] }
+    expectTypeOf(me.embed).toBeCallableWith(embedding)
+    expectTypeOf(me.embed).toBeCallableWith({ ...embedding, pool: 'p' })
+    expectTypeOf(me.chat).toBeCallableWith({ model: 'demo', messages, pool: 'p', own_field: true })
     await gateway.close()
   })
 

@@ -14,6 +14,9 @@ export interface FetchSettings extends MountSettings<Request> {
   waitUntil?(work: Promise<void>): void
 }
 
+const NOBODY =
+  'No mount has `identify`: every call is 401. Say who calls: `identify: (request) => ({ user: ... })`, or `dev: true` on a machine that only you reach.'
+
 /** Answers web requests: for Hono, Bun, Deno, SvelteKit, and whatever else hands over a `Request`. */
 export interface FetchHandler {
   (request: Request): Promise<Response>
@@ -34,7 +37,11 @@ export function toFetchHandler(
   optionsOrGateway?: MountOptions<Request> | Gateway,
   settings: FetchSettings = {},
 ): FetchHandler {
-  const { gateway, identify } = mountWith(optionsOrGateway, settings, anonymousInDev)
+  const { gateway, identify } = mountWith(optionsOrGateway, settings, {
+    anonymous: anonymousInDev,
+    warning: ({ dev }) => (dev ? null : NOBODY),
+    knows: ['identify', 'waitUntil'],
+  })
   const handler = async (request: Request): Promise<Response> => {
     const gone = cancel()
     const unfollow = follow(gone, [request])

@@ -171,7 +171,9 @@ function budgetOf(
 
 /** A gateway's start writes, which on SQLite would wait for the very transaction that waits for the start. */
 function checkStarted(parts: ContextParts, { transaction }: ReservationOptions): void {
-  if (transaction === undefined || !(parts.engine() instanceof Promise)) return
+  const starting = transaction === undefined ? null : parts.engine()
+  if (!(starting instanceof Promise)) return
+  starting.catch(() => {}) // whoever comes next is told
   const message = 'transaction: the gateway has not started yet; `await gateway.ready()` before your first transaction.'
   throw new HooshError('not_ready', { message, details: { param: 'transaction' } })
 }

@@ -19,13 +19,21 @@ export interface Gateway {
   handle(request: GatewayRequest): Promise<GatewayReply>
   /** Whether mounts that see no socket serve everybody as `anonymous` where they have no `identify`. */
   readonly dev: boolean
+  /**
+   * Called by each mount as it is made: null where it says who calls, else what the gateway warns of at its start, unless
+   * another mount says it.
+   */
+  noteMount(warning: string | null): void
   /** Whose credentials are that hoosh has issued: what `virtualKeys()` and `browserTokens()` ask. */
   readonly credentials: Credentials
   /** What the host's own handlers use, for the caller of one request. */
   context(caller: ContextCaller): HooshContext
   /** The same for cron jobs, queue workers and sockets, which have no request. */
   as(identity: Identity): HooshContext
-  /** Opens the storage and starts the clockwork; called by the first request too. Rejects where it cannot start. */
+  /**
+   * Opens the storage and starts the clockwork; called by the first request too. Where it cannot start it rejects with the
+   * reason; whoever calls is told that there is one.
+   */
   ready(): Promise<void>
   /**
    * New calls get 503, on Node with `connection: close`; running ones finish, or are ended in the protocol after `timeoutMs`
@@ -184,15 +192,17 @@ export interface CallOptions {
   idempotencyKey?: string
 }
 
+/** Fields with any others beside them: of a literal, or of an interface of somebody else's, `openai`'s say. */
+type Open<Fields> = Fields | (Fields & { [field: string]: unknown })
+
 /** One message of a conversation, in OpenAI's shape. */
-export interface ChatMessage {
+export type ChatMessage = Open<{
   role: 'system' | 'developer' | 'user' | 'assistant' | 'tool' | 'function'
-  content?: string | null | readonly Record<string, unknown>[]
-  [field: string]: unknown
-}
+  content?: string | null | readonly object[]
+}>
 
 /** OpenAI's request body; fields that are not named here pass through. */
-export interface ChatParams {
+export type ChatParams = Open<{
   model: string
   messages: readonly ChatMessage[]
   max_tokens?: number | null
@@ -201,8 +211,7 @@ export interface ChatParams {
   tools?: readonly object[]
   /** A pool of the caller's own list; checked, all of them are charged all the same. */
   pool?: string
-  [field: string]: unknown
-}
+}>
 
 /** A tool that the model wants called; `arguments` is JSON text. */
 export interface ToolCall {
@@ -256,12 +265,11 @@ export interface ChatCompletionChunk {
 }
 
 /** OpenAI's embeddings request; fields that are not named here pass through. */
-export interface EmbeddingParams {
+export type EmbeddingParams = Open<{
   model: string
   input: string | readonly string[] | readonly number[] | readonly (readonly number[])[]
   pool?: string
-  [field: string]: unknown
-}
+}>
 
 /** OpenAI's answer to an embeddings call. */
 export interface EmbeddingResponse {

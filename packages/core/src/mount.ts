@@ -1,3 +1,4 @@
+import { checkMountOptions } from './config/settings.js'
 import { createGateway } from './gateway.js'
 import type { Gateway } from './host.js'
 import type { HooshOptions, Identify } from './options.js'
@@ -17,26 +18,47 @@ export interface Mount<Request> {
   readonly identify: (request: Request) => ReturnType<Identify<Request>>
 }
 
+/** What differs between kinds of mounts. */
+interface MountKind<Request> {
+  readonly anonymous: (gateway: Gateway) => Identify<Request>
+  /** What such a mount means, for the log; null where the gateway warns of it anyway. */
+  readonly warning: (gateway: Gateway) => string | null
+  readonly knows?: readonly string[]
+}
+
 /**
  * The gateway that a mount was given, or one of its own made from options, and who decides who calls.
  *
- * @param anonymous who decides where the host does not
+ * @param kind who calls where the host does not say, and the names of this mount's settings where it has more than `identify`
  * @throws HooshError `invalid_options`
  */
 export function mountWith<Request>(
   optionsOrGateway: MountOptions<Request> | Gateway | undefined,
   settings: MountSettings<Request>,
-  anonymous: (gateway: Gateway) => Identify<Request>,
+  kind: MountKind<Request>,
 ): Mount<Request> {
-  if (optionsOrGateway !== undefined && 'handle' in optionsOrGateway) {
-    return {
-      gateway: optionsOrGateway,
-      identify: knowing(optionsOrGateway, settings.identify) ?? anonymous(optionsOrGateway),
-    }
+  const { knows = ['identify'] } = kind
+  if (isGateway(optionsOrGateway)) {
+    checkMountOptions(undefined, settings, knows)
+    return mounted(optionsOrGateway, settings.identify, kind)
   }
+  checkMountOptions(optionsOrGateway, settings, knows)
   const { identify = settings.identify, ...options } = optionsOrGateway ?? {}
-  const gateway = createGateway(optionsOrGateway && options)
+  return mounted(createGateway(optionsOrGateway && options), identify, kind)
+}
+
+function mounted<Request>(
+  gateway: Gateway,
+  identify: Identify<Request> | undefined,
+  { anonymous, warning }: MountKind<Request>,
+): Mount<Request> {
+  gateway.noteMount(identify === undefined ? warning(gateway) : null)
   return { gateway, identify: knowing(gateway, identify) ?? anonymous(gateway) }
+}
+
+/** An app of Express has a `handle` as well. */
+function isGateway(given: object | undefined): given is Gateway {
+  return typeof given === 'object' && given !== null && 'handle' in given && 'serves' in given
 }
 
 /** Resolvers of what hoosh itself has issued ask the gateway. */

@@ -11,6 +11,9 @@ export type { SocketRequest } from './identity/loopback.js'
 export type { Mount, MountOptions, MountSettings } from './mount.js'
 export { fromNode, writeReply }
 
+const ONLY_HERE =
+  'No mount has `identify`: only callers on this machine are served, as `anonymous`; all others get 401. Say who calls: `identify: (req) => req.user && { user: req.user.id }`.'
+
 /**
  * What every mount on Node begins with: the gateway it was given, or one of its own made from options, and who decides
  * who calls. Without `identify` only callers on this machine are served, as `anonymous`.
@@ -21,7 +24,10 @@ export function mount<Request extends SocketRequest>(
   optionsOrGateway: MountOptions<Request> | Gateway | undefined,
   settings: MountSettings<Request> = {},
 ): Mount<Request> {
-  return mountWith(optionsOrGateway, settings, () => anonymousOnLoopback)
+  return mountWith(optionsOrGateway, settings, {
+    anonymous: () => anonymousOnLoopback,
+    warning: () => ONLY_HERE,
+  })
 }
 
 /** A handler for `http.createServer`. */

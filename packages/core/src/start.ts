@@ -50,15 +50,21 @@ export interface Started {
   close(timeoutMs: number): Promise<void>
 }
 
+/** What a gateway has made before it starts. */
+interface StartParts {
+  readonly node: string
+  readonly ids: () => string
+  readonly dlp: Policy | null
+  /** What its mounts have noted. */
+  readonly mounts: ReadonlySet<string | null>
+}
+
 /**
  * Opens the storage, reads the secrets and winds the clockwork up.
  *
  * @throws HooshError `invalid_options` (an unset variable, two routes of a name), `not_ready`, `store_unavailable`
  */
-export async function start(
-  options: HooshOptions,
-  { node, ids, dlp }: { node: string; ids: () => string; dlp: Policy | null },
-): Promise<Started> {
+export async function start(options: HooshOptions, { node, ids, dlp, mounts }: StartParts): Promise<Started> {
   const settings = await settingsFrom(options, process.env)
   const { clock } = settings
   const tokenSecrets = settings.keys.tokenSecrets?.map(revealed)
@@ -122,7 +128,7 @@ export async function start(
   await engine.pools.refresh()
   await sweep(engine)
   const stop = windUp(engine, slices)
-  sayHello(engine)
+  sayHello(engine, mounts)
   return { engine, close: (timeoutMs) => close(engine, routes, { stop, slices }, timeoutMs) }
 }
 

@@ -1,7 +1,11 @@
 import type { Engine } from './inference/engine.js'
 
-/** One line that says what is on, and a warning for each thing that is dangerous. */
-export function sayHello(engine: Engine): void {
+/**
+ * One line that says what is on, and a warning for each thing that is dangerous.
+ *
+ * @param mounts what each has to warn of; null of one that says who calls, and then none need
+ */
+export function sayHello(engine: Engine, mounts: ReadonlySet<string | null>): void {
   const { router, storage, audit, settings, logger } = engine
   const providers = router.routes.map(
     ({ name, type, enabled }) => `${name}${name === type ? '' : ` (${type})`}${enabled ? '' : ' (off)'}`,
@@ -15,7 +19,8 @@ export function sayHello(engine: Engine): void {
     },
     'hoosh is ready',
   )
-  for (const warning of warningsOf(engine)) logger.warn({}, warning)
+  const ofMounts = mounts.has(null) ? [] : [...mounts].filter((warning) => warning !== null)
+  for (const warning of [...warningsOf(engine), ...ofMounts]) logger.warn({}, warning)
 }
 
 function warningsOf({ router, storage, audit, settings }: Engine): string[] {
@@ -31,7 +36,9 @@ function warningsOf({ router, storage, audit, settings }: Engine): string[] {
     warnings.push('The audit log is unsigned: set `audit.key` so that changes to it can be proved.')
   if (audit === null) warnings.push('The audit log is off.')
   if (router.routes.every(({ type }) => type === 'demo'))
-    warnings.push('No provider is configured: the built-in demo answers.')
+    warnings.push(
+      'Only the built-in demo answers: give `providers` a real one, or set its key, such as OPENAI_API_KEY.',
+    )
   if (settings.dev) warnings.push('`dev` is on: on mounts that see no socket everybody is served as `anonymous`.')
   return warnings
 }

@@ -23,8 +23,9 @@ export interface HooshMiddleware extends RequestHandler {
  * @example
  * app.use(hoosh({ identify: (req) => req.user && { user: req.user.id } }))
  */
-export function hoosh(options?: MountOptions<Request>): HooshMiddleware
 export function hoosh(gateway: Gateway, settings?: MountSettings<Request>): HooshMiddleware
+// Last, since TypeScript tells a slip by what the last one says.
+export function hoosh(options?: MountOptions<Request>): HooshMiddleware
 export function hoosh(
   optionsOrGateway?: MountOptions<Request> | Gateway,
   settings?: MountSettings<Request>,

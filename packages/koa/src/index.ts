@@ -25,8 +25,9 @@ export interface HooshMiddleware extends Middleware {
  * @example
  * app.use(hoosh({ identify: (ctx) => ctx.state.user && { user: ctx.state.user.id } }))
  */
-export function hoosh(options?: MountOptions<Context>): HooshMiddleware
 export function hoosh(gateway: Gateway, settings?: MountSettings<Context>): HooshMiddleware
+// Last, since TypeScript tells a slip by what the last one says.
+export function hoosh(options?: MountOptions<Context>): HooshMiddleware
 export function hoosh(
   optionsOrGateway?: MountOptions<Context> | Gateway,
   settings?: MountSettings<Context>,

@@ -72,12 +72,15 @@ function mountsOfProcess(): Map<string, Mounted> {
 
 function mounted({ identify, ...options }: NextOptions, before: Mounted | undefined): Mounted {
   const data = dataOf(options)
+  const mine = identify && { identify }
   // A call is settled before its answer ends, except where its client leaves: the rest needs the process awake.
-  const settings = { ...(identify && { identify }), waitUntil: (work: Promise<void>) => after(work) }
+  const waitUntil = (work: Promise<void>) => after(work)
   const isSame = process.env.NODE_ENV === 'production' || (data !== null && data === before?.data)
-  if (before !== undefined && isSame) return { data, handler: toFetchHandler(before.handler.gateway, settings) }
+  if (before !== undefined && isSame) {
+    return { data, handler: toFetchHandler(before.handler.gateway, { ...mine, waitUntil }) }
+  }
   before?.handler.gateway.close().catch(() => {}) // its calls finish; a store that fails now concerns nobody
-  return { data, handler: toFetchHandler(withSharedChain(options), settings) }
+  return { data, handler: toFetchHandler({ ...withSharedChain(options), ...mine }, { waitUntil }) }
 }
 
 function withSharedChain({ audit = {}, ...options }: HooshOptions): HooshOptions {

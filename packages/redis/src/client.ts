@@ -1,3 +1,4 @@
+import { HooshError } from '@hoosh/core/storage'
 import type { Script } from './scripts/script.js'
 
 /** ioredis 5 or 6, `Redis` or `Cluster`: the two methods that are called. */
@@ -17,6 +18,15 @@ export type RedisClient = IoredisClient | NodeRedisClient
 
 /** Runs a script on one key and its arguments. */
 export type RunScript = (script: Script, key: string, args: readonly string[]) => Promise<unknown>
+
+/** @throws HooshError `invalid_options` for what is no client: an address, say, which is not repeated */
+export function checkClient(client: unknown): void {
+  const has = (name: string) => typeof (client as Record<string, unknown> | null | undefined)?.[name] === 'function'
+  if (has('eval') && (has('evalSha') || has('evalsha'))) return
+  const given = typeof client === 'string' ? 'a text' : client === null ? 'null' : `of type ${typeof client}`
+  const message = `redisStorage takes a client, \`new Redis(url)\` of ioredis or \`createClient({ url })\` of node-redis; what it was given is ${given}.`
+  throw new HooshError('invalid_options', { message })
+}
 
 /** Scripts are named by their digest; a server that does not know one yet is sent its text. */
 export function scriptsOn(client: RedisClient): RunScript {

@@ -2,7 +2,7 @@ import { type Clock, HooshError, type Storage } from '@hoosh/core/storage'
 import { redisBudgets } from './budgets.js'
 import { redisCache } from './cache.js'
 import { checkLedger } from './check.js'
-import { type RedisClient, scriptsOn } from './client.js'
+import { checkClient, type RedisClient, scriptsOn } from './client.js'
 import { patience } from './patience.js'
 import { redisRates } from './rates.js'
 import { openLedger, serverOn } from './server.js'
@@ -49,9 +49,11 @@ const LONGEST_CACHED = 5
  *
  * @example
  * hoosh({ storage: { ...sqlStorage(database), rates: redisStorage(new Redis()).rates } })
- * @throws HooshError `invalid_options` for a prefix that is no hash tag, or times that are none
+ * @throws HooshError `invalid_options` for what is no client, a prefix that is no hash tag, or times that are none
  */
 export function redisStorage(client: RedisClient, options: RedisStorageOptions = {}): RedisStorage {
+  checkClient(client)
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object')
   const { prefix = 'hoosh', allowVolatile = false, keepMs = 2 * DAY_MS, timeoutMs = 200, clock } = options
   if (!/^[\w.:-]{1,100}$/.test(prefix)) throw invalid('prefix', 'letters, digits, "_", "-", "." and ":", at most 100')
   if (!isTime(keepMs) || keepMs < 60_000) throw invalid('keepMs', 'whole milliseconds, a minute or more')

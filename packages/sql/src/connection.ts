@@ -1,17 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { HooshError } from '@hoosh/core/storage'
-import type { Kysely } from 'kysely'
 import type { Dialect, Durability } from './dialect.js'
-import { postgres } from './postgres.js'
-import { type PostgresPool, poolSource } from './postgres-pool.js'
+import { type HostDatabase, opened } from './host-database.js'
 import { patient } from './silence.js'
-import { kyselySource, type Source } from './source.js'
-import { lockTimeout, pragmas, sqlite } from './sqlite.js'
-import { kyselyOn, type NodeSqlDatabase, type SqlDatabase } from './sqlite-database.js'
+import type { Source } from './source.js'
+import { lockTimeout, pragmas } from './sqlite.js'
 import { type Runner, run } from './statement.js'
-
-/** What tables can be kept in: the host's own connection to its own database. */
-export type HostDatabase = SqlDatabase | NodeSqlDatabase | PostgresPool | { readonly kysely: object }
 
 /** A database, and the way to say all or nothing to it. */
 export interface Connection {
@@ -44,6 +38,7 @@ const SQLITE_PAUSES_MS = [...PAUSES_MS, ...Array<number>(25).fill(50)]
  * @param database the host's: a database object, a pool, or an instance of Kysely (its plugins are left out here, its
  *   connections are shared with the host's queries)
  * @param silenceMs how long Postgres may say nothing
+ * @throws HooshError `invalid_options` for what is no database
  */
 export function connect(database: HostDatabase, silenceMs: number): Connection {
   const { dialect, source } = opened(database)
@@ -73,17 +68,6 @@ export function connect(database: HostDatabase, silenceMs: number): Connection {
       !isSqlState(error.cause),
     close: () => source.end?.(),
   }
-}
-
-function opened(database: HostDatabase): { dialect: Dialect; source: Source } {
-  if ('kysely' in database) {
-    const kysely = (database.kysely as Kysely<unknown>).withoutPlugins()
-    const { supportsReturning, supportsTransactionalDdl } = kysely.getExecutor().adapter
-    const dialect = supportsReturning && supportsTransactionalDdl ? postgres : sqlite
-    return { dialect, source: kyselySource(kysely) }
-  }
-  if ('prepare' in database) return { dialect: sqlite, source: kyselySource(kyselyOn(database)) }
-  return { dialect: postgres, source: poolSource(database) }
 }
 
 async function inSession<T>(source: Source, limitMs: number | null, work: (runner: Runner) => Promise<T>): Promise<T> {

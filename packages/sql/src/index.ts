@@ -6,8 +6,9 @@ import { batches } from './batch.js'
 import { sqlBudgets } from './budgets.js'
 import { sqlCache } from './cache.js'
 import { checkBooks } from './check/check.js'
-import { connect, type HostDatabase } from './connection.js'
+import { connect } from './connection.js'
 import type { Durability } from './dialect.js'
+import type { HostDatabase } from './host-database.js'
 import { joining } from './joining.js'
 import { sqlKeys } from './keys.js'
 import { poolForgetter } from './ledger/forget.js'
@@ -27,8 +28,8 @@ import { usageTables } from './usage-tables.js'
 import { type Step, workInside, workOn } from './work.js'
 import { writeOn } from './write.js'
 
-export type { HostDatabase } from './connection.js'
 export type { Durability } from './dialect.js'
+export type { HostDatabase } from './host-database.js'
 export type { PostgresTransaction } from './joining.js'
 export { type Migration, type MigrationSqlOptions, migrationSql } from './migrate.js'
 export type { PostgresClient, PostgresPool } from './postgres-pool.js'
@@ -74,16 +75,16 @@ export interface SqlStorage
  *
  * @example
  * hoosh({ storage: sqlStorage(new Pool({ connectionString })), migrate: true })
- * @throws HooshError `invalid_options` for a prefix or schema that no table can have, or a `silenceMs` out of range
+ * @throws HooshError `invalid_options` for what is no database, a prefix or schema that no table can have, and options that are none
  */
 export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = {}): SqlStorage {
-  const { prefix = DEFAULT_PREFIX, schema, durability = 'normal', ids = randomUUID, retention = {} } = options
-  checkRetention(retention)
-  const silenceMs = checkedSilence(options.silenceMs)
+  const { prefix, schema, durability, ids, retention, silenceMs } = checked(options)
   const connection = connect(database, silenceMs)
   const { dialect } = connection
   const tables = tablesOf(prefix, schema)
-  if (schema !== undefined && dialect.name === 'sqlite') throw noSchemas()
+  if (schema !== undefined && dialect.name === 'sqlite') {
+    throw invalid('`schema` is for PostgreSQL; on SQLite, give the tables a `prefix` of their own.', 'schema')
+  }
   const codec = termsCodec()
   const lockWaitMs = Math.round(silenceMs * LOCK_SHARE)
   const loader = ledgerLoader(dialect, tables, codec, lockWaitMs)
@@ -150,13 +151,19 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
 /** Of the silence that is borne: Postgres gives up a lock before that and says so, which is no silence. */
 const LOCK_SHARE = 0.75
 
-function checkedSilence(silenceMs = 200): number {
-  if (Number.isInteger(silenceMs) && silenceMs >= 50 && silenceMs <= 60_000) return silenceMs
-  const message = `\`silenceMs\` must be a whole number from 50 to 60,000; it is ${silenceMs}.`
-  throw new HooshError('invalid_options', { message, details: { param: 'silenceMs' } })
+/** Options with their defaults. */
+function checked(options: SqlStorageOptions) {
+  if (typeof options !== 'object' || options === null) throw invalid('The options of sqlStorage must be an object.')
+  const { durability = 'normal', retention = {}, silenceMs = 200 } = options
+  checkRetention(retention)
+  if (!['normal', 'full'].includes(durability)) throw invalid("`durability` must be 'normal' or 'full'.", 'durability')
+  if (!Number.isInteger(silenceMs) || silenceMs < 50 || silenceMs > 60_000) {
+    throw invalid(`\`silenceMs\` must be a whole number from 50 to 60,000; it is ${silenceMs}.`, 'silenceMs')
+  }
+  const { prefix = DEFAULT_PREFIX, schema, ids = randomUUID } = options
+  return { prefix, schema, durability, ids, retention, silenceMs }
 }
 
-function noSchemas(): HooshError {
-  const message = '`schema` is for PostgreSQL; on SQLite, give the tables a `prefix` of their own.'
-  return new HooshError('invalid_options', { message, details: { param: 'schema' } })
+function invalid(message: string, param?: string): HooshError {
+  return new HooshError('invalid_options', { message, ...(param !== undefined && { details: { param } }) })
 }

@@ -32,6 +32,10 @@ const DROPPED: Columns = { pool: 'text', window_start: 'integer', tokens: 'integ
 
 /** @throws HooshError `invalid_options` for days that are no whole number from 1 to 36,500 */
 export function checkRetention(retention: Retention): void {
+  if (typeof retention !== 'object' || retention === null) {
+    const message = '`retention` must be an object: `{ usageDays: 90 }`.'
+    throw new HooshError('invalid_options', { message, details: { param: 'retention' } })
+  }
   for (const [name, days] of Object.entries(retention)) {
     if (days === undefined || (Number.isInteger(days) && days >= 1 && days <= 36_500)) continue
     const message = `\`retention.${name}\` must be a whole number of days from 1 to 36,500; it is ${days}.`

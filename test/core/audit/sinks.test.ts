@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileSink, gitSink, httpSink } from '@hoosh/core/audit'
+import { fileArchive, fileSink, gitSink, httpSink } from '@hoosh/core/audit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 const folder = () => {
@@ -67,6 +67,21 @@ describe('a sink that is a file', () => {
 
 it.skipIf(!existsSync('/dev/full'))('a file that takes nothing rejects (/dev/full, where there is one)', async () => {
   await expect(fileSink('/dev/full')('{"a":1}')).rejects.toMatchObject({ code: 'ENOSPC' })
+})
+
+it.each<[string, (path: string) => unknown]>([
+  ['fileSink', fileSink],
+  ['gitSink', gitSink],
+  ['fileArchive', fileArchive],
+])('%s without a path says so when it is made', (name, make) => {
+  for (const path of [undefined, '', null, {}]) {
+    expect(() => make(path as string)).toThrow(
+      expect.objectContaining({
+        code: 'invalid_options',
+        message: expect.stringMatching(`\`${name}\` takes the path of .*is its environment variable set\\?$`),
+      }),
+    )
+  }
 })
 
 describe('a sink that is a git repository', () => {

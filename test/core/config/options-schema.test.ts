@@ -1,5 +1,8 @@
+import { sqlStorage } from '@hoosh/sql'
+import Database from 'libsql'
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
+import { memoryRates } from '../../../packages/core/src/budget/memory-rates.js'
 import { checkOptions } from '../../../packages/core/src/config/settings.js'
 import { HooshError } from '../../../packages/core/src/errors.js'
 import type { HooshOptions } from '../../../packages/core/src/options.js'
@@ -156,9 +159,28 @@ describe('the options', () => {
     ],
     ['a hook that is none', { hooks: { beforeCall: true } }, 'hooks.beforeCall has to be a function'],
     ['a registry that is none', { metrics: { registry: {} } }, "metrics.registry has to be prom-client's Registry"],
+    ['a store with a slip', { storage: { budget: {} } }, 'storage has no option "budget"; did you mean "budgets"?'],
+    [
+      'a store that is none',
+      { storage: { keys: { add() {}, get() {}, list() {} } } },
+      'storage.keys has to be a store; it lacks replace, remove.',
+    ],
+    ['a store that is nothing', { storage: { cache: null } }, 'storage.cache has to be a store; it lacks get, put'],
+    ['a database for a storage', { storage: new Map() }, 'storage has to be an object with stores: `sqlStorage('],
+    ['one store for all', { storage: memoryRates() }, 'storage has no options "enter", "stay", '],
     ['no object at all', 'openai', 'The options object has to be an object'],
   ])('with %s are refused by name, with what it has to be', (_, options, fault) => {
     expect(faultOf(options)).toContain(fault)
+  })
+
+  it('take whole storages, in part or mixed, and stores of a class', () => {
+    const whole = sqlStorage(new Database(':memory:'))
+    class Own {
+      budgets = whole.budgets
+    }
+    for (const storage of [whole, { ...whole, rates: memoryRates() }, { open() {}, describe: 'own' }, new Own()]) {
+      expect(faultOf({ storage })).toBe('nothing')
+    }
   })
 
   it('with many faults tell the first five, and how many more there are', () => {

@@ -252,6 +252,8 @@ describe("a route's rpm", () => {
     const reply = await chat(to, 'alone')
     expect(reply.status).toBe(429)
     expect(errorOf(reply)).toMatchObject({ type: 'rate_limit_error', code: 'rate_limit_exceeded' })
+    // How much a route takes is between the host and its provider.
+    expect(errorOf(reply).message).toBe('route main has reached its limit a minute.')
     expect(reply.headers.get('retry-after')).toBe('40')
     expect(provider.requests).toHaveLength(1)
     expect(await healthOf(to)).toMatchObject({ status: 'healthy' })

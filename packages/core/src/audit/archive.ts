@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkPath } from './path.js'
 import type { AuditSegment } from './retention.js'
 
 /**
  * Archives segments as files `<writer>.<first>-<last>.ndjson` in a folder, which is made. A file has its name only when all of
  * it is on the disk. `hoosh audit verify` takes them in the order of their names, before what is exported now.
+ *
+ * @throws HooshError `invalid_options` for a path that is none
  */
 export function fileArchive(directory: string): (segment: AuditSegment) => Promise<void> {
+  checkPath(directory, 'fileArchive', 'a folder')
   return async (segment) => {
     await mkdir(directory, { recursive: true })
     const path = join(directory, `${segment.name}.ndjson`)

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { guardedLookup, reachOf } from '../address.js'
 import { HooshError } from '../errors.js'
+import { checkPath } from './path.js'
 
 /** Takes a checkpoint to where it is safe: what `audit.onCheckpoint` is. Rejects where it could not. */
 export type CheckpointSink = (line: string) => Promise<void>
@@ -15,8 +16,10 @@ export type CheckpointSink = (line: string) => Promise<void>
  * only takes more: behind a line that a crash tore a new one begins, and whoever verifies passes over it.
  *
  * @param path its folder is made; put it where the app's user may append and nothing else, or on another machine
+ * @throws HooshError `invalid_options` for a path that is none
  */
 export function fileSink(path: string): CheckpointSink {
+  checkPath(path, 'fileSink', 'a file')
   return async (line) => {
     await mkdir(dirname(path), { recursive: true })
     await appendLine(path, line)
@@ -29,8 +32,10 @@ export function fileSink(path: string): CheckpointSink {
  *
  * @param directory a clone that nothing else works in
  * @param options.push push after each commit; a failed push is repeated with the next line
+ * @throws HooshError `invalid_options` for a path that is none
  */
 export function gitSink(directory: string, { push = false }: { push?: boolean } = {}): CheckpointSink {
+  checkPath(directory, 'gitSink', 'a folder')
   const git = async (...args: string[]) => {
     await promisify(execFile)('git', ['-C', directory, ...args], { timeout: GIT_MS })
   }

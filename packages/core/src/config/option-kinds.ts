@@ -26,7 +26,7 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== 'unrecognized_keys') return 'has to be an object'
-      return issue.keys.map((key) => unknownField(key, known)).join(' and ')
+      return unknownFields(issue.keys, known)
     },
   })
 }
@@ -44,9 +44,15 @@ export function unless(isFine: (value: unknown) => boolean, schema: z.ZodType) {
     .optional()
 }
 
-function unknownField(key: string, known: readonly string[]): string {
-  const meant = suggest(key, known)
-  return `has no option "${key}"${meant === null ? `; it knows ${known.join(', ')}` : `; did you mean "${meant}"?`}`
+function unknownFields(keys: readonly string[], known: readonly string[]): string {
+  const slips = keys.flatMap((key) => {
+    const meant = suggest(key, known)
+    return meant === null ? [] : [`has no option "${key}"; did you mean "${meant}"?`]
+  })
+  const strangers = keys.filter((key) => suggest(key, known) === null).map((key) => `"${key}"`)
+  if (strangers.length === 0) return slips.join(' and ')
+  const rest = `has no option${strangers.length > 1 ? 's' : ''} ${strangers.join(', ')}; it knows ${known.join(', ')}`
+  return [...slips, rest].join(' and ')
 }
 
 function notOneOf(input: unknown, names: readonly string[]): string {

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { nanoUsdOf } from '../amount.js'
-import { HooshError } from '../errors.js'
 import type {
   AuditOptions,
   BudgetOptions,
@@ -24,16 +23,16 @@ import type {
   SliceSpec,
   TlsOptions,
 } from '../options.js'
+import { checkShape } from './check.js'
 import { by, type Every, fields, flag, fn, list, oneOf, text, unless, whole, withMethods } from './option-kinds.js'
 import { PROVIDER_TYPES } from './provider-catalog.js'
 import { isSigningKey } from './signing-key.js'
+import { storage } from './storage-schema.js'
 
 /** Largest cap of a pool, in tokens. */
 const LARGEST_CAP = 2 ** 52
 /** Longest time that a timer can run. */
 const LONGEST_MS = 2 ** 31 - 1
-/** A longer list of faults is not read anyway. */
-const SHOWN_FAULTS = 5
 
 /**
  * Checks the options' shape: nothing is read, opened or expanded.
@@ -41,24 +40,20 @@ const SHOWN_FAULTS = 5
  * @throws HooshError `invalid_options`: every fault by the option's name, with what it has to be
  */
 export function checkOptions(options: unknown): asserts options is HooshOptions {
-  const result = optionsSchema.safeParse(options)
-  if (result.success) return
-  const faults = result.error.issues.map(
-    ({ path, message }) => `${nameOf(path)} ${message}${message.endsWith('?') ? '' : '.'}`,
-  )
-  const rest = faults.length - SHOWN_FAULTS
-  const more = rest > 0 ? ` And ${rest} more.` : ''
-  throw new HooshError('invalid_options', { message: `${faults.slice(0, SHOWN_FAULTS).join(' ')}${more}` })
+  checkShape(optionsSchema, options, 'The options object')
 }
 
-/** `providers[0].models`, `pools["user:*"].usd`. */
-function nameOf(path: readonly PropertyKey[]): string {
-  if (path.length === 0) return 'The options object'
-  const names = path.map((key) => {
-    if (typeof key === 'number') return `[${key}]`
-    return /^[A-Za-z_$][\w$]*$/.test(String(key)) ? `.${String(key)}` : `["${String(key)}"]`
-  })
-  return names.join('').replace(/^\./, '')
+/**
+ * The same of what a mount is given: the options of its own gateway, undefined where it shares one or has none, and
+ * settings of the mount, all of them functions.
+ *
+ * @param known names of the settings that this kind of mount has
+ * @throws HooshError `invalid_options`
+ */
+export function checkMountOptions(options: unknown, settings: unknown, known: readonly string[]): void {
+  if (options !== undefined) checkShape(mountOptionsSchema, options, 'The options object')
+  const shape = Object.fromEntries(known.map((name) => [name, fn.optional()]))
+  checkShape(fields(shape), settings, "The mount's second argument")
 }
 
 const ms = whole(1, LONGEST_MS, ' of milliseconds')
@@ -229,7 +224,7 @@ const dlp = fields({
   answers: flag.optional(),
 } satisfies Every<DlpOptions>)
 
-const optionsSchema = fields({
+const OPTIONS = {
   providers: providers.optional(),
   routing: fields({
     strategy: oneOf('priority', 'round-robin', 'lowest-latency', 'direct', 'round_robin', 'lowest_latency').optional(),
@@ -262,9 +257,7 @@ const optionsSchema = fields({
   prices: by(
     fields({ input: decimal, output: decimal, cached: decimal.optional() } satisfies Every<PriceSpec>),
   ).optional(),
-  storage: z
-    .custom((value) => typeof value === 'object' && value !== null, 'has to be an object with stores')
-    .optional(),
+  storage: storage.optional(),
   basePath: z
     .string('has to be a string')
     .regex(/^(\/[^?#]*)?$/, 'has to begin with a slash, such as "/ai"')
@@ -299,4 +292,7 @@ const optionsSchema = fields({
   random: fn.optional(),
   migrate: flag.optional(),
   dev: flag.optional(),
-} satisfies Every<HooshOptions>)
+} satisfies Every<HooshOptions>
+
+const optionsSchema = fields(OPTIONS)
+const mountOptionsSchema = fields({ ...OPTIONS, identify: fn.optional() })

@@ -19,7 +19,7 @@ import { type Environment, environmentProviders, expanded } from './environment.
 import { localServers } from './local-servers.js'
 import { signingKeyOf } from './signing-key.js'
 
-export { checkOptions } from './options-schema.js'
+export { checkMountOptions, checkOptions } from './options-schema.js'
 
 export type BudgetSettings = Required<Omit<BudgetOptions, 'slices'>> & Pick<BudgetOptions, 'slices'>
 

@@ -13,6 +13,24 @@ export function suggest(name: string, known: readonly string[]): string | null {
   return best
 }
 
+/**
+ * Whether one name is surely the other with a slip: of case, or, after the first letter, of one letter too many, too few
+ * or swapped with its neighbour. Stricter than `suggest`, for places where names that nobody knows may stand, and cheap
+ * for names that are far from it.
+ */
+export function isSlipOf(name: string, known: string): boolean {
+  if (Math.abs(name.length - known.length) > 2 || name[0]?.toLowerCase() !== known[0]?.toLowerCase()) return false
+  const [wanted, right] = [plain(name), plain(known)]
+  if (wanted === right) return true
+  if (Math.abs(wanted.length - right.length) > 1) return false
+  let at = 0
+  while (wanted[at] === right[at]) at += 1
+  const [restWanted, restRight] = [wanted.slice(at), right.slice(at)]
+  if (restWanted.length > restRight.length) return restWanted.slice(1) === restRight
+  if (restWanted.length < restRight.length) return restWanted === restRight.slice(1)
+  return `${restWanted[1]}${restWanted[0]}${restWanted.slice(2)}` === restRight
+}
+
 function plain(name: string): string {
   return name.toLowerCase().replace(/[-_]/g, '')
 }

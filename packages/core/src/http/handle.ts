@@ -22,7 +22,7 @@ export interface Door {
   readonly cors: readonly string[] | null
   readonly maxBodyBytes: number
   readonly ids: () => string
-  /** Starts the engine on first use; rejects with `not_ready`, `invalid_options`, `shutting_down`. */
+  /** Starts the engine on first use; rejects with `not_ready`, `store_unavailable`, `shutting_down`. */
   engine(): Promise<Engine> | Engine
   noteError(error: HooshError, requestId: string): void
 }

@@ -7,14 +7,17 @@ export type Answer = ReturnType<Identify<unknown>>
 /**
  * The host's decision, null for nobody; whatever is falsy is nobody, since `req.user && { ... }` may be `''` or 0.
  *
- * @throws the HooshError that `identify` throws, as it is; `identify_failed` for anything else, with it as the cause
+ * @throws the HooshError that `identify` throws, as it is; `identify_failed` for `invalid_options` and anything else, with it
+ *   as the cause
  */
 export async function ask(identify: () => Answer): Promise<Identity | null> {
   try {
     const answer = identify()
     return (isThenable(answer) ? await answer : answer) || null
   } catch (thrown) {
-    throw thrown instanceof HooshError ? thrown : new HooshError('identify_failed', { cause: thrown })
+    // Options are the host's own; whoever calls cannot mend them.
+    const isTold = thrown instanceof HooshError && thrown.code !== 'invalid_options'
+    throw isTold ? thrown : new HooshError('identify_failed', { cause: thrown })
   }
 }
 

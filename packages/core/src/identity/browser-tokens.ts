@@ -1,3 +1,5 @@
+import { checkShape } from '../config/check.js'
+import { type Every, fields, fn } from '../config/option-kinds.js'
 import type { Identify, Identity } from '../options.js'
 import type { Awaitable } from '../time.js'
 import { isBrowserToken } from './browser-token.js'
@@ -10,13 +12,16 @@ export interface BrowserTokenRules<Request> {
   allow?(identity: Identity, request: Request): Awaitable<boolean>
 }
 
+const tokenRules = fields({ allow: fn.optional() } satisfies Every<BrowserTokenRules<unknown>>)
+
 /**
  * Tokens that `req.hoosh.browserToken()` has made, sent by a page as `Authorization: Bearer hooshweb_...`. Nobody for any
  * other token, so that `firstOf(browserTokens(), ...)` goes on.
  *
- * @throws HooshError when a request comes: `invalid_options` where no gateway was handed on
+ * @throws HooshError `invalid_options`; when a request comes: the same where no gateway was handed on
  */
 export function browserTokens<Request = unknown>(rules: BrowserTokenRules<Request> = {}): Identify<Request> {
+  checkShape(tokenRules, rules, "`browserTokens`'s argument", ' of `browserTokens`')
   return async (request, gateway) => {
     const text = bearerIn(request)
     if (text === null || !isBrowserToken(text)) return null

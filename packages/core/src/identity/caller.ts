@@ -1,3 +1,4 @@
+import { isSlipOf } from '../config/suggest.js'
 import { HooshError } from '../errors.js'
 import { compileGlob } from '../glob.js'
 import type { Identity } from '../options.js'
@@ -40,17 +41,23 @@ const DEFAULT_POOL = 'default'
 const MAX_NAME = 256
 // Control characters break log lines and Postgres texts; half a surrogate pair has no UTF-8.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u
+/** What a host may say; `credential` is hoosh's own. */
+const FIELDS = ['user', 'pool', 'roles', 'models', 'tools', 'limits', 'priority', 'metadata'] as const
+/** A word of many hosts' own, and one that gives nobody more than he has. */
+const NO_SLIP = 'role'
 const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent', 'weight'] as const
 const PRIORITIES: readonly unknown[] = ['critical', 'high', 'normal', 'low', 'background']
 
 /**
  * Checks what a host says about a caller. An empty list of pools means `default` like an absent one: nobody calls free
- * of charge because a user is in no team yet.
+ * of charge because a user is in no team yet. Fields of the host's own may stand beside ours, but none that is one of
+ * ours misspelt: its absence would mean `default`, or everything.
  *
  * @throws HooshError `identify_failed`, whose cause names the field for the log
  */
 export function normalise(identity: Identity): Caller {
-  if (typeof identity !== 'object' || Array.isArray(identity)) throw unusable('it', 'an object with a `user`', identity)
+  if (typeof identity !== 'object' || Array.isArray(identity)) throw unusable('', 'an object with a `user`', identity)
+  checkSpelling(identity, FIELDS)
   const { user, pool = [], roles = [], models, tools, limits, priority, metadata } = identity
   checkName('user', user)
   const named = typeof pool === 'string' ? [pool] : pool
@@ -75,8 +82,33 @@ export function normalise(identity: Identity): Caller {
   }
 }
 
+/** What is wrong with an identity that is known before anybody calls; null where it can be used. */
+export function identityFault(identity: Identity): string | null {
+  try {
+    normalise(identity)
+    return null
+  } catch (thrown) {
+    return ((thrown as HooshError).cause as TypeError).message
+  }
+}
+
 function fits(patterns: readonly string[] | undefined, name: string): boolean {
   return patterns === undefined || patterns.some((pattern) => compileGlob(pattern).test(name))
+}
+
+function checkObject(field: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) throw unusable(`\`${field}\``, 'an object', value)
+}
+
+function checkSpelling(given: object, known: readonly string[], prefix = ''): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name) || name === NO_SLIP) continue
+    const meant = known.find(
+      (field) => isSlipOf(name, field) && (given as Record<string, unknown>)[field] === undefined,
+    )
+    if (meant === undefined) continue
+    throw unusableIdentity(`An identity has no field \`${prefix}${name}\`; did you mean \`${prefix}${meant}\`?`)
+  }
 }
 
 function checkName(field: string, value: unknown): void {
@@ -91,6 +123,8 @@ function checkNames(field: string, values: unknown): void {
 }
 
 function checkLimits(limits: object): void {
+  checkObject('limits', limits)
+  checkSpelling(limits, LIMITS, 'limits.')
   for (const name of LIMITS) {
     const value = (limits as Record<string, unknown>)[name]
     if (value !== undefined && !(Number.isSafeInteger(value) && (value as number) >= 0)) {
@@ -100,6 +134,7 @@ function checkLimits(limits: object): void {
 }
 
 function checkMetadata(metadata: object): void {
+  checkObject('metadata', metadata)
   for (const [name, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') throw unusable(`\`metadata.${name}\``, 'a text', value)
   }
@@ -107,10 +142,15 @@ function checkMetadata(metadata: object): void {
 
 /** The value itself stays out of it: it may be a whole user record. */
 function unusable(field: string, expected: string, value: unknown): HooshError {
-  const cause = new TypeError(`Of what \`identify\` returned, ${field} has to be ${expected}; it is ${kindOf(value)}.`)
+  const named = field === '' ? 'The identity' : `The identity's ${field}`
+  return unusableIdentity(`${named} has to be ${expected}; it is ${kindOf(value)}.`)
+}
+
+/** A fault of the host's own: `why` is for its log, callers are told that there is one. */
+export function unusableIdentity(why: string): HooshError {
   return new HooshError('identify_failed', {
     message: 'What the host app says about this caller cannot be used; its log says why.',
-    cause,
+    cause: new TypeError(why),
   })
 }
 

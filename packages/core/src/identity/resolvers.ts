@@ -1,7 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import { checkShape } from '../config/check.js'
+import { type Every, fields } from '../config/option-kinds.js'
 import { HooshError } from '../errors.js'
 import type { Identify, Identity } from '../options.js'
 import { ask } from './ask.js'
+import { identityFault, unusableIdentity } from './caller.js'
 import { bearerIn, recordIn } from './request-facts.js'
 
 /** A field of the host's user record, by name (dots are part of it) or worked out. */
@@ -13,20 +17,28 @@ export interface FieldOptions {
   user?: Field<unknown>
   /** No roles unless said: a host's own `admin` need not be hoosh's. */
   roles?: Field<string | readonly string[] | null | undefined>
-  /** `default` unless said. */
+  /** `default` unless said, or where the field holds null; a user without the field is refused. */
   pool?: Field<string | readonly string[] | null | undefined>
 }
 
-/** The user that Passport, or any login that sets `req.user`, has found. `user` is its `id` by default. */
+/**
+ * The user that Passport, or any login that sets `req.user`, has found. `user` is its `id` by default.
+ *
+ * @throws HooshError `invalid_options`
+ */
 export function fromReqUser(options: FieldOptions = {}): Identify<unknown> {
+  checkFields(options, 'fromReqUser')
   return (request) => identityOf(recordIn(request, 'user'), { user: 'id', ...options })
 }
 
 /**
  * The claims of a token that express-jwt, express-oauth2-jwt-bearer (`req.auth`) or koa-jwt (`ctx.state.user`) has
  * verified; hoosh verifies none itself. `user` is the claim `sub` by default.
+ *
+ * @throws HooshError `invalid_options`
  */
 export function fromJwt(options: FieldOptions = {}): Identify<unknown> {
+  checkFields(options, 'fromJwt')
   return (request) => {
     const auth = recordIn(request, 'auth')
     // A decoded token with its parts, rather than bare claims, one of which may be named `payload`.
@@ -39,18 +51,24 @@ export function fromJwt(options: FieldOptions = {}): Identify<unknown> {
  * Fixed tokens, each with its identity, sent as `Authorization: Bearer ...`. Digests are compared in constant time, all
  * of them on every call, so this is for a handful.
  *
- * @throws HooshError `invalid_options` for a token that is empty (an unset variable, say) or there twice
+ * @throws HooshError `invalid_options` for a token that is empty (an unset variable, say) or there twice, or whose identity
+ *   cannot be used
  */
 export function bearerTokens(
   entries: readonly (Identity & { token: string })[],
 ): (request: unknown) => Identity | null {
+  if (!Array.isArray(entries)) throw notTaken('bearerTokens', 'a list: `bearerTokens([{ token, user }])`')
   const known: { digest: Buffer; identity: Identity }[] = []
-  for (const [index, { token, ...identity }] of entries.entries()) {
+  for (const [index, entry] of entries.entries()) {
+    if (typeof entry !== 'object' || entry === null) throw badToken(index, 'has to be an object: `{ token, user }`.')
+    const { token, ...identity } = entry
     if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
-      throw badToken(index, 'has to be a text without spaces; is its environment variable set')
+      throw badToken(index, 'has to be a text without spaces; is its environment variable set?')
     }
     const digest = digestOf(token)
-    if (known.some((entry) => entry.digest.equals(digest))) throw badToken(index, 'is there twice')
+    if (known.some((entry) => entry.digest.equals(digest))) throw badToken(index, 'is there twice.')
+    const fault = identityFault(identity)
+    if (fault !== null) throw badToken(index, `cannot be used. ${fault}`)
     known.push({ digest, identity })
   }
   return (request) => {
@@ -65,8 +83,18 @@ export function bearerTokens(
   }
 }
 
-/** The first of several resolvers that knows the caller. One that throws ends the search: a store that is down is no 401. */
+/**
+ * The first of several resolvers that knows the caller. One that throws ends the search: a store that is down is no 401.
+ *
+ * @throws HooshError `invalid_options` for one that is no function
+ */
 export function firstOf<Request>(...resolvers: readonly Identify<Request>[]): Identify<Request> {
+  const index = resolvers.findIndex((resolver) => typeof resolver !== 'function')
+  if (index !== -1) {
+    const given =
+      resolvers[index] === null ? 'null' : Array.isArray(resolvers[index]) ? 'a list' : typeof resolvers[index]
+    throw notTaken('firstOf', `resolvers one by one, \`firstOf(a, b)\`; the one at ${index} is ${given}`)
+  }
   return async (request, gateway) => {
     for (const resolver of resolvers) {
       const identity = await ask(() => resolver(request, gateway))
@@ -78,9 +106,9 @@ export function firstOf<Request>(...resolvers: readonly Identify<Request>[]): Id
 
 function identityOf(user: Readonly<Record<string, unknown>> | null, options: FieldOptions): Identity | null {
   if (user === null) return null
-  const id = picked(user, options.user)
-  const roles = picked(user, options.roles)
-  const pool = picked(user, options.pool)
+  const id = picked(user, options, 'user')
+  const roles = picked(user, options, 'roles')
+  const pool = picked(user, options, 'pool')
   // `normalise` judges the parts; here they are only put in their places.
   return {
     user: textOf(id) as string,
@@ -89,9 +117,15 @@ function identityOf(user: Readonly<Record<string, unknown>> | null, options: Fie
   }
 }
 
-function picked(user: Readonly<Record<string, unknown>>, field: Field<unknown> | undefined): unknown {
+/** A field that is not there at all is a slip of its name, except of roles: who has none has none. */
+function picked(user: Readonly<Record<string, unknown>>, options: FieldOptions, part: keyof FieldOptions): unknown {
+  const field = options[part]
   if (typeof field === 'function') return field(user)
-  return field === undefined ? undefined : user[field]
+  if (field === undefined) return undefined
+  if (user[field] !== undefined || part === 'roles') return user[field]
+  throw unusableIdentity(
+    `What the login found has no field \`${field}\`, which \`${part}\` is read from. Name the right one; where some users lack it, give a function.`,
+  )
 }
 
 /** An integer or an object with a text of its own as that text; anything else as it is. */
@@ -106,6 +140,22 @@ function digestOf(token: string): Buffer {
   return hash('sha256', token, 'buffer')
 }
 
+const field = z
+  .custom(
+    (value) => typeof value === 'function' || (typeof value === 'string' && value !== ''),
+    'has to be the name of a field, or a function',
+  )
+  .optional()
+const fieldOptions = fields({ user: field, roles: field, pool: field } satisfies Every<FieldOptions>)
+
+function checkFields(options: FieldOptions, resolver: string): void {
+  checkShape(fieldOptions, options, `\`${resolver}\`'s argument`, ` of \`${resolver}\``)
+}
+
+function notTaken(resolver: string, what: string): HooshError {
+  return new HooshError('invalid_options', { message: `\`${resolver}\` takes ${what}.` })
+}
+
 function badToken(index: number, what: string): HooshError {
-  return new HooshError('invalid_options', { message: `\`bearerTokens\`: the token at ${index} ${what}.` })
+  return new HooshError('invalid_options', { message: `\`bearerTokens\`: the token at ${index} ${what}` })
 }

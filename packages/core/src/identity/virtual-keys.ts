@@ -1,3 +1,5 @@
+import { checkShape } from '../config/check.js'
+import { type Every, fields, fn } from '../config/option-kinds.js'
 import { HooshError } from '../errors.js'
 import type { Gateway } from '../host.js'
 import type { Identify, Identity } from '../options.js'
@@ -15,13 +17,17 @@ export interface VirtualKeyOptions<Request> {
   address?(request: Request): string | undefined
 }
 
+const keyRules = fields({ allow: fn.optional(), address: fn.optional() } satisfies Every<VirtualKeyOptions<unknown>>)
+
 /**
  * Keys that hoosh has issued (`POST /v1/keys`), sent as `Authorization: Bearer hoosh_...`. Nobody for any other token, so
  * that `firstOf(virtualKeys(), ...)` goes on.
  *
- * @throws HooshError when a request comes: `store_unavailable`, `invalid_options` where no gateway was handed on
+ * @throws HooshError `invalid_options`; when a request comes: `store_unavailable`, `invalid_options` where no gateway was
+ *   handed on
  */
 export function virtualKeys<Request = unknown>(options: VirtualKeyOptions<Request> = {}): Identify<Request> {
+  checkShape(keyRules, options, "`virtualKeys`'s argument", ' of `virtualKeys`')
   return async (request, gateway) => {
     const text = bearerIn(request)
     if (text === null || !text.startsWith('hoosh_')) return null

@@ -108,7 +108,7 @@ async function enter(
     parts.refused(full)
     await mend(parts, counted(asks), 0)
     throw busy(
-      full,
+      places.find(({ key }) => key === full)!,
       rateHeaders(
         asks,
         windows.map((window, index) => without(asks[index]!, window)),
@@ -171,9 +171,17 @@ async function take(parts: Parts, asks: readonly RateAsk[], tell: typeof rateHea
   if (answer.ok) return answer
   parts.refused(answer.key)
   throw new HooshError('rate_limit_exceeded', {
-    message: `${answer.key} has reached its limit a minute.`,
+    message: reached(asks.find(({ key }) => key === answer.key)!, answer.retryAfterMs),
     details: { retryAfterMs: answer.retryAfterMs, headers: tell(asks, answer.windows) },
   })
+}
+
+/** All windows here are of a minute. */
+function reached({ key, limit, mayPass }: RateAsk, waitMs: number): string {
+  const unit = mayPass === true ? 'token' : 'request'
+  const owner = key.replace(new RegExp(` ${unit}s$`), '')
+  const wait = limit === 0 ? '' : `; try again in ${Math.ceil(waitMs / 1_000)} s`
+  return `The limit of ${owner} is ${limit} ${unit}${limit === 1 ? '' : 's'} per minute${wait}.`
 }
 
 /** How a window stands without what a call took of it. One that the call emptied may have had less: something was left. */
@@ -181,9 +189,9 @@ function without({ cost, mayPass }: RateAsk, { remaining, resetMs }: RateWindow)
   return { remaining: mayPass === true && remaining === 0 ? 1 : remaining + cost, resetMs }
 }
 
-function busy(key: string, headers: Readonly<Record<string, string>>): HooshError {
+function busy({ key, limit }: Place, headers: Readonly<Record<string, string>>): HooshError {
   return new HooshError('concurrency_exceeded', {
-    message: `${key} already has as many calls running as it may.`,
+    message: `${key} has ${limit} call${limit === 1 ? '' : 's'} running, as many as it may.`,
     details: { retryAfterMs: COME_BACK_MS, headers },
   })
 }

@@ -37,9 +37,17 @@ export async function takeRoute(
     }
     return null
   } catch (error) {
-    if (error instanceof HooshError && error.code === 'rate_limit_exceeded') return error
+    if (error instanceof HooshError && error.code === 'rate_limit_exceeded') return untold(key, error)
     throw error
   }
+}
+
+/** What a route may take is between the host and its provider. */
+function untold(key: string, { details: { retryAfterMs } }: HooshError): HooshError {
+  return new HooshError('rate_limit_exceeded', {
+    message: `${key} has reached its limit a minute.`,
+    ...(retryAfterMs !== undefined && { details: { retryAfterMs } }),
+  })
 }
 
 /** Of the attempts that were made, the tokens count for the last one on the route that answered. */

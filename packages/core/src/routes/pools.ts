@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { wirePoolTerms } from '../budget/spec.js'
+import { HooshError } from '../errors.js'
 import { creditPool, freezePool, poolEntries, refundIn, setPool, stateOf } from '../inference/pool-admin.js'
 import { wireEntry, wirePool } from './pool-wire.js'
 import { json, type RouteDefinition } from './route.js'
@@ -55,13 +56,30 @@ export const putPool: RouteDefinition = {
   async handle(exchange, engine) {
     const { name } = validated(poolPath, exchange.params)
     const { value } = await exchange.readJson()
-    const terms = wirePoolTerms(value)
+    const terms = wirePoolTerms(withoutNullCaps(value))
     if (Object.keys(value).join() === 'frozen') {
       return json(wirePool(await freezePool(engine, exchange, name, terms.frozen === true)), exchange)
     }
+    checkCaps(value)
     await setPool(engine, exchange, name, terms)
     return json(wirePool(await stateOf(engine, { name, terms })), exchange)
   },
+}
+
+/** That a pool has no cap of a unit is said by null. */
+function withoutNullCaps(body: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(body).filter(([name, value]) => value !== null || (name !== 'tokens' && name !== 'usd')),
+  )
+}
+
+/** Whoever meant to change the window alone would lift both caps. */
+function checkCaps({ tokens, usd }: Record<string, unknown>): void {
+  if (tokens !== undefined || usd !== undefined) return
+  throw new HooshError('invalid_request', {
+    message: 'tokens: say the cap, `tokens`, `usd` or both; null for none. The body is all of the terms.',
+    details: { param: 'tokens' },
+  })
 }
 
 /** Takes a pool's own terms away: its template counts again. Its accounts stay as they are. */
