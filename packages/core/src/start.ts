@@ -44,6 +44,9 @@ import { revealed } from './secret.js'
 import { sayHello } from './startup-line.js'
 import type { Storage } from './storage/storage.js'
 
+/** How long the log of a start that failed has to be ended, ms: what was stored of it is linked by the next start. */
+const GIVE_UP_MS = 250
+
 /** A gateway that runs: its engine and its clockwork. */
 export interface Started {
   readonly engine: Engine
@@ -117,10 +120,16 @@ export async function start(
     outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family),
     mayScrape: scraper(settings.metrics.token?.reveal()),
   }
-  await vault?.start()
-  await audit?.start()
   await engine.pools.refresh()
-  await sweep(engine)
+  await vault?.start()
+  try {
+    await audit?.start()
+    await sweep(engine)
+  } catch (error) {
+    // The next start has a log of its own, and this one would go on beside it.
+    await audit?.close({ timeoutMs: GIVE_UP_MS }).catch(() => {})
+    throw error
+  }
   const stop = windUp(engine, slices)
   sayHello(engine)
   return { engine, close: (timeoutMs) => close(engine, routes, { stop, slices }, timeoutMs) }
