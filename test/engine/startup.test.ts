@@ -172,7 +172,9 @@ describe('a start that fails half-way', () => {
     await new Promise((resolve) => setTimeout(resolve, 600))
     expect(asked).toBe(before)
     const { entries } = await inner.query({ limit: 100 })
-    const ended = entries.filter(({ record }) => record.event === 'audit.seal').map(({ integrity }) => integrity!.writer)
+    const ended = entries
+      .filter(({ record }) => record.event === 'audit.seal')
+      .map(({ integrity }) => integrity!.writer)
     expect(ended.sort()).toEqual((await inner.heads()).map(({ writer }) => writer).sort())
   })
 })
