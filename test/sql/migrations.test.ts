@@ -106,6 +106,32 @@ describe.skipIf(!hasPostgres)('a schema on PostgreSQL that does not fit', () => 
     }
   })
 
+  it('is not migrated while somebody else has its tables for long, and calls get their turn meanwhile', async () => {
+    const postgres = postgresSchema()
+    onTestFinished(() => postgres.remove())
+    const { budgets } = await postgres.open({ silenceMs: 200 })
+    await postgres.read('update $.hoosh_schema set version = 5')
+    const reader = await postgres.pool().connect()
+    await reader.query('begin')
+    await reader.query(`select count(*) from ${postgres.schema}.hoosh_pools`)
+    let isOver = false
+    const migrating = expect(sqlStorage(postgres.pool(), { schema: postgres.schema }).migrate())
+      .rejects.toMatchObject({ code: 'not_ready', message: expect.stringMatching(/in use.*Nothing was changed/) })
+      .finally(() => {
+        isOver = true
+      })
+    const terms = { capacity: {}, window: null, timeZone: 'UTC', unpriced: 'refuse' } as const
+    let called = 0
+    for (; !isOver; called += 1) {
+      await budgets.define('team:red', { ...terms, capacity: { tokens: called } })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    await migrating
+    expect(called).toBeGreaterThan(3)
+    await reader.query('commit')
+    reader.release()
+  })
+
   it('a name that no schema can have is refused at once, and SQLite has none', () => {
     const pool = postgresSchema().pool()
     expect(() => sqlStorage(pool, { schema: 'a"; drop schema b; --' })).toThrow(/schema/)
