@@ -1,3 +1,4 @@
+import { createGateway } from '@hoosh/core'
 import { type CallFacts, diagnose, type Finding, noUsage, type UsageRecord } from '@hoosh/core/storage'
 import type { SqlStorage } from '@hoosh/sql'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -221,6 +222,32 @@ describe.each(DATABASES)('a look at the books on $name', ({ missing, make }) => 
     }
     expect((await diagnose(storage)).findings).toEqual([])
   })
+
+  it.skipIf(missing !== null)(
+    'finds terms that nobody can read, which freeze their pool, and no other, until they are set anew',
+    async () => {
+      const { database, storage, clock } = await opened()
+      await database.tamper("update $.hoosh_pools set override = 'nonsense' where name = 'user:ann'")
+      const gateway = createGateway({
+        storage,
+        clock: () => clock.now,
+        providers: [{ type: 'demo' }],
+        pools: { '*': { tokens: 900 } },
+        logger: false,
+      })
+      onTestFinished(() => gateway.close())
+      await gateway.ready()
+      const call = (user: string) =>
+        gateway.as({ user, pool: `user:${user}` }).chat({ model: 'demo', messages: [{ role: 'user', content: 'hi' }] })
+      const [ann, bob] = await Promise.allSettled([call('ann'), call('bob')])
+      expect(ann).toMatchObject({ reason: { code: 'pool_frozen', details: { pool: 'user:ann' } } })
+      expect(bob.status).toBe('fulfilled')
+      await storage.sweep!(clock.now)
+      await storage.budgets.define('user:ann', POOLS[1].terms)
+      await call('ann')
+      expect((await diagnose(storage)).findings).toEqual([])
+    },
+  )
 
   it.skipIf(missing !== null)('knows what retention has dropped', async () => {
     const { database, storage, clock } = await opened()

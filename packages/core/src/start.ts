@@ -120,7 +120,15 @@ export async function start(
     outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family),
     mayScrape: scraper(settings.metrics.token?.reveal()),
   }
-  await engine.pools.refresh()
+  await begin(engine)
+  const stop = windUp(engine, slices)
+  sayHello(engine)
+  return { engine, close: (timeoutMs) => close(engine, routes, { stop, slices }, timeoutMs) }
+}
+
+async function begin(engine: Engine): Promise<void> {
+  const { pools, vault, audit } = engine
+  await pools.refresh()
   await vault?.start()
   try {
     await audit?.start()
@@ -130,9 +138,6 @@ export async function start(
     await audit?.close({ timeoutMs: GIVE_UP_MS }).catch(() => {})
     throw error
   }
-  const stop = windUp(engine, slices)
-  sayHello(engine)
-  return { engine, close: (timeoutMs) => close(engine, routes, { stop, slices }, timeoutMs) }
 }
 
 /** The host's own name for the node wins. */

@@ -28,7 +28,7 @@ export const EXPLANATIONS: Readonly<Record<FindingCode, Explanation>> = {
   terms: {
     severity: 'broken',
     says: (finding) => `The terms of ${poolOf(finding)} cannot be read: ${finding.found}.`,
-    help: 'Calls of that pool fail. PUT the pool anew (`PUT /v1/tokens/pools/{name}`), or DELETE its override, so that the template of the app counts.',
+    help: 'Calls of that pool are refused (`pool_frozen`). PUT the pool anew (`PUT /v1/tokens/pools/{name}`), or DELETE its override, so that the template of the app counts.',
   },
   held: {
     severity: 'broken',
