@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { diagnose } from '@hoosh/core/storage'
 import { migrationSql, sqlStorage } from '@hoosh/sql'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { child, killed } from '../support/children.js'
 import { DATABASES } from '../support/databases.js'
-import { hasPostgres, postgresSchema } from '../support/postgres.js'
+import { hasPostgres, postgresPool, postgresSchema } from '../support/postgres.js'
 import { sqliteFile } from '../support/sqlite.js'
 
 const VERSIONS = [1, 2, 3, 4, 5, 6]
@@ -130,6 +131,26 @@ describe.skipIf(!hasPostgres)('a schema on PostgreSQL that does not fit', () => 
     expect(called).toBeGreaterThan(3)
     await reader.query('commit')
     reader.release()
+  })
+
+  it.each(['user', 'order'])('one may have a name that is a word of SQL: %s', async (schema) => {
+    // A database of its own, since nobody else could have that schema beside it.
+    const postgres = postgresSchema()
+    const database = `${postgres.schema}_words`
+    await postgres.pool().query(`create database ${database}`)
+    const pool = postgresPool({ database })
+    onTestFinished(async () => {
+      await pool.end()
+      await postgres.read(`drop database ${database}`)
+      await postgres.remove()
+    })
+    const storage = sqlStorage(pool, { schema })
+    await storage.open!({ migrate: true })
+    const terms = { capacity: { tokens: 5 }, window: null, timeZone: 'UTC', unpriced: 'refuse' } as const
+    await storage.budgets.define('team:red', terms)
+    expect((await diagnose(storage)).findings).toEqual([])
+    await pool.query(`update "${schema}".hoosh_schema set version = 1`)
+    await expect(storage.open!({ migrate: false })).rejects.toThrow(`--schema ${schema}`)
   })
 
   it('a name that no schema can have is refused at once, and SQLite has none', () => {

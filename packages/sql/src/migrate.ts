@@ -106,7 +106,7 @@ async function migrationFrom(dialect: Dialect, runner: Runner, tables: Tables, f
   return {
     from,
     to: CURRENT,
-    statements: there === undefined ? [`create schema ${schema}`, ...statements] : statements,
+    statements: there === undefined ? [`create schema "${schema}"`, ...statements] : statements,
   }
 }
 
