@@ -1,6 +1,7 @@
 import { createGateway, type Gateway, HooshError, type HooshOptions } from '@hoosh/core'
 import { toFetchHandler } from '@hoosh/core/fetch'
 import { toNodeHandler } from '@hoosh/core/node'
+import { memoryAudit, memoryBudgets } from '@hoosh/core/storage'
 import { hoosh } from '@hoosh/express'
 import { hoosh as koa } from '@hoosh/koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -216,6 +217,39 @@ describe('options that cannot be used', () => {
       message: expect.stringMatching(says),
     })
     await expect(to.gateway.ready()).rejects.not.toThrow(/me:pw/)
+  })
+})
+
+describe('a start that fails half-way', () => {
+  it('leaves nothing behind that goes on, however often it is tried again', async () => {
+    const inner = memoryAudit()
+    let asked = 0
+    const audit = {
+      ...inner,
+      heads() {
+        asked += 1
+        return inner.heads()
+      },
+    }
+    const budgets = memoryBudgets({ clock: Date.now })
+    let isAway = true
+    const expire: typeof budgets.expire = (policy) => {
+      if (isAway) throw new HooshError('store_unavailable')
+      return budgets.expire(policy)
+    }
+    const to = await door({ storage: { audit, budgets: { ...budgets, expire } } })
+    for (let tries = 0; tries < 3; tries += 1) await expect(to.gateway.ready()).rejects.toThrow(HooshError)
+    isAway = false
+    await to.gateway.ready()
+    await to.gateway.close()
+    const before = asked
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    expect(asked).toBe(before)
+    const { entries } = await inner.query({ limit: 100 })
+    const ended = entries
+      .filter(({ record }) => record.event === 'audit.seal')
+      .map(({ integrity }) => integrity!.writer)
+    expect(ended.sort()).toEqual((await inner.heads()).map(({ writer }) => writer).sort())
   })
 })
 

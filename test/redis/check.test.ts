@@ -1,4 +1,4 @@
-import { diagnose, type Finding } from '@hoosh/core/storage'
+import { diagnose, type Finding, type PoolAsk } from '@hoosh/core/storage'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { REDIS_URL, redisLedger, redisMissing } from '../support/redis.js'
@@ -11,17 +11,18 @@ const amount = (tokens: number) => ({ tokens, nanoUsd: tokens * 10 })
 const EVERY_MS = 3_600_000
 
 /** A ledger with a reservation of each kind in two pools, and somebody who may write into it past hoosh. */
+const POOLS = [
+  { name: 'team:red', terms: { ...terms, capacity: { nanoUsd: 9_000 }, window: null } },
+  { name: 'user:ann', terms: { ...terms, capacity: { tokens: 900 }, window: { everyMs: EVERY_MS } } },
+] as const
+
 async function filled() {
   const ledger = redisLedger({ keepMs: 4 * EVERY_MS })
   onTestFinished(() => ledger.remove())
   const { budgets } = await ledger.open()
-  const pools = [
-    { name: 'team:red', terms: { ...terms, capacity: { nanoUsd: 9_000 }, window: null } },
-    { name: 'user:ann', terms: { ...terms, capacity: { tokens: 900 }, window: { everyMs: EVERY_MS } } },
-  ]
   const now = Date.now()
-  for (const id of ['settled', 'open', 'released', 'beyond']) {
-    await budgets.reserve({
+  const reserve = async (id: string, pools: readonly PoolAsk[]) =>
+    budgets.reserve({
       id,
       owner: 'ann',
       phase: 'sent',
@@ -31,13 +32,13 @@ async function filled() {
       now,
       onExpire: 'charge',
     })
-  }
+  for (const id of ['settled', 'open', 'released', 'beyond']) await reserve(id, POOLS)
   await budgets.settle('settled', amount(50))
   await budgets.release('released')
   await budgets.settle('beyond', amount(120))
   const redis = new Redis(REDIS_URL, { keyPrefix: `{${ledger.prefix}}:` })
   onTestFinished(() => void redis.disconnect())
-  return { budgets, redis, hour: `account:${Math.floor(now / EVERY_MS) * EVERY_MS}:user:ann` }
+  return { ledger, budgets, redis, reserve, hour: `account:${Math.floor(now / EVERY_MS) * EVERY_MS}:user:ann` }
 }
 
 /** What is wrong, the server's own settings aside. */
@@ -116,6 +117,19 @@ describe.skipIf(missing !== null)(`a look at the books in Redis ${missing ?? ''}
     const { findings } = await wrongIn(books.budgets)
     expect(findings).toContainEqual(expect.objectContaining(finds))
     for (const { message, help } of findings) expect(`${message} ${help}`).not.toMatch(/undefined|NaN|null/)
+  })
+
+  it('finds terms that nobody can read, which freeze their pool, and no other, until they are set anew', async () => {
+    const { ledger, redis, reserve } = await filled()
+    await redis.hset('overrides', 'user:ann', 'nonsense')
+    const { budgets } = await ledger.open()
+    expect(await budgets.overrides()).toMatchObject([{ name: 'user:ann', terms: { frozen: true } }])
+    await expect(reserve('one', POOLS)).rejects.toMatchObject({ code: 'pool_frozen', details: { pool: 'user:ann' } })
+    await reserve('two', [POOLS[0]])
+    expect(await budgets.expire({ onExpire: 'charge', limit: 10 })).toEqual([])
+    await budgets.define('user:ann', POOLS[1].terms)
+    await reserve('one', POOLS)
+    expect((await wrongIn(budgets)).findings).toEqual([])
   })
 
   it('says that there is no ledger rather than that it is sound', async () => {

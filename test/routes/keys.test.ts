@@ -295,6 +295,9 @@ describe('what is no key', () => {
     [{ ip_ranges: [] }, 'ip_ranges'],
     [{ expires_at: '2001-01-01T00:00:00Z' }, 'expires_at'],
     [{ expires_at: 'soon' }, 'expires_at'],
+    [{ expires_at: '2099-06-30T00:00:00' }, 'expires_at'],
+    [{ expires_at: '06/07/2099' }, 'expires_at'],
+    [{ expires_at: '2099-02-30' }, 'expires_at'],
     [{ limits: { requestsPerMinute: -1 } }, 'limits.requestsPerMinute'],
     [{ pools: [] }, 'pools'],
     [{ name: 'a\u0000b' }, 'name'],
@@ -304,6 +307,16 @@ describe('what is no key', () => {
     const reply = await to.post('/v1/keys', body)
     expect([reply.status, errorOf(reply).code]).toEqual([400, 'invalid_request'])
     if (param !== undefined) expect(errorOf(reply).param).toContain(param)
+  })
+})
+
+describe('when a key ends', () => {
+  it.each([
+    ['2099-06-30', '2099-06-30T00:00:00.000Z'],
+    ['2099-06-30T00:00:00Z', '2099-06-30T00:00:00.000Z'],
+    ['2099-06-30T00:00:00+02:00', '2099-06-29T22:00:00.000Z'],
+  ])('as %s it is the same moment on any server', async (expires_at, expected) => {
+    expect((await made(await opened(), { expires_at })).expires_at).toBe(expected)
   })
 })
 

@@ -1,3 +1,4 @@
+import { memoryBudgets } from '@hoosh/core/storage'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { chat, door, errorOf, routeFor } from '../support/door.js'
 import { STORES } from '../support/money.js'
@@ -83,9 +84,28 @@ describe('GET /v1/tokens/pools', () => {
     await chat(to, 'demo', {}, { as: 'bob' })
     await chat(to, 'demo')
     const names = ((await to.get('/v1/tokens/pools', admin)).body as { name: string }[]).map(({ name }) => name)
-    expect(names).toEqual(['user:alice', 'user:bob', 'user:root'])
+    expect(names).toEqual(['user:root', 'user:alice', 'user:bob'])
     const rest = (await to.get('/v1/tokens/pools?after=user:alice', admin)).body as { name: string }[]
     expect(rest.map(({ name }) => name)).toEqual(['user:bob'])
+  })
+
+  it('shows an admin each of thousands, page after page', async () => {
+    const budgets = memoryBudgets({ clock: Date.now })
+    const terms = { capacity: {}, window: null, timeZone: 'UTC', unpriced: 'refuse' } as const
+    const made = Array.from({ length: 2_500 }, (_, index) => `${index < 1_250 ? 'a' : 'z'}${index}`)
+    for (const name of made) await budgets.define(name, terms)
+    const to = await door({ storage: { budgets } })
+    const seen = new Set<string>()
+    for (let after = '', page = 1_000; page >= 1_000; ) {
+      const query = after === '' ? '' : `?after=${after}`
+      const names = ((await to.get(`/v1/tokens/pools${query}`, admin)).body as { name: string }[]).map(
+        ({ name }) => name,
+      )
+      for (const name of names) seen.add(name)
+      page = names.length
+      after = names.at(-1)!
+    }
+    expect(seen).toEqual(new Set([...made, 'user:root']))
   })
 
   it('of a pool that no template makes is 404 unknown_pool', async () => {

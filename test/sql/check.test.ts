@@ -1,3 +1,4 @@
+import { createGateway } from '@hoosh/core'
 import { type CallFacts, diagnose, type Finding, noUsage, type UsageRecord } from '@hoosh/core/storage'
 import type { SqlStorage } from '@hoosh/sql'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -221,6 +222,82 @@ describe.each(DATABASES)('a look at the books on $name', ({ missing, make }) => 
     }
     expect((await diagnose(storage)).findings).toEqual([])
   })
+
+  it.skipIf(missing !== null)('finds credits that do not come to what was given', async () => {
+    const { database, storage, clock } = await opened()
+    const { budgets } = storage
+    const give = (id: string, expiresAt: number) =>
+      budgets.credit(POOLS[1], { id, amount: { tokens: 500, nanoUsd: 0 }, expiresAt, note: null }, clock.now)
+    const reserve = (id: string) =>
+      budgets.reserve({
+        id,
+        owner: 'ann',
+        phase: 'reserved',
+        pools: POOLS,
+        ask: { fixed: amount(100), each: amount(0), floor: 0, wish: 0, atMost: 0 },
+        leaseMs: 60_000,
+        now: clock.now,
+        onExpire: 'charge',
+      })
+    await give('gift', clock.now + 5_000)
+    await give('short', clock.now + 1_000)
+    await reserve('paid')
+    await budgets.settle('paid', amount(80))
+    clock.now += 2_000
+    await budgets.expire({ onExpire: 'charge', limit: 10 })
+    await reserve('held')
+    expect((await diagnose(storage)).findings).toEqual([])
+    const tampered = async (table: string, to: string, back: string, finds: Partial<Finding>) => {
+      await database.tamper(`update $.hoosh_${table} set ${to}`)
+      const { findings } = await diagnose(storage)
+      expect(findings).toContainEqual(expect.objectContaining({ code: 'credit', pool: 'user:ann', ...finds }))
+      for (const { message, help } of findings) expect(`${message} ${help}`).not.toMatch(/undefined|NaN|null/)
+      await database.tamper(`update $.hoosh_${table} set ${back}`)
+    }
+    const [more, less] = ['left_tokens = left_tokens + 7', 'left_tokens = left_tokens - 7']
+    const given = { unit: 'tokens', expected: 1_000 } as const
+    await tampered('credits', `${more} where credit = 'gift'`, `${less} where credit = 'gift'`, {
+      ...given,
+      found: 1_007,
+    })
+    await tampered('credits', `${less} where credit = 'gift'`, `${more} where credit = 'gift'`, {
+      ...given,
+      found: 993,
+    })
+    const beyond = { what: 'of one less than nothing is left, or more than was given' }
+    await tampered('credits', less, more, beyond)
+    const [drawn, undrawn] = ['drawn_tokens = drawn_tokens + 5', 'drawn_tokens = drawn_tokens - 5']
+    const ofAnn = "where pool = 'user:ann'"
+    await tampered('accounts', `${drawn} ${ofAnn}`, `${undrawn} ${ofAnn}`, { ...given, found: 1_005 })
+    await storage.sweep!(clock.now + 2 * 86_400_000)
+    expect((await diagnose(storage)).findings).toEqual([])
+  })
+
+  it.skipIf(missing !== null)(
+    'finds terms that nobody can read, which freeze their pool, and no other, until they are set anew',
+    async () => {
+      const { database, storage, clock } = await opened()
+      await database.tamper("update $.hoosh_pools set override = 'nonsense' where name = 'user:ann'")
+      const gateway = createGateway({
+        storage,
+        clock: () => clock.now,
+        providers: [{ type: 'demo' }],
+        pools: { '*': { tokens: 900 } },
+        logger: false,
+      })
+      onTestFinished(() => gateway.close())
+      await gateway.ready()
+      const call = (user: string) =>
+        gateway.as({ user, pool: `user:${user}` }).chat({ model: 'demo', messages: [{ role: 'user', content: 'hi' }] })
+      const [ann, bob] = await Promise.allSettled([call('ann'), call('bob')])
+      expect(ann).toMatchObject({ reason: { code: 'pool_frozen', details: { pool: 'user:ann' } } })
+      expect(bob.status).toBe('fulfilled')
+      await storage.sweep!(clock.now)
+      await storage.budgets.define('user:ann', POOLS[1].terms)
+      await call('ann')
+      expect((await diagnose(storage)).findings).toEqual([])
+    },
+  )
 
   it.skipIf(missing !== null)('knows what retention has dropped', async () => {
     const { database, storage, clock } = await opened()

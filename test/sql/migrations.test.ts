@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { diagnose } from '@hoosh/core/storage'
 import { migrationSql, sqlStorage } from '@hoosh/sql'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { child, killed } from '../support/children.js'
 import { DATABASES } from '../support/databases.js'
-import { hasPostgres, postgresSchema } from '../support/postgres.js'
+import { hasPostgres, postgresPool, postgresSchema } from '../support/postgres.js'
 import { sqliteFile } from '../support/sqlite.js'
 
 const VERSIONS = [1, 2, 3, 4, 5, 6]
@@ -104,6 +105,52 @@ describe.skipIf(!hasPostgres)('a schema on PostgreSQL that does not fit', () => 
         message: expect.stringMatching(/version 99.*Update @hoosh\/sql/),
       })
     }
+  })
+
+  it('is not migrated while somebody else has its tables for long, and calls get their turn meanwhile', async () => {
+    const postgres = postgresSchema()
+    onTestFinished(() => postgres.remove())
+    const { budgets } = await postgres.open({ silenceMs: 200 })
+    await postgres.read('update $.hoosh_schema set version = 5')
+    const reader = await postgres.pool().connect()
+    await reader.query('begin')
+    await reader.query(`select count(*) from ${postgres.schema}.hoosh_pools`)
+    let isOver = false
+    const migrating = expect(sqlStorage(postgres.pool(), { schema: postgres.schema }).migrate())
+      .rejects.toMatchObject({ code: 'not_ready', message: expect.stringMatching(/in use.*Nothing was changed/) })
+      .finally(() => {
+        isOver = true
+      })
+    const terms = { capacity: {}, window: null, timeZone: 'UTC', unpriced: 'refuse' } as const
+    let called = 0
+    for (; !isOver; called += 1) {
+      await budgets.define('team:red', { ...terms, capacity: { tokens: called } })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    await migrating
+    expect(called).toBeGreaterThan(3)
+    await reader.query('commit')
+    reader.release()
+  })
+
+  it.each(['user', 'order'])('one may have a name that is a word of SQL: %s', async (schema) => {
+    // A database of its own, since nobody else could have that schema beside it.
+    const postgres = postgresSchema()
+    const database = `${postgres.schema}_words`
+    await postgres.pool().query(`create database ${database}`)
+    const pool = postgresPool({ database })
+    onTestFinished(async () => {
+      await pool.end()
+      await postgres.read(`drop database ${database}`)
+      await postgres.remove()
+    })
+    const storage = sqlStorage(pool, { schema })
+    await storage.open!({ migrate: true })
+    const terms = { capacity: { tokens: 5 }, window: null, timeZone: 'UTC', unpriced: 'refuse' } as const
+    await storage.budgets.define('team:red', terms)
+    expect((await diagnose(storage)).findings).toEqual([])
+    await pool.query(`update "${schema}".hoosh_schema set version = 1`)
+    await expect(storage.open!({ migrate: false })).rejects.toThrow(`--schema ${schema}`)
   })
 
   it('a name that no schema can have is refused at once, and SQLite has none', () => {

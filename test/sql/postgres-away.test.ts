@@ -153,6 +153,49 @@ describe.skipIf(!hasPostgres)('a PostgreSQL that says nothing any more', () => {
   })
 })
 
+describe.skipIf(!hasPostgres)('a PostgreSQL that does not let us in', () => {
+  it('is listened to once, however often the start is tried again', async () => {
+    const pool = postgresPool({ port: 1 })
+    onTestFinished(() => pool.end())
+    const storage = sqlStorage(pool)
+    for (let tries = 0; tries < 3; tries += 1) await expect(storage.open!({ migrate: true })).rejects.toThrow()
+    expect(pool.listenerCount('error')).toBe(1)
+    await storage.close!()
+    expect(pool.listenerCount('error')).toBe(0)
+  })
+
+  it('for want of rights is no silence: the error says by which code it refuses', async () => {
+    const postgres = postgresSchema()
+    const pool = postgres.pool({ max: 1 })
+    const guest = `${postgres.schema}_guest`
+    onTestFinished(async () => {
+      await pool.query('reset role')
+      await postgres.read(`drop role ${guest}`)
+      await postgres.remove()
+    })
+    await postgres.open()
+    await postgres.read(`create role ${guest}`)
+    await pool.query(`set role ${guest}`)
+    const storage = sqlStorage(pool, { schema: postgres.schema })
+    await expect(storage.open!({ migrate: true })).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/SQLSTATE 42501.*rights of its role/),
+    })
+  })
+
+  it('since the host has all connections of its pool: the error says so', async () => {
+    const postgres = postgresSchema()
+    onTestFinished(() => postgres.remove())
+    const pool = postgres.pool({ max: 1 })
+    const storage = sqlStorage(pool, { schema: postgres.schema })
+    await storage.open!({ migrate: true })
+    const taken = await pool.connect()
+    await expect(storage.usage.totals({})).rejects.toThrow(/No connection to the database was free/)
+    taken.release()
+    expect(await storage.usage.totals({})).toEqual([])
+  })
+})
+
 const TIMES = process.env.HOOSH_LONG === '1' ? [100, 5_000, 60_000] : [100]
 
 describe.skipIf(!hasPostgresPrograms)('a PostgreSQL that is stopped in mid-stream', () => {

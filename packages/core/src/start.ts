@@ -44,6 +44,9 @@ import { revealed } from './secret.js'
 import { sayHello } from './startup-line.js'
 import type { Storage } from './storage/storage.js'
 
+/** How long the log of a start that failed has to be ended, ms: what was stored of it is linked by the next start. */
+const GIVE_UP_MS = 250
+
 /** A gateway that runs: its engine and its clockwork. */
 export interface Started {
   readonly engine: Engine
@@ -123,13 +126,24 @@ export async function start(options: HooshOptions, { node, ids, dlp, mounts }: S
     outputCounter: (model, route) => outputCounter(tokenFacts(route, model).family),
     mayScrape: scraper(settings.metrics.token?.reveal()),
   }
-  await vault?.start()
-  await audit?.start()
-  await engine.pools.refresh()
-  await sweep(engine)
+  await begin(engine)
   const stop = windUp(engine, slices)
   sayHello(engine, mounts)
   return { engine, close: (timeoutMs) => close(engine, routes, { stop, slices }, timeoutMs) }
+}
+
+async function begin(engine: Engine): Promise<void> {
+  const { pools, vault, audit } = engine
+  await pools.refresh()
+  await vault?.start()
+  try {
+    await audit?.start()
+    await sweep(engine)
+  } catch (error) {
+    // The next start has a log of its own, and this one would go on beside it.
+    await audit?.close({ timeoutMs: GIVE_UP_MS }).catch(() => {})
+    throw error
+  }
 }
 
 /** The host's own name for the node wins. */

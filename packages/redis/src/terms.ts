@@ -1,4 +1,4 @@
-import type { PoolTerms } from '@hoosh/core/storage'
+import { type PoolTerms, storedTerms } from '@hoosh/core/storage'
 
 /** Texts that are remembered with what they say: templates are few, overrides may be many. */
 const MAX_TEXTS = 1_000
@@ -32,7 +32,7 @@ export function termsBook(): TermsBook {
       if (text === '') return null
       let terms = known.get(text)
       if (terms === undefined) {
-        terms = Object.freeze(JSON.parse(text) as PoolTerms)
+        terms = storedTerms(text)
         if (known.size >= MAX_TEXTS) known.clear()
         known.set(text, terms)
       }

@@ -13,6 +13,12 @@ const CURRENT = steps.length
 /** A schema waits for another process that is at it, and a step takes as long as it takes. */
 const PATIENCE_MS = 600_000
 
+/**
+ * A table is not waited for longer at a time, ms: while a change of it waits, all calls wait behind that. It is tried a few
+ * times, and they get their turn in between.
+ */
+const LOCK_WAIT_MS = 500
+
 /** Which statements are wanted: from nothing, or from the version a database has now. */
 export interface MigrationSqlOptions {
   /** `sqlite` by default. */
@@ -77,7 +83,7 @@ export async function migrateSchema(connection: Connection, tables: Tables, dryR
   if (found === CURRENT) return { from: CURRENT, to: CURRENT, statements: [] }
   if (found > CURRENT) throw misfit(found, tables)
   if (dryRun) return connection.read((runner) => migrationFrom(connection.dialect, runner, tables, found))
-  return connection.transaction(async (runner) => {
+  const migrated = connection.transaction(async (runner) => {
     await alone(connection.dialect, runner, tables)
     const version = await readVersion(connection.dialect, runner, tables)
     if (version > CURRENT) throw misfit(version, tables)
@@ -85,6 +91,9 @@ export async function migrateSchema(connection: Connection, tables: Tables, dryR
     for (const text of migration.statements) await run(runner, text)
     return migration
   }, PATIENCE_MS)
+  return migrated.catch((error) => {
+    throw isInUse(error) ? inUse(error) : error
+  })
 }
 
 async function migrationFrom(dialect: Dialect, runner: Runner, tables: Tables, from: number): Promise<Migration> {
@@ -97,7 +106,7 @@ async function migrationFrom(dialect: Dialect, runner: Runner, tables: Tables, f
   return {
     from,
     to: CURRENT,
-    statements: there === undefined ? [`create schema ${schema}`, ...statements] : statements,
+    statements: there === undefined ? [`create schema "${schema}"`, ...statements] : statements,
   }
 }
 
@@ -105,6 +114,18 @@ async function migrationFrom(dialect: Dialect, runner: Runner, tables: Tables, f
 async function alone(dialect: Dialect, runner: Runner, tables: Tables): Promise<void> {
   if (dialect.name === 'sqlite') return
   await run(runner, `select pg_advisory_xact_lock(hashtextextended('migration of ${tables.schema}', 0))`)
+  await run(runner, `select set_config('lock_timeout', '${LOCK_WAIT_MS}', true)`)
+}
+
+/** What PostgreSQL says where a lock was not to be had in time. */
+function isInUse(error: unknown): boolean {
+  return error instanceof HooshError && (Object(error.cause) as { code?: unknown }).code === '55P03'
+}
+
+function inUse(cause: unknown): HooshError {
+  const message =
+    'The tables are in use by somebody who has not let go of them for seconds: a backup, a long query, a transaction left open. Nothing was changed; migrate when that is over.'
+  return new HooshError('not_ready', { message, cause })
 }
 
 /** Inside of a transaction no read may fail, so whether there is a version is asked first. */

@@ -20,6 +20,7 @@ export interface PostgresClient {
  * process if nobody listened; so does the pool for its idle ones.
  */
 export function poolSource(pool: PostgresPool): Source {
+  let isHeard = false
   return {
     async open(): Promise<Session> {
       const client = await pool.connect()
@@ -32,8 +33,15 @@ export function poolSource(pool: PostgresPool): Source {
         },
       }
     },
-    start: () => void pool.on('error', ignore),
-    end: () => void pool.off('error', ignore),
+    // A start that failed is tried again.
+    start() {
+      if (!isHeard) pool.on('error', ignore)
+      isHeard = true
+    },
+    end() {
+      pool.off('error', ignore)
+      isHeard = false
+    },
   }
 }
 

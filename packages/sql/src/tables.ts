@@ -25,7 +25,7 @@ const NAMES = [
   'subjects',
 ] as const
 
-/** Our tables as statements name them. Prefix and schema are checked, so they need no quotes. */
+/** Our tables as statements name them. The schema is quoted, since it may be a word of SQL's own (`user`, `order`). */
 export type Tables = Readonly<Record<(typeof NAMES)[number], string>>
 
 const NAME = /^[a-z_][a-z0-9_]{0,31}$/
@@ -37,13 +37,13 @@ export function tablesOf(prefix: string, schema?: string): Tables {
     const message = `\`${option}\` must be lower-case letters, digits and underscores, 32 at most, the first no digit.`
     throw new HooshError('invalid_options', { message, details: { param: option } })
   }
-  const place = schema === undefined ? '' : `${schema}.`
+  const place = schema === undefined ? '' : `"${schema}".`
   return Object.fromEntries(NAMES.map((name) => [name, place + prefix + name])) as Tables
 }
 
 /** The schema that tables stand in, where one was given. */
 export function schemaOf({ schema }: Tables): string | null {
-  return schema.includes('.') ? schema.slice(0, schema.indexOf('.')) : null
+  return /^"(.+)"\./.exec(schema)?.[1] ?? null
 }
 
 /** An index stands in the schema of its table, and is named without it. */

@@ -1,5 +1,5 @@
 /**
- * What can be wrong with stored books. Broken promises: `schema`, `terms`, `held`, `used`, `negative`, `entry`, `parts`,
+ * What can be wrong with stored books. Broken promises: `schema`, `terms`, `held`, `used`, `negative`, `credit`, `entry`, `parts`,
  * `correction`, `orphan`, `cost`, `audit`. What somebody has to look at: `capacity`, `overdue`, `window`, `staged`, `setting`.
  */
 export type FindingCode =
@@ -8,6 +8,7 @@ export type FindingCode =
   | 'held'
   | 'used'
   | 'negative'
+  | 'credit'
   | 'entry'
   | 'parts'
   | 'correction'

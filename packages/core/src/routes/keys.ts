@@ -29,12 +29,12 @@ const list = <Item extends z.ZodType>(item: Item) =>
     .min(1, { error: 'must not be empty' })
     .max(100, { error: 'must hold at most 100' })
 
-const moment = z.string({ error: 'must be a time, ISO 8601' }).transform((value, context) => {
-  const ms = Date.parse(value)
-  if (Number.isSafeInteger(ms)) return ms
-  context.addIssue({ code: 'custom', message: 'must be a time, ISO 8601' })
-  return z.NEVER
-})
+/** A date is its first moment in UTC. A time without its zone would be another one on each server. */
+const moment = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()], {
+    error: 'must be a date, or a time with its zone, ISO 8601',
+  })
+  .transform((text) => Date.parse(text))
 
 const createBody = z.strictObject({
   user: text(256).min(1, { error: 'must not be empty' }).exactOptional(),

@@ -128,10 +128,9 @@ export const tokensPools: RouteDefinition = {
     const after = request.query.get('after') ?? undefined
     const all = await engine.storage.budgets.list({ limit: 1_000, now, ...(after === undefined ? {} : { after }) })
     const named = new Set(all.map(({ name }) => name))
-    return json(
-      [...all, ...(after === undefined ? own.filter(({ name }) => !named.has(name)) : [])].map(wirePool),
-      exchange,
-    )
+    // His own that nobody has used stand first, since the last name of a page is where the next one begins.
+    const unused = after === undefined ? own.filter(({ name }) => !named.has(name)) : []
+    return json([...unused, ...all].map(wirePool), exchange)
   },
 }
 

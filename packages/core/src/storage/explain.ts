@@ -28,7 +28,7 @@ export const EXPLANATIONS: Readonly<Record<FindingCode, Explanation>> = {
   terms: {
     severity: 'broken',
     says: (finding) => `The terms of ${poolOf(finding)} cannot be read: ${finding.found}.`,
-    help: 'Calls of that pool fail. PUT the pool anew (`PUT /v1/tokens/pools/{name}`), or DELETE its override, so that the template of the app counts.',
+    help: 'Calls of that pool are refused (`pool_frozen`). PUT the pool anew (`PUT /v1/tokens/pools/{name}`), or DELETE its override, so that the template of the app counts.',
   },
   held: {
     severity: 'broken',
@@ -46,6 +46,14 @@ export const EXPLANATIONS: Readonly<Record<FindingCode, Explanation>> = {
     severity: 'broken',
     says: (finding) => `${placeOf(finding)} has ${foundOf(finding)} ${finding.what}, less than nothing.`,
     help: `The pool lets more be spent than its cap. ${BY_HAND}`,
+  },
+  credit: {
+    severity: 'broken',
+    says: (finding) =>
+      finding.what === undefined
+        ? `What is left of the credits of ${poolOf(finding)}, what they pay and what has expired come to ${foundOf(finding)}; given were ${expectedOf(finding)}.`
+        : `The credits of ${poolOf(finding)}: ${finding.what}.`,
+    help: `More lets the pool spend what nobody gave it, less takes what was given. ${BY_HAND} Its history (\`GET /v1/tokens/pools/{name}/entries\`) says what was given and what has expired.`,
   },
   entry: {
     severity: 'broken',

@@ -40,6 +40,7 @@ export { type MemoryBudgetOptions, memoryBudgets } from '../budget/memory-store.
 export type { Place, RateAnswer, RateAsk, RateStore, RateWindow, Staying } from '../budget/rates.js'
 export { type SliceOptions, type Slices, slicedBudgets } from '../budget/slices/sliced-store.js'
 export type * from '../budget/store.js'
+export { storedTerms } from '../budget/stored-terms.js'
 export type { PoolTerms } from '../budget/terms.js'
 export { type Interval, windowAt } from '../budget/window.js'
 export { type MemoryCacheOptions, memoryCache } from '../cache/memory-store.js'

@@ -64,10 +64,13 @@ local function pool(name)
   return pools[name]
 end
 
--- What terms cap, and whether they freeze; nothing where there are none.
+-- What terms cap, and whether they freeze, as those do that cannot be read; nothing where there are none.
 local function capacityOf(terms)
   if terms == '' then return nil end
-  local said = cjson.decode(terms)
+  local isRead, said = pcall(cjson.decode, terms)
+  if not isRead or type(said) ~= 'table' or type(said.capacity) ~= 'table' then
+    return { t = 0, n = 0, frozen = true, damaged = true }
+  end
   return { t = said.capacity.tokens, n = said.capacity.nanoUsd, frozen = said.frozen }
 end
 

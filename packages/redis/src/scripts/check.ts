@@ -91,8 +91,8 @@ if left > 0 then
     if info[at] == 'last-generated-id' then since = text(tonumber(info[at + 1]:match('^%d+')) - left) end
   end
 end
-local isRead, capacity = pcall(capacityOf, termsOf(name))
-local caps = not isRead and 'unreadable' or { capacity and capacity.t and text(capacity.t + it.drawn.t) or '',
+local capacity = capacityOf(termsOf(name))
+local caps = capacity and capacity.damaged and 'unreadable' or { capacity and capacity.t and text(capacity.t + it.drawn.t) or '',
   capacity and capacity.n and text(capacity.n + it.drawn.n) or '' }
 return say('account', { text(it.used.t), text(it.used.n) }, { text(it.held.t), text(it.held.n) }, { text(t), text(n) },
   text(it.open), text(count), it.ends, addUp(name, start, from), since, caps)

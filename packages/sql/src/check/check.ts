@@ -4,10 +4,11 @@ import type { Connection } from '../connection.js'
 import { type Runner, statement } from '../statement.js'
 import type { Tables } from '../tables.js'
 import { capacities, capsOf, sums } from './accounts.js'
+import { credits } from './credits.js'
 import { type Asked, type Look, MOST, type Row } from './look.js'
 import { corrections, costs, endings, orphans, overdue, parts, windows } from './reservations.js'
 
-const LOOKS = [sums, endings, parts, corrections, orphans, overdue, windows, costs]
+const LOOKS = [sums, credits, endings, parts, corrections, orphans, overdue, windows, costs]
 
 /** Adding up a large ledger takes as long as it takes. */
 const PATIENCE_MS = 600_000

@@ -1,4 +1,4 @@
-import type { PoolTerms } from '@hoosh/core/storage'
+import { type PoolTerms, storedTerms } from '@hoosh/core/storage'
 
 /** Terms as they are stored, and back; what was seen before is not written or read again. */
 export interface TermsCodec {
@@ -28,7 +28,7 @@ export function termsCodec(): TermsCodec {
       if (typeof text !== 'string') return null
       let terms = known.get(text)
       if (terms === undefined) {
-        terms = Object.freeze(JSON.parse(text) as PoolTerms)
+        terms = storedTerms(text)
         if (known.size >= MAX_TEXTS) known.clear()
         known.set(text, terms)
       }
