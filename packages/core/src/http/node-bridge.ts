@@ -5,6 +5,7 @@ import { type Answer, ask } from '../identity/ask.js'
 import { peerIn } from '../identity/request-facts.js'
 import type { Identity } from '../options.js'
 import { bodyGone, bodyInMemory, bodyTooLarge, clientClosed, parsedBody } from './body.js'
+import { isClosed } from './node-reply.js'
 
 /** What a framework knows of a request that `node:http` does not. */
 export interface NodeRequestFacts {
@@ -95,9 +96,10 @@ function originForm(target: string): string {
 function signalOf(res: ServerResponse): CancelSignal {
   const gone = cancel()
   const leave = () => {
-    if (!res.writableFinished) gone.abort(clientClosed())
+    // HTTP/2's response counts as finished once it is closed.
+    if (!res.writableFinished || !res.writableEnded) gone.abort(clientClosed())
   }
-  if (res.closed) leave()
+  if (isClosed(res)) leave()
   else res.on('close', leave)
   return gone
 }
