@@ -124,7 +124,9 @@ function readBytes(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> 
     const done = () => {
       req.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
     }
-    const onData = (chunk: Uint8Array) => {
+    const onData = (data: Uint8Array | string) => {
+      // Text where the host has said `setEncoding`.
+      const chunk = typeof data === 'string' ? Buffer.from(data, req.readableEncoding!) : data
       size += chunk.byteLength
       chunks.push(chunk)
       if (size <= maxBytes) return
@@ -142,5 +144,6 @@ function readBytes(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> 
     }
     if (req.destroyed) return onClose()
     req.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
+    req.resume() // the host may have paused it
   })
 }
