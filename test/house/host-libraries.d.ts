@@ -82,6 +82,7 @@ declare module 'fastify' {
     raw: import('node:http').IncomingMessage
   }
   interface Reply {
+    getHeaders(): Record<string, number | string | string[] | undefined>
     hijack(): void
     raw: import('node:http').ServerResponse
   }

@@ -118,3 +118,9 @@ describe('a gateway in Next', () => {
     await expect(evaluate().context()).rejects.toThrow(/outside a request scope/)
   })
 })
+
+it('answers outside of Next too, as where a host tests its own route', async () => {
+  const { handlers } = evaluate({ identify: () => ann })
+  const response = await handlers.GET(new Request('http://app/v1/models/demo'))
+  expect([response.status, await response.json()]).toMatchObject([200, { id: 'demo' }])
+})

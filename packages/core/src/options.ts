@@ -324,7 +324,7 @@ export interface TlsOptions {
 /** One way to a provider. */
 export interface ProviderOptions {
   type: ProviderType
-  /** Name of this route, its type by default; two of a name are refused. */
+  /** Name of this route, in ASCII, its type by default; two of a name are refused. */
   name?: string
   /** The provider's own by default. `/v1` is appended unless it ends in a version segment. */
   baseUrl?: string

@@ -73,14 +73,21 @@ function mountsOfProcess(): Map<string, Mounted> {
 function mounted({ identify, ...options }: NextOptions, before: Mounted | undefined): Mounted {
   const data = dataOf(options)
   const mine = identify && { identify }
-  // A call is settled before its answer ends, except where its client leaves: the rest needs the process awake.
-  const waitUntil = (work: Promise<void>) => after(work)
   const isSame = process.env.NODE_ENV === 'production' || (data !== null && data === before?.data)
   if (before !== undefined && isSame) {
-    return { data, handler: toFetchHandler(before.handler.gateway, { ...mine, waitUntil }) }
+    return { data, handler: toFetchHandler(before.handler.gateway, { ...mine, waitUntil: awake }) }
   }
   before?.handler.gateway.close().catch(() => {}) // its calls finish; a store that fails now concerns nobody
-  return { data, handler: toFetchHandler({ ...withSharedChain(options), ...mine }, { waitUntil }) }
+  return { data, handler: toFetchHandler({ ...withSharedChain(options), ...mine }, { waitUntil: awake }) }
+}
+
+/** A call is settled before its answer ends, except where its client leaves: the rest needs the process awake. */
+function awake(work: Promise<void>): void {
+  try {
+    after(work)
+  } catch {
+    // Nobody freezes what runs outside of Next, as a host's own tests do.
+  }
 }
 
 function withSharedChain({ audit = {}, ...options }: HooshOptions): HooshOptions {

@@ -105,6 +105,11 @@ describe('the options', () => {
       'providers[1] is the second provider with the name "openai"; give it another `name`',
     ],
     [
+      'a name that no header can hold',
+      { providers: [{ type: 'openai', name: '研发' }] },
+      'providers[0].name has to be of ASCII letters, digits and signs',
+    ],
+    [
       'an empty key',
       { providers: [{ type: 'openai', apiKey: '' }] },
       'providers[0].apiKey has to be a string that is not empty',

@@ -32,6 +32,13 @@ describe('a web request', () => {
     expect(await response.json()).toEqual(['PUT', ['1 ', '2'], 'A', null, false])
   })
 
+  it('may end in the slash that frameworks can be told to put there', async () => {
+    const handler = handling({ '/v1/x': ({ query }) => text(`x?a=${query.get('a')}`), '/': () => text('front') })
+    expect(await (await handler(asked('/v1/x/?a=1'))).text()).toBe('x?a=1')
+    expect(await (await handler(asked('/'))).text()).toBe('front')
+    expect((await handler(asked('/v1/x//'))).status).toBe(404)
+  })
+
   it('asks the host who calls once at most, and not where nobody wants to know', async () => {
     const requests: Request[] = []
     const identify = (request: Request) => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import type { ByteSink, CancelSignal, GatewayRequest, HooshError } from '@hoosh/core'
 import { fromNode, toNodeHandler, writeReply } from '@hoosh/core/node'
@@ -97,6 +98,21 @@ describe('a body', () => {
     for (const letter of 'abc') socket.write(`1\r\n${letter}\r\n`)
     socket.write('0\r\n\r\n')
     expect(await readAll(socket)).toMatch(/\r\n\r\nabc$/)
+  })
+
+  it.each<[string, (req: IncomingMessage) => void]>([
+    ['paused', (req) => req.pause()],
+    ['told to be text', (req) => req.setEncoding('utf8')],
+    ['told to be hexadecimal', (req) => req.setEncoding('hex')],
+  ])('that the host has %s arrives whole', { timeout: 5_000 }, async (_what, touch) => {
+    const handler = toNodeHandler(fakeGateway({ '/v1/echo': echo(MiB) }), { identify: () => ({ user: 'u' }) })
+    const served = await serve((req, res) => {
+      touch(req)
+      handler(req, res)
+    })
+    servers.push(served)
+    const response = await fetch(`${served.url}/v1/echo`, { method: 'POST', body: 'ü–a' })
+    expect(await response.text()).toBe('ü–a')
   })
 
   it('may be empty', async () => {

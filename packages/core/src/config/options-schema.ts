@@ -70,9 +70,12 @@ const apiKey = z.custom(
   'has to be a string that is not empty, or a function that gives one',
 )
 
+/** Node and the web's Headers both refuse what is beyond: a call would be paid for, and its answer lost. */
+const headerText = text.regex(/^[ -~]*$/, 'has to be of ASCII letters, digits and signs: it is sent in a header')
+
 const provider = fields({
   type: oneOf(...PROVIDER_TYPES),
-  name: text.optional(),
+  name: headerText.optional(),
   baseUrl: text.optional(),
   apiKey: apiKey.optional(),
   apiKeys: list(apiKey).min(1, 'has to name a key').optional(),

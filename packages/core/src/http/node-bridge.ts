@@ -5,6 +5,7 @@ import { type Answer, ask } from '../identity/ask.js'
 import { peerIn } from '../identity/request-facts.js'
 import type { Identity } from '../options.js'
 import { bodyGone, bodyInMemory, bodyTooLarge, clientClosed, parsedBody } from './body.js'
+import { isClosed } from './node-reply.js'
 
 /** What a framework knows of a request that `node:http` does not. */
 export interface NodeRequestFacts {
@@ -95,9 +96,10 @@ function originForm(target: string): string {
 function signalOf(res: ServerResponse): CancelSignal {
   const gone = cancel()
   const leave = () => {
-    if (!res.writableFinished) gone.abort(clientClosed())
+    // HTTP/2's response counts as finished once it is closed.
+    if (!res.writableFinished || !res.writableEnded) gone.abort(clientClosed())
   }
-  if (res.closed) leave()
+  if (isClosed(res)) leave()
   else res.on('close', leave)
   return gone
 }
@@ -122,7 +124,9 @@ function readBytes(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> 
     const done = () => {
       req.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
     }
-    const onData = (chunk: Uint8Array) => {
+    const onData = (data: Uint8Array | string) => {
+      // Text where the host has said `setEncoding`.
+      const chunk = typeof data === 'string' ? Buffer.from(data, req.readableEncoding!) : data
       size += chunk.byteLength
       chunks.push(chunk)
       if (size <= maxBytes) return
@@ -140,5 +144,6 @@ function readBytes(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> 
     }
     if (req.destroyed) return onClose()
     req.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
+    req.resume() // the host may have paused it
   })
 }

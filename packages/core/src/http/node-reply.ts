@@ -63,10 +63,10 @@ async function writeStream(
   let written = false
   const sink: ByteSink = {
     get closed() {
-      return !usable || res.closed
+      return !usable || isClosed(res)
     },
     write: (chunk) => {
-      if (!usable || res.closed) return
+      if (!usable || isClosed(res)) return
       written = true
       // `=== false`, since middleware that wraps `write` may return nothing.
       if (res.write(chunk) === false) return drained(res, stallMs)
@@ -84,6 +84,11 @@ async function writeStream(
   } catch {
     res.destroy()
   }
+}
+
+/** Whether a response is through, or its client gone. HTTP/2's does not say it itself. */
+export function isClosed(res: ServerResponse & { stream?: { readonly destroyed: boolean } }): boolean {
+  return res.closed ?? res.stream?.destroyed
 }
 
 /** Resolves when the queue is empty or the client gone, which a client that stalls is after `stallMs`. */

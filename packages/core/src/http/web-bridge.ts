@@ -29,13 +29,18 @@ export function fromWeb(
   let identity: ReturnType<typeof identify> | undefined
   return {
     method: request.method,
-    path: url.pathname,
+    path: withoutSlash(url.pathname),
     query: url.searchParams,
     header: (name) => request.headers.get(name) ?? undefined,
     body: bodyOf(request),
     signal,
     identify: () => (identity ??= identify()),
   }
+}
+
+/** Next, SvelteKit and Astro can be told to end all paths in a slash: then they redirect whoever sends none. */
+function withoutSlash(path: string): string {
+  return path !== '/' && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
 function bodyOf(request: Request): BodySource {

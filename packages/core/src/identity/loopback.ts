@@ -26,7 +26,7 @@ export function anonymousOnLoopback(request: SocketRequest): Identity | null {
   const { headers, socket } = request
   if (!LOOPBACK_ADDRESS.test(socket.remoteAddress ?? '')) return null
   if (isForwarded(headers)) return null
-  const { host, origin } = headers
+  const { ':authority': authority, host = authority, origin } = headers
   if (typeof host !== 'string' || !isLoopbackHost(host)) return null
   if (origin !== undefined && !(typeof origin === 'string' && isLoopbackOrigin(origin))) return null
   if (Number(request.req?.httpVersion ?? request.httpVersion) < 1.1) {
