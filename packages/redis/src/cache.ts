@@ -1,10 +1,7 @@
 import { isUtf8 } from 'node:buffer'
-import type { CacheStore } from '@hoosh/core/storage'
+import { type CacheStore, MOST_CACHED_BYTES } from '@hoosh/core/storage'
 import { DELETE, GET, PUT, PUT_IF_ABSENT } from './scripts/cache.js'
 import type { Server } from './server.js'
-
-/** Larger values are not kept: Redis serves nobody else while it copies one. */
-const MAX_BYTES = 16 * 1024 * 1024
 
 /**
  * Entries that end on their own, by the server's clock. They have no hash tag in common, so a cluster spreads them.
@@ -19,7 +16,7 @@ export function redisCache(server: Server, prefix: string): CacheStore {
       return bytesOf(found)
     },
     async put(key, value, ttlMs) {
-      if (value.byteLength > MAX_BYTES) return false
+      if (value.byteLength > MOST_CACHED_BYTES) return false
       await server.run(PUT, [textOf(value), String(ttlMs)], { key: keyOf(key) })
       return true
     },
