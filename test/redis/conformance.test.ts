@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { budgetStoreCases, cacheStoreCases, rateStoreCases } from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, it, onTestFinished } from 'vitest'
@@ -34,7 +33,7 @@ describe.skipIf(missing !== null)(`on Redis ${missing ?? ''}`, () => {
       onTestFinished(() => ledger.remove())
       await run({
         open: async () => (await ledger.open(kind)).cache,
-        advance: (ms) => (ms < 1_000 ? pause(ms + 5) : ledger.age(ms)),
+        advance: ledger.advanceCache,
       })
     })
   })

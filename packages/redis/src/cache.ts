@@ -3,6 +3,9 @@ import { type CacheStore, MOST_CACHED_BYTES } from '@hoosh/core/storage'
 import { DELETE, GET, PUT, PUT_IF_ABSENT } from './scripts/cache.js'
 import type { Server } from './server.js'
 
+/** While so much is sent, the server is not silent but listens. */
+const BYTES_IN_TIME = 1024 * 1024
+
 /**
  * Entries that end on their own, by the server's clock. They have no hash tag in common, so a cluster spreads them.
  *
@@ -17,7 +20,8 @@ export function redisCache(server: Server, prefix: string): CacheStore {
     },
     async put(key, value, ttlMs) {
       if (value.byteLength > MOST_CACHED_BYTES) return false
-      await server.run(PUT, [textOf(value), String(ttlMs)], { key: keyOf(key) })
+      const silentMs = server.silentMs * (1 + value.byteLength / BYTES_IN_TIME)
+      await server.run(PUT, [textOf(value), String(ttlMs)], { key: keyOf(key), silentMs })
       return true
     },
     async putIfAbsent(key, value, ttlMs) {
