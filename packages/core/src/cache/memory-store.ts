@@ -9,7 +9,7 @@ export interface MemoryCacheOptions {
   clock?: Clock
   /** Entries that may be forgotten, 10_000 by default. */
   maxEntries?: number
-  /** Bytes of their keys and values together, 64 MiB by default; a value of more than a quarter of it is not kept. */
+  /** Bytes of their keys and values together, 64 MiB by default; a value of more than a quarter of it, or of 12 MiB, is not. */
   maxBytes?: number
   /**
    * Bytes of what must not be forgotten, 64 MiB by default: idempotency keys, and for 24 hours what was answered to them. Answers
@@ -23,6 +23,8 @@ interface Entry {
   readonly until: number
 }
 
+const MOST_BYTES = 64 * 1024 * 1024
+
 /** Largest value of `putIfAbsent`: what replaces one and is no larger always has room. */
 const MOST_CLAIM_BYTES = 4_096
 
@@ -34,9 +36,9 @@ const sizeOf = ({ value }: Entry, key: string) => value.byteLength + 2 * key.len
  * has written is not. What is over goes when it is met, or when its room is needed, so that no timer is needed.
  */
 export function memoryCache(options: MemoryCacheOptions = {}): CacheStore {
-  const { clock = Date.now, maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, maxClaimedBytes } = options
+  const { clock = Date.now, maxEntries = 10_000, maxBytes = MOST_BYTES, maxClaimedBytes = MOST_BYTES } = options
   const entries = new LRUCache<string, Entry>({ max: maxEntries, maxSize: maxBytes, sizeCalculation: sizeOf })
-  const claims = claimed(maxClaimedBytes ?? 64 * 1024 * 1024, clock)
+  const claims = claimed(maxClaimedBytes, clock)
   const standing = (key: string): Uint8Array | null => {
     const entry = claims.get(key) ?? entries.get(key)
     if (entry === undefined) return null
