@@ -1,5 +1,5 @@
 import type { ChatParams } from '@hoosh/core'
-import { type CacheStore, memoryCache } from '@hoosh/core/storage'
+import { type CacheStore, memoryBudgets, memoryCache } from '@hoosh/core/storage'
 import { fakeClock, gate } from '@hoosh/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ask, billed, type CallAs, MEMORY, STORES, type Till, till, until } from '../support/money.js'
@@ -124,6 +124,37 @@ describe('a key that was answered', () => {
     expect((await whole(counter.call(ask(), { key: 'k' }))).isReplay).toBe(false)
     expect(counter.provider.bill.attempts).toBe(2)
     expect((await counter.settled()).used.tokens).toBe(counter.provider.bill.totalTokens)
+  })
+
+  it('is not forgotten because of others: a repeated key is never charged a second time', async () => {
+    const clock = fakeClock(1_700_000_000_000)
+    const storage = {
+      cache: memoryCache({ clock: clock.now, maxEntries: 20 }),
+      budgets: memoryBudgets({ clock: clock.now, maxEnded: 20 }),
+    }
+    const counter = await opened(MEMORY, { clock: clock.now, storage: (kept) => ({ ...kept, ...storage }) })
+    const first = await whole(counter.call(ask(), { key: 'k' }))
+    for (let count = 0; count < 50; count += 1) await whole(counter.call(ask(), { key: `other ${count}` }))
+    const again = await whole(counter.call(ask(), { key: 'k' }))
+    expect([again.status, again.isReplay, again.text]).toEqual([200, true, first.text])
+    expect(counter.provider.bill.attempts).toBe(51)
+  })
+
+  it('keeps new ones out where there is no room for more, and calls without one go on', async () => {
+    const clock = fakeClock(1_700_000_000_000)
+    const cache = memoryCache({ clock: clock.now, maxClaimedBytes: 3_000 })
+    const counter = await opened(MEMORY, { clock: clock.now, storage: (kept) => ({ ...kept, cache }) })
+    let count = 0
+    let refused = await whole(counter.call(ask(), { key: 'k' }))
+    while (refused.status === 200) refused = await whole(counter.call(ask(), { key: `other ${count++}` }))
+    expect(count).toBeLessThan(10)
+    expect([refused.status, codeOf(refused)]).toEqual([503, 'cache_full'])
+    expect(refused.text).toContain('`maxClaimedBytes`')
+    expect(Number(refused.headers.get('retry-after'))).toBe(86_400)
+    expect((await whole(counter.call(ask(), { key: 'k' }))).isReplay).toBe(true)
+    expect((await whole(counter.call(ask()))).status).toBe(200)
+    clock.advance(24 * HOUR_MS)
+    expect((await whole(counter.call(ask(), { key: 'new' }))).status).toBe(200)
   })
 
   it('is answered again as the stream it was, and the log says so', async () => {

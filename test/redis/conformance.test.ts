@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { budgetStoreCases, cacheStoreCases, rateStoreCases } from '@hoosh/core/conformance'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, it, onTestFinished } from 'vitest'
@@ -32,7 +31,10 @@ describe.skipIf(missing !== null)(`on Redis ${missing ?? ''}`, () => {
     it.each(cacheStoreCases)('$name', async ({ run }) => {
       const ledger = redisLedger()
       onTestFinished(() => ledger.remove())
-      await run({ open: async () => (await ledger.open(kind)).cache, advance: (ms) => pause(ms + 5) })
+      await run({
+        open: async () => (await ledger.open(kind)).cache,
+        advance: ledger.advanceCache,
+      })
     })
   })
 })

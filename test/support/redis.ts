@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type RedisClient, type RedisStorage, type RedisStorageOptions, redisStorage } from '@hoosh/redis'
 import { Redis } from 'ioredis'
 import { Redis as Redis6 } from 'ioredis6'
@@ -89,6 +90,7 @@ export function redisLedger({ url = REDIS_URL, ...options }: RedisStorageOptions
         return new Map(found.map((key, at) => [key.replace(/^.*?[:}]+/, ''), ends[at]!]))
       })
     },
+    advanceCache: (ms: number) => advanceCache(url, prefix, ms),
     async remove(): Promise<void> {
       await Promise.all(opened.map((one) => one.close()))
       await withClient(url, async (client) => {
@@ -97,6 +99,16 @@ export function redisLedger({ url = REDIS_URL, ...options }: RedisStorageOptions
       })
     },
   }
+}
+
+/** Waits, or for longer than a second makes all entries of a cache older: the server's clock is nobody's to set. */
+export async function advanceCache(url: string, prefix: string, ms: number): Promise<void> {
+  if (ms < 1_000) return pause(ms + 5)
+  await withClient(url, async (client) => {
+    for (const key of await keysOf(client, `${prefix}:cache:`)) {
+      await client.pexpire(key, Math.max(0, (await client.pttl(key)) - ms))
+    }
+  })
 }
 
 async function keysOf(client: Redis, prefix: string): Promise<string[]> {

@@ -78,6 +78,7 @@ export const ERRORS = {
   not_held: [404, 'invalid_request_error', 'No such reservation was ever made.'],
   idempotency_mismatch: [422, 'invalid_request_error', 'Use a new Idempotency-Key for a new request.'],
   idempotency_unknown: [409, 'invalid_request_error', "Look for the call's effect, then use a new Idempotency-Key."],
+  cache_full: [503, 'api_error', 'The cache has no room for another Idempotency-Key; try later, or without one.'],
   lease_lost: [503, 'api_error', "The call's hold could not be renewed in time; try again."],
   store_unavailable: [503, 'api_error', 'The storage does not answer; try again.'],
   shutting_down: [503, 'api_error', 'The app is stopping; try again, on another instance.'],

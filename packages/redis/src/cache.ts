@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
-import type { CacheStore } from '@hoosh/core/storage'
+import { type CacheStore, MOST_CACHED_BYTES } from '@hoosh/core/storage'
 import { DELETE, GET, PUT, PUT_IF_ABSENT } from './scripts/cache.js'
 import type { Server } from './server.js'
 
-/** Larger values are not kept: Redis serves nobody else while it copies one. */
-const MAX_BYTES = 16 * 1024 * 1024
+/** While so much is sent, the server is not silent but listens. */
+const BYTES_IN_TIME = 1024 * 1024
 
 /**
  * Entries that end on their own, by the server's clock. They have no hash tag in common, so a cluster spreads them.
@@ -19,8 +19,9 @@ export function redisCache(server: Server, prefix: string): CacheStore {
       return bytesOf(found)
     },
     async put(key, value, ttlMs) {
-      if (value.byteLength > MAX_BYTES) return false
-      await server.run(PUT, [textOf(value), String(ttlMs)], { key: keyOf(key) })
+      if (value.byteLength > MOST_CACHED_BYTES) return false
+      const silentMs = server.silentMs * (1 + value.byteLength / BYTES_IN_TIME)
+      await server.run(PUT, [textOf(value), String(ttlMs)], { key: keyOf(key), silentMs })
       return true
     },
     async putIfAbsent(key, value, ttlMs) {

@@ -1,4 +1,4 @@
-import type { CacheStore, Clock } from '@hoosh/core/storage'
+import { type CacheStore, type Clock, MOST_CACHED_BYTES } from '@hoosh/core/storage'
 import { bytesOf } from './bytes.js'
 import type { Connection } from './connection.js'
 import { type Runner, statement } from './statement.js'
@@ -6,9 +6,6 @@ import type { Tables } from './tables.js'
 import type { Write } from './write.js'
 
 type Row = Record<string, unknown>
-
-/** Largest value that is kept, 4 MiB: an answer that is larger takes longer to store than to make. */
-const MOST_BYTES = 4 * 1024 * 1024
 
 /**
  * Bytes under a name, for a time, on the clock of the store.
@@ -48,7 +45,7 @@ export function sqlCache(
   return {
     get: (key) => connection.read((runner) => get(runner, key)),
     async put(key, value, ttlMs) {
-      if (value.byteLength > MOST_BYTES) return false
+      if (value.byteLength > MOST_CACHED_BYTES) return false
       await write((runner) => insert(runner, key, Buffer.from(value), ...moment(), ttlMs))
       return true
     },

@@ -39,6 +39,7 @@ const IN_ENTRIES = [
   'a settle and a release at once: one of them ends the hold',
   'a settle that meets the expiry of its hold charges the truth, whichever comes first',
   'the entries of a pool come newest first, in pages, and add up to what it has used',
+  'an entry says what it is about, in both units, in the window that was charged, and when',
   'a settle that comes after an expiry corrects the other pools of its hold, and the entries of a forgotten one',
 ]
 
@@ -56,14 +57,21 @@ const IN_ONE_PROCESS = [
 /** A refund names a reservation of the storage, and calls in slices are none; what an account was charged is in its entries. */
 const OF_REFUNDS = [
   'a refund goes to all pools of the reservation and the windows that were charged, as an entry in each',
+  'a refund answers how the pools stand after it, as a read says it, frozen ones as well',
   'a refund that comes twice by one id is one; with other values it is a conflict',
   'refunds from many processes never give back more than was charged',
   'only what was charged is given back: nothing of a hold, of a release, or of what never was',
   'a call that expired may be refunded; a settle after that corrects what is still charged, and not below nothing',
 ]
 
-/** That a credit is there at all tells the storage, and of what another window's hold took of it nothing is told before it ends. */
-const OF_CREDITS = ['a hold that is overdue in another window gives back to the credits of its pool as well']
+/**
+ * That a credit is there at all tells the storage, and of what another window's hold took of it nothing is told before it ends. What
+ * a slice took of credits goes back to them when it ends, not with each of its calls: till then the window has as much more.
+ */
+const OF_CREDITS = [
+  'a hold that is overdue in another window gives back to the credits of its pool as well',
+  'every step answers how its pools stand after it, in the order they were asked for, as a read says it',
+]
 
 /** One for each kind of window and change of clocks. */
 const ofClockSteps = ({ name }: { readonly name: string }) => name.startsWith("however the gateway's clock steps,")

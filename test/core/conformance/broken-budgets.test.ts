@@ -68,7 +68,11 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
   },
   {
     how: 'does not free what was released',
-    told: ['a release ends the hold at zero; again it changes nothing, and a settle after it is a conflict'],
+    told: [
+      'a release ends the hold at zero; again it changes nothing, and a settle after it is a conflict',
+      'every step answers how its pools stand after it, in the order they were asked for, as a read says it',
+      'what a pool holds when it is frozen is settled and released as ever, but holds no more; unfrozen it goes on where it was',
+    ],
     breakIt: (store) => ({
       ...store,
       async release(id) {
@@ -86,6 +90,7 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
       'an extension is held in the window of its hold, and judged by what is left there',
       'a refusal says when to try again only where the window opens within a minute',
       'what a lifetime has used is not forgotten while an override divides it into hours',
+      'a refused extension says as much as a refused reserve: what is left in both units, and when to come again',
     ],
     breakIt: (store) => ({
       ...store,
@@ -103,7 +108,10 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
   },
   {
     how: 'holds no more where there is plenty',
-    told: ['where every pool has eight times as much left, `plenty` is held in place of `fixed`'],
+    told: [
+      'where every pool has eight times as much left, `plenty` is held in place of `fixed`',
+      'that is so in each unit, and of an extension',
+    ],
     breakIt: (store) => ({
       ...store,
       reserve: ({ ask: { plenty: _plenty, ...ask }, ...request }) => store.reserve({ ...request, ask }),
@@ -133,6 +141,7 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
     told: [
       'an expired call comes with a usage record that costs what it was charged; a hold of the host has none',
       'what was extended counts as prompt',
+      'that record says of the call what was said when it was held',
       'a settle or a release after the expiry says what takes that record back, and says it again',
     ],
     breakIt: (store) => ({
@@ -177,7 +186,12 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
   },
   {
     how: 'sees no freeze that a template says',
-    told: ['a frozen pool takes no hold, not even of nothing, and is told of before one that is empty'],
+    told: [
+      'a frozen pool takes no hold, not even of nothing, and is told of before one that is empty',
+      'every step answers how its pools stand after it, in the order they were asked for, as a read says it',
+      'of several refusals the first in order is given: conflict, too many, unknown pool, frozen, exceeded',
+      'the terms of a pool come back whole, limits and what to do with unknown prices too, from template and override',
+    ],
     breakIt: (store) => ({
       ...store,
       reserve: (request) =>

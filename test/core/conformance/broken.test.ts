@@ -45,6 +45,7 @@ describe('limits', () => {
           'the window slides: each event is forgotten exactly when its own time is over',
           'a window takes as much as its limit, then says how long to wait',
           'a take over several windows takes from all or from none, and names the one with the longest wait',
+          'a window is as long as it was asked for: a second, a minute, an hour',
           'what is added afterwards is never refused, counts, and may pass the limit',
           'an answer says what each window still gives and when it is empty, granted or not, in the order asked',
           'what may pass the limit is granted while anything is left, and counts in full',
@@ -115,6 +116,7 @@ describe('the cache', () => {
         told: [
           'of many that race for a key exactly one wins, and all others are told what it wrote',
           'a key whose time is over is won by one of many too',
+          'what putIfAbsent wrote, up to 4,096 bytes, is kept whole, and not pushed out by whatever else is put',
         ],
         breakIt: (store) => ({
           ...store,

@@ -27,6 +27,8 @@ const full: AuditRecord = {
   },
 }
 
+const named: AuditRecord = { ...full, id: 'r-named', model: 'gpt-4o', level: 'error' }
+
 async function stagedIds(store: AuditStore, query: Parameters<AuditStore['staged']>[0]): Promise<string[]> {
   return (await store.staged(query)).map(({ id }) => id)
 }
@@ -43,8 +45,8 @@ const staging: readonly AuditCase[] = [
     async run({ open }) {
       const [left, right] = [await open(), await open()]
       await left.stage('n/1', [full, record('r2')])
-      await left.stage('n/1', [record('r3')])
-      assert.deepEqual(await right.staged({ writer: 'n/1', ...ALL }), [full, record('r2'), record('r3')])
+      await left.stage('n/1', [named])
+      assert.deepEqual(await right.staged({ writer: 'n/1', ...ALL }), [full, record('r2'), named])
       assert.deepEqual(await stagedIds(right, { writer: 'n/1', limit: 2 }), ['r-full', 'r2'])
     },
   },
@@ -195,6 +197,28 @@ const reading: readonly AuditCase[] = [
       assert.deepEqual(idsOf(entries), ['b', 'a'])
       assert.equal(entries[0]!.integrity, undefined)
       assert.equal(entries[1]!.integrity?.seq, 1)
+    },
+  },
+  {
+    name: 'what a query shows is whole: the record as it was staged, and once it is linked its place, as the chain has it',
+    async run({ open }) {
+      const store = await open()
+      const linked = placed('n/2', GENESIS, [full, named])
+      await store.stage('n/1', [full, record('late', { timestamp: 3 }), { ...named, id: 'waiting', timestamp: 5 }])
+      await store.link('n/2', GENESIS, linked)
+      const { entries } = await store.query(ALL)
+      const chain = await store.chain('n/2', 0, 10)
+      const plain = (of: readonly StoredEntry[]) =>
+        of.map(({ record, body, integrity }) => ({ record, body, integrity }))
+      const places = linked.map(({ record, body, integrity }) => ({ record, body, integrity }))
+      assert.deepEqual(plain(chain), places)
+      const bySeq = (a: StoredEntry, b: StoredEntry) => a.integrity!.seq - b.integrity!.seq
+      assert.deepEqual(plain(entries.filter(({ integrity }) => integrity !== undefined).sort(bySeq)), places)
+      const staged = entries.filter(({ integrity }) => integrity === undefined)
+      assert.deepEqual(
+        staged.map((entry) => entry.record),
+        [{ ...named, id: 'waiting', timestamp: 5 }, record('late', { timestamp: 3 })],
+      )
     },
   },
   {

@@ -75,8 +75,14 @@ export const budgetEndingCases: readonly BudgetCase[] = [
     async run(harness) {
       const store = await harness.open()
       await reserve(harness, store, 'r', [ann, red], 100)
-      assert.equal((await store.release('r')).outcome, 'released')
-      assert.deepEqual((await store.release('r')).overrun, none)
+      for (const repeated of [false, true]) {
+        const { pools, ...told } = await store.release('r')
+        assert.deepEqual([told.outcome, told.overrun, told.repeated], ['released', none, repeated])
+        assert.deepEqual(
+          pools.map(({ name, used, held }) => ({ name, used, held })),
+          [ann, red].map(({ name }) => ({ name, used: none, held: none })),
+        )
+      }
       await assertRefused('reservation_conflict', () => store.settle('r', tokens(1)))
       for (const asked of [ann, red]) await assertTokens(harness, store, asked, { used: 0, held: 0 })
       assert.equal((await store.find({ id: 'r' }))?.state, 'released')

@@ -22,7 +22,9 @@ export const budgetFrozenCases: readonly BudgetCase[] = [
       const store = await harness.open()
       const [team, spent] = [pool('team', { tokens: 100 }), pool('spent', { tokens: 0 })]
       await store.define('team', frozen)
-      const { code, details } = await refusal(() => reserve(harness, store, 'r', [spent, team], 1))
+      await store.define('also', frozen)
+      const also = pool('also', { tokens: 100 })
+      const { code, details } = await refusal(() => reserve(harness, store, 'r', [spent, team, also], 1))
       assert.deepEqual([code, details.pool], ['pool_frozen', 'team'])
       await assertRefused('pool_frozen', () => reserve(harness, store, 'r', [team], 0, { ask: exactly(none) }))
       const template = { name: 'by-template', terms: frozen }
@@ -31,16 +33,22 @@ export const budgetFrozenCases: readonly BudgetCase[] = [
     },
   },
   {
-    name: 'what a pool holds when it is frozen is settled as ever, but holds no more; unfrozen it goes on where it was',
+    name: 'what a pool holds when it is frozen is settled and released as ever, but holds no more; unfrozen it goes on where it was',
     async run(harness) {
       const [store, other] = [await harness.open(), await harness.open()]
       const team = pool('team', { tokens: 100 })
       await reserve(harness, store, 'r', [team], 30)
+      await reserve(harness, store, 'free', [team], 5)
       await other.define('team', frozen)
-      await assertRefused('pool_frozen', () => store.extend('r', exactly(tokens(1))))
+      const { code, details } = await refusal(() => store.extend('r', exactly(tokens(1))))
+      assert.deepEqual([code, details.pool], ['pool_frozen', 'team'])
       await assertRefused('pool_frozen', () => reserve(harness, store, 's', [team], 1))
+      const again = await reserve(harness, store, 'r', [team], 30)
+      assert.deepEqual([again.held, again.pools[0]?.terms.frozen], [tokens(30), true])
       const { outcome, pools } = await store.settle('r', tokens(20))
       assert.deepEqual([outcome, pools[0]?.used, pools[0]?.terms.frozen], ['settled', tokens(20), true])
+      const released = await store.release('free')
+      assert.deepEqual([released.outcome, released.pools[0]?.terms.frozen], ['released', true])
       await other.define('team', null)
       await reserve(harness, store, 's', [team], 80)
       await assertTokens(harness, store, team, { used: 20, held: 80 })

@@ -110,6 +110,8 @@ export async function allEntries(store: BudgetStore, name: string): Promise<Entr
     const before = entries.at(-1)?.id
     const page = await store.entries(name, { limit: 2, ...(before !== undefined && { before }) })
     entries.push(...page)
+    assert.ok(page.length <= 2, 'a page has at most as many entries as it was asked for')
+    assert.equal(new Set(entries.map(({ id }) => id)).size, entries.length, 'no entry is told twice')
     if (page.length < 2) return entries.reverse()
   }
 }

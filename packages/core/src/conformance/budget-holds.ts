@@ -18,7 +18,7 @@ import {
 const ann = pool('user:ann', { tokens: 1_000 })
 const red = pool('team:red', { tokens: 500 })
 
-/** What `reserve` and `extend` grant, refuse and leave behind. */
+/** What a reserve grants, refuses and leaves behind. */
 export const budgetHoldCases: readonly BudgetCase[] = [
   {
     name: 'a reserve holds the same amount in every pool and says what it holds, until when, and how the pools stand',
@@ -137,6 +137,24 @@ export const budgetHoldCases: readonly BudgetCase[] = [
     },
   },
   {
+    name: 'that is so in each unit, and of an extension',
+    async run(harness) {
+      const store = await harness.open()
+      const [fixed, plenty] = [tokens(90), tokens(100)].map((amount) => ({ ...amount, nanoUsd: amount.tokens }))
+      const ask = { ...exactly(fixed!), plenty: plenty! }
+      for (const [name, nanoUsd, held] of [
+        ['enough', 800, plenty],
+        ['scarce', 799, fixed],
+      ] as const) {
+        const both = pool(name, { tokens: 10_000, nanoUsd })
+        assert.deepEqual((await reserve(harness, store, name, [both], 0, { ask })).held, held)
+        const extended = pool(`${name}, extended`, { tokens: 10_000, nanoUsd })
+        await reserve(harness, store, extended.name, [extended], 0)
+        assert.deepEqual((await store.extend(extended.name, ask)).held, held)
+      }
+    },
+  },
+  {
     name: 'a pool named twice is held in once',
     async run(harness) {
       const store = await harness.open()
@@ -177,7 +195,7 @@ export const budgetHoldCases: readonly BudgetCase[] = [
     },
   },
   {
-    name: 'of several refusals the first in order is given: conflict, too many, unknown pool, exceeded',
+    name: 'of several refusals the first in order is given: conflict, too many, unknown pool, frozen, exceeded',
     async run(harness) {
       const store = await harness.open()
       const unknown = { name: 'unknown', terms: null }
@@ -185,7 +203,15 @@ export const budgetHoldCases: readonly BudgetCase[] = [
       const over = { phase: 'reserved', maxOpen: 1 } as const
       await assertRefused('reservation_conflict', () => reserve(harness, store, 'r', [unknown], 5_000, over))
       await assertRefused('too_many_reservations', () => reserve(harness, store, 's', [unknown], 5_000, over))
-      await assertRefused('unknown_pool', () => reserve(harness, store, 's', [ann, unknown], 5_000))
+      const stopped = { name: 'stopped', terms: { ...termsOf({}), frozen: true } }
+      for (const pools of [
+        [ann, stopped, unknown],
+        [unknown, stopped],
+      ]) {
+        const { code, details } = await refusal(() => reserve(harness, store, 's', pools, 5_000))
+        assert.deepEqual([code, details.pool], ['unknown_pool', 'unknown'])
+      }
+      await assertRefused('pool_frozen', () => reserve(harness, store, 's', [ann, stopped], 5_000))
       await assertRefused('budget_exceeded', () => reserve(harness, store, 's', [ann], 5_000))
     },
   },
@@ -201,35 +227,6 @@ export const budgetHoldCases: readonly BudgetCase[] = [
       await reserve(harness, store, 'bob', [red], 1, { ...wire, owner: 'bob' })
       await store.release('a')
       await reserve(harness, store, 'c', [ann], 1, wire)
-    },
-  },
-  {
-    name: 'an extension holds more in every pool of its hold, or in none',
-    async run(harness) {
-      const store = await harness.open()
-      await reserve(harness, store, 'r', [ann, red], 100)
-      const grant = await store.extend('r', { ...exactly(none), each: tokens(1), floor: 1, wish: 200, atMost: 300 })
-      assert.equal(grant.outputTokens, 200)
-      assert.deepEqual(grant.held, tokens(300))
-      assert.deepEqual(
-        grant.pools.map(({ held }) => held.tokens),
-        [300, 300],
-      )
-      const { code, details } = await refusal(() => store.extend('r', exactly(tokens(201))))
-      assert.deepEqual([code, details.pool, details.available], ['budget_exceeded', 'team:red', 200])
-      await assertTokens(harness, store, ann, { used: 0, held: 300 })
-      await store.settle('r', tokens(300))
-      for (const asked of [ann, red]) await assertTokens(harness, store, asked, { used: 300, held: 0 })
-    },
-  },
-  {
-    name: 'nothing can be extended that was never made or has ended',
-    async run(harness) {
-      const store = await harness.open()
-      await assertRefused('not_held', () => store.extend('r', exactly(tokens(1))))
-      await reserve(harness, store, 'r', [ann], 100)
-      await store.release('r')
-      await assertRefused('not_held', () => store.extend('r', exactly(tokens(1))))
     },
   },
   {
@@ -258,19 +255,6 @@ export const budgetHoldCases: readonly BudgetCase[] = [
       await store.define('made', termsOf({ tokens: 10 }))
       await reserve(harness, store, 'r', [unknown], 10)
       await assertRefused('budget_exceeded', () => reserve(harness, store, 's', [unknown], 1))
-    },
-  },
-  {
-    name: 'where neither is left, what runs is judged by the terms it was held with',
-    async run(harness) {
-      const store = await harness.open()
-      await store.define('made', termsOf({ tokens: 10 }))
-      await reserve(harness, store, 'r', [{ name: 'made', terms: null }], 8)
-      await store.define('made', termsOf({ tokens: 20 }))
-      await store.define('made', null)
-      await assertRefused('budget_exceeded', () => store.extend('r', exactly(tokens(3))))
-      await store.extend('r', exactly(tokens(2)))
-      await assertRefused('unknown_pool', () => reserve(harness, store, 's', [{ name: 'made', terms: null }], 1))
     },
   },
 ]

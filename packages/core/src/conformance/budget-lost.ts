@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { ExpiredReservation } from '../budget/store.js'
 import type { CallFacts, UsageRecord } from '../cost/store.js'
 import { noUsage } from '../cost/usage.js'
 import { assertRefused, type BudgetCase, exactly, LEASE_MS, pool, reserve, tokens } from './budget-harness.js'
@@ -59,7 +60,37 @@ export const budgetLostCases: readonly BudgetCase[] = [
       await store.renew([{ id: 'r', counted: { tokens: 47, nanoUsd: 94 } }], LEASE_MS)
       await harness.advance(LEASE_MS)
       const grant = await reserve(harness, store, 's', [red], 1, { onExpire: 'counted' })
-      assert.deepEqual(grant.expired[0]?.usage, recordOf(harness.now(), { input: 40, output: 7 }))
+      const charged = { tokens: 47, nanoUsd: 94 }
+      const usage = recordOf(harness.now(), { input: 40, output: 7 })
+      assert.deepEqual(
+        grant.expired.map((late) => ({ ...late, pools: [...late.pools].sort() })),
+        [{ id: 'r', owner: 'ann', phase: 'sent', pools: ['team:red', 'user:ann'], charged, usage }],
+      )
+    },
+  },
+  {
+    name: 'that record says of the call what was said when it was held',
+    async run(harness) {
+      const store = await harness.open()
+      const own: CallFacts = {
+        ...{ requestId: 'q-2', provider: 'ollama', route: 'own', local: true, model: 'llama', price: 'free' },
+        ...{ kind: 'embeddings', stream: false },
+      }
+      const facts = { r: call, s: own, t: call, u: own } as const
+      const ids = ['r', 's', 't', 'u'] as const
+      for (const id of ids) await reserve(harness, store, id, [pool(id, {})], 0, { ask, call: facts[id] })
+      await harness.advance(LEASE_MS)
+      const told = new Map<string, ExpiredReservation>()
+      const { expired } = await reserve(harness, store, 'v', [pool('r', {}), pool('s', {})], 0)
+      for (const late of [...expired, ...(await store.expire({ onExpire: 'charge', limit: 10 }))])
+        told.set(late.id, late)
+      for (const id of ids) {
+        const { usage, charged } = told.get(id)!
+        assert.deepEqual(charged, { tokens: 140, nanoUsd: 280 })
+        assert.deepEqual({ ...usage, ...facts[id] }, usage)
+        const { reversal } = await (id < 't' ? store.settle(id, tokens(7)) : store.release(id))
+        assert.deepEqual(reversal, { ...usage, id: `${id}.reversal`, reverses: true })
+      }
     },
   },
   {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import {
   allEntries,
-  assertRefused,
   type BudgetCase,
   LEASE_MS,
   none,
   pool,
+  refusal,
   reserve,
   stateOf,
   termsOf,
@@ -29,7 +29,8 @@ export const budgetReadCases: readonly BudgetCase[] = [
         { ...unused, name: 'team:red', terms: red.terms, held: tokens(5) },
       ])
       assert.equal((await store.list({ limit: 10, now: harness.now() })).length, 1)
-      await assertRefused('unknown_pool', () => store.read([{ name: 'unknown', terms: null }], harness.now()))
+      const { code, details } = await refusal(() => store.read([{ name: 'unknown', terms: null }], harness.now()))
+      assert.deepEqual([code, details.pool], ['unknown_pool', 'unknown'])
     },
   },
   {
@@ -74,6 +75,7 @@ export const budgetReadCases: readonly BudgetCase[] = [
         counted: tokens(25),
         leaseUntil: harness.now() + LEASE_MS,
       })
+      assert.equal(await store.find({ id: 's' }), null)
     },
   },
   {
@@ -90,6 +92,8 @@ export const budgetReadCases: readonly BudgetCase[] = [
       await reserve(harness, store, 'both', [ann], 0, { ...wire, ask: inBoth })
       assert.equal(await store.find(sought), null)
       assert.equal((await store.find({ ...sought, amount: { tokens: 10, nanoUsd: 5 } }))?.id, 'both')
+      assert.equal(await store.find({ ...sought, amount: { tokens: 10, nanoUsd: 6 } }), null)
+      assert.equal(await store.find({ ...sought, pool: 'team:red', amount: { tokens: 10, nanoUsd: 5 } }), null)
       await reserve(harness, store, 'z-first', [ann], 10, wire)
       await harness.advance(1)
       await reserve(harness, store, 'a-second', [ann], 10, wire)

@@ -6,12 +6,14 @@ import {
   assertRefused,
   assertTokens,
   type BudgetCase,
+  exactly,
   LEASE_MS,
   none,
   pool,
   race,
   reserve,
   stateOf,
+  termsOf,
   tokens,
 } from './budget-harness.js'
 
@@ -50,6 +52,27 @@ export const budgetRefundCases: readonly BudgetCase[] = [
       assert.deepEqual([kind, reservation, windowStart, reference, note], ['refund', 'r', 0, 'f', 'a bad answer'])
       assert.deepEqual([amount, overrun], [tokens(-15), none])
       await reserve(harness, store, 't', [team], 75)
+    },
+  },
+  {
+    name: 'a refund answers how the pools stand after it, as a read says it, frozen ones as well',
+    async run(harness) {
+      const store = await harness.open()
+      const capacity = { tokens: 100, nanoUsd: 1_000 }
+      const day = { name: 'day', terms: { ...termsOf(capacity, 'day'), limits: { concurrent: 2 } } }
+      const expiresAt = harness.now() + 10 * 86_400_000
+      const credit = { id: 'c', amount: { tokens: 50, nanoUsd: 500 }, expiresAt, note: 'thanks' }
+      await store.credit(day, credit, harness.now())
+      const spent = { tokens: 120, nanoUsd: 1_200 }
+      await reserve(harness, store, 'r', [team, day], 0, { ask: exactly({ tokens: 90, nanoUsd: 900 }) })
+      await store.settle('r', spent)
+      await reserve(harness, store, 's', [day], 0, { ask: exactly({ tokens: 20, nanoUsd: 200 }) })
+      for (const [id, terms] of Object.entries({ f: day.terms, g: { ...day.terms, frozen: true } })) {
+        await store.define('day', terms)
+        const given = { id, reservation: 'r', amount: { tokens: 2, nanoUsd: 20 }, note: null }
+        const { pools } = await store.refund(given)
+        assert.deepEqual(pools, await store.read([team, day], harness.now()))
+      }
     },
   },
   {

@@ -1,7 +1,9 @@
 import { budgetAmountCases } from './budget-amounts.js'
+import { budgetAnswerCases } from './budget-answers.js'
 import { budgetClockCases } from './budget-clocks.js'
 import { budgetCreditCases } from './budget-credits.js'
 import { budgetEndingCases } from './budget-endings.js'
+import { budgetExtensionCases } from './budget-extensions.js'
 import { budgetForgottenCases } from './budget-forgotten.js'
 import { budgetFrozenCases } from './budget-frozen.js'
 import type { BudgetCase } from './budget-harness.js'
@@ -15,6 +17,7 @@ import { budgetWindowCases } from './budget-windows.js'
 /** Every promise of `BudgetStore`. Each case wants a harness of its own, with an empty ledger. */
 export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetHoldCases,
+  ...budgetExtensionCases,
   ...budgetAmountCases,
   ...budgetWindowCases,
   ...budgetClockCases,
@@ -26,4 +29,5 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetCreditCases,
   ...budgetRefundCases,
   ...budgetReadCases,
+  ...budgetAnswerCases,
 ]

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import type { CacheStore } from '../cache/store.js'
+import { type CacheStore, MOST_CACHED_BYTES } from '../cache/store.js'
 import type { Awaitable } from '../time.js'
 
 /** What a store under test provides, anew for each case. */
 export interface CacheHarness {
   /** Another handle on the same entries, as another process would have it; at first there are none. */
   open(): Awaitable<CacheStore>
-  /** Lets the store's clock run on, at least by so much: a store with a clock of its own waits. */
+  /** Lets the store's clock run on, at least by so much, up to 31 days; where it is a server's, entries get older instead. */
   advance(ms: number): Awaitable<void>
 }
 
@@ -16,6 +16,7 @@ export interface CacheCase {
   run(harness: CacheHarness): Promise<void>
 }
 
+const DAY_MS = 86_400_000
 /** Long enough that nothing is over by itself while a case runs. */
 const LONG_MS = 3_600_000
 const SHORT_MS = 200
@@ -34,6 +35,9 @@ export const cacheStoreCases: readonly CacheCase[] = [
       assert.equal(textOf(await right.get('k')), 'one')
       assert.equal(await right.put('k', bytes('two'), LONG_MS), true)
       assert.equal(textOf(await left.get('k')), 'two')
+      await left.put('l', bytes('other'), LONG_MS)
+      await left.delete('l')
+      assert.deepEqual([await right.get('l'), textOf(await right.get('k'))], [null, 'two'])
       await left.delete('k')
       assert.equal(await right.get('k'), null)
       await left.delete('k')
@@ -76,6 +80,26 @@ export const cacheStoreCases: readonly CacheCase[] = [
     },
   },
   {
+    name: 'an entry is there for all of its time, be it a day or 31 days',
+    async run({ open, advance }) {
+      const store = await open()
+      const margin = 60_000
+      const ttl = { hour: DAY_MS / 24, day: DAY_MS, month: 31 * DAY_MS }
+      for (const [key, ttlMs] of Object.entries(ttl)) {
+        await store.put(`put ${key}`, bytes(key), ttlMs)
+        await store.putIfAbsent(`taken ${key}`, bytes(key), ttlMs)
+      }
+      let passed = 0
+      for (const [key, ttlMs] of Object.entries(ttl)) {
+        await advance(ttlMs - margin - passed)
+        for (const how of ['put', 'taken']) assert.equal(textOf(await store.get(`${how} ${key}`)), key)
+        await advance(margin)
+        for (const how of ['put', 'taken']) assert.equal(await store.get(`${how} ${key}`), null)
+        passed = ttlMs
+      }
+    },
+  },
+  {
     name: 'putIfAbsent writes where nothing stands, else hands out what does and leaves it and its time alone',
     async run({ open, advance }) {
       const store = await open()
@@ -87,6 +111,21 @@ export const cacheStoreCases: readonly CacheCase[] = [
       await store.delete('k')
       assert.equal(await store.putIfAbsent('k', bytes('fourth'), LONG_MS), null)
       assert.equal(textOf(await store.get('k')), 'fourth')
+    },
+  },
+  {
+    name: 'what putIfAbsent wrote, up to 4,096 bytes, is kept whole, and not pushed out by whatever else is put',
+    async run({ open }) {
+      const [store, other] = [await open(), await open()]
+      const record = new Uint8Array(4_096).map((_, index) => index % 251)
+      assert.equal(await store.putIfAbsent('taken', record, LONG_MS), null)
+      assert.equal(await store.putIfAbsent('answered', record, LONG_MS), null)
+      assert.equal(await store.put('answered', bytes('answer'), LONG_MS), true)
+      const large = new Uint8Array(4 * 1_048_576)
+      for (let count = 0; count < 18; count += 1) await other.put(`other ${count}`, large, LONG_MS)
+      const taken = await store.get('taken')
+      assert.ok(taken !== null && Buffer.from(record).equals(taken), 'what was taken is there')
+      assert.equal(textOf(await store.putIfAbsent('answered', record, LONG_MS)), 'answer')
     },
   },
   {
@@ -129,9 +168,12 @@ export const cacheStoreCases: readonly CacheCase[] = [
     },
   },
   {
-    name: 'a value that is too large is refused and leaves what stood there',
+    name: 'a value of 12 MiB is kept; a larger one is too, or is refused and leaves what stood there',
     async run({ open }) {
       const store = await open()
+      const most = new Uint8Array(MOST_CACHED_BYTES).fill(0xc3)
+      assert.equal(await store.put('most', most, LONG_MS), true)
+      assert.equal((await store.get('most'))?.byteLength, most.byteLength)
       await store.put('k', bytes('small'), LONG_MS)
       const huge = new Uint8Array(17 * 1024 * 1024)
       const kept = await store.put('k', huge, LONG_MS)

@@ -52,6 +52,15 @@ const full = key(1, {
   ipRanges: ['203.0.113.0/24', '2001:db8::/32'],
 })
 
+/** Where the other one has nothing. */
+const other = key(2, {
+  user: 'bob',
+  createdBy: 'bob',
+  limits: { tokensPerMinute: 5 },
+  tools: ['search'],
+  priority: 'high',
+})
+
 /** Every promise of `KeyStore`. Each case wants a harness of its own, without keys. */
 export const keyStoreCases: readonly KeyCase[] = [
   {
@@ -59,7 +68,7 @@ export const keyStoreCases: readonly KeyCase[] = [
     async run({ open }) {
       const [left, right] = [await open(), await open()]
       assert.equal(await left.get(full.id), null)
-      for (const one of [full, key(2)]) {
+      for (const one of [full, other, key(3)]) {
         assert.equal(await left.add(one), true)
         assert.deepEqual(await right.get(one.id), one)
       }
@@ -79,7 +88,7 @@ export const keyStoreCases: readonly KeyCase[] = [
     async run({ open }) {
       const store = await open()
       await store.add(key(1))
-      const second = key(1, { version: 2, revokedAt: 1_700_000_001_000 })
+      const second = { ...full, version: 2 }
       assert.equal(await store.replace(second), true)
       assert.deepEqual(await store.get(idOf(1)), second)
       for (const version of [1, 2, 4]) assert.equal(await store.replace(key(1, { version })), false)
@@ -129,14 +138,23 @@ export const keyStoreCases: readonly KeyCase[] = [
     },
   },
   {
+    name: 'what is listed is whole',
+    async run({ open }) {
+      const store = await open()
+      for (const one of [full, other]) await store.add(one)
+      assert.deepEqual(await (await open()).list({ limit: 10 }), [other, full])
+      assert.deepEqual(await store.list({ user: full.user, limit: 10 }), [full])
+    },
+  },
+  {
     name: 'a key that was removed is gone, and removing it again is fine',
     async run({ open }) {
       const [left, right] = [await open(), await open()]
-      await left.add(key(1))
+      for (const count of [1, 2]) await left.add(key(count))
       await right.remove(idOf(1))
       await right.remove(idOf(1))
       assert.equal(await left.get(idOf(1)), null)
-      assert.deepEqual(await left.list({ limit: 10 }), [])
+      assert.deepEqual(await left.list({ limit: 10 }), [key(2)])
       assert.equal(await left.replace(key(1, { version: 2 })), false)
     },
   },

@@ -52,7 +52,11 @@ export const payloadStoreCases: readonly PayloadCase[] = [
       assert.deepEqual(plainKey(await left.addKey(key('k1'))), key('k1'))
       assert.equal(await left.put(large), true)
       assert.deepEqual(plainKey(await right.key(ANN)), key('k1'))
-      assert.deepEqual(await found(right, 'p1'), { payload: large, key: key('k1') })
+      const got = await right.get('p1')
+      assert.ok(got !== null && Buffer.from(large.sealed).equals(got.payload.sealed), 'a large payload is whole')
+      const small = payload('p2')
+      assert.equal(await left.put(small), true)
+      assert.deepEqual(await found(right, 'p2'), { payload: small, key: key('k1') })
     },
   },
   {
@@ -63,9 +67,13 @@ export const payloadStoreCases: readonly PayloadCase[] = [
       await store.put(payload('p1'))
       assert.equal(await store.put(payload('p1', { at: 5 })), true)
       assert.equal((await found(store, 'p1'))?.payload.at, 1_700_000_000_123)
-      await store.remove('p1')
-      await store.remove('p1')
-      assert.equal(await store.get('p1'), null)
+      await store.put(payload('p2'))
+      await store.remove('p2')
+      await store.remove('p2')
+      assert.deepEqual(
+        [await store.get('p2'), await found(store, 'p1')],
+        [null, { payload: payload('p1'), key: key('k1') }],
+      )
     },
   },
   {
@@ -95,6 +103,10 @@ export const payloadStoreCases: readonly PayloadCase[] = [
       assert.equal(await left.put(payload('p2')), false)
       assert.equal(await left.get('p2'), null)
       assert.equal((await found(left, 'q1'))?.key?.id, 'b1')
+      assert.equal((await right.key(BOB))?.id, 'b1')
+      await left.addKey(key('k2'))
+      assert.equal(await right.erase(BOB), true)
+      assert.deepEqual([(await left.key(ANN))?.id, await left.key(BOB)], ['k2', null])
     },
   },
   {
@@ -137,6 +149,7 @@ export const payloadStoreCases: readonly PayloadCase[] = [
       assert.deepEqual(await store.wrappedByOthers('w2', 10), [])
       assert.equal((await store.wrappedByOthers('w3', 1)).length, 1)
       assert.equal(await store.rewrap(key('other')), false)
+      assert.deepEqual(plainKey(await store.key(ANN)), anew)
       await store.erase(ANN)
       assert.equal(await store.rewrap(anew), false)
       assert.equal(await store.key(ANN), null)
@@ -147,12 +160,14 @@ export const payloadStoreCases: readonly PayloadCase[] = [
     async run({ open }) {
       const store = await open()
       await store.addKey(key('k1'))
+      await store.addKey(key('b1', { subject: BOB }))
       for (const at of [1, 2, 3, 4]) await store.put(payload(`p${at}`, { at }))
       assert.equal(await store.drop(4, 2), 2)
       assert.equal(await store.drop(4, 2), 1)
       assert.equal(await store.drop(4, 2), 0)
       assert.equal(await store.get('p3'), null)
       assert.equal((await found(store, 'p4'))?.key?.id, 'k1')
+      assert.equal((await store.key(BOB))?.id, 'b1')
     },
   },
 ]

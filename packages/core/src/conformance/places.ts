@@ -26,6 +26,9 @@ export const placeCases: readonly RateCase[] = [
       const rates = await open()
       await rates.enter('a', places(1, 'full'), LEASE_MS, T)
       assert.equal(await rates.enter('b', places(1, 'free', 'full', 'other'), LEASE_MS, T), 'full')
+      await rates.enter('a', places(1, 'also full'), LEASE_MS, T)
+      assert.equal(await rates.enter('b', places(1, 'full', 'also full'), LEASE_MS, T), 'full')
+      assert.equal(await rates.enter('b', places(1, 'also full', 'full'), LEASE_MS, T), 'also full')
       assert.equal(await rates.enter('c', places(1, 'free', 'other'), LEASE_MS, T), null)
     },
   },
@@ -67,6 +70,51 @@ export const placeCases: readonly RateCase[] = [
       assert.equal(await right.enter('new', places(2, 'k'), LEASE_MS, T + LEASE_MS - 1), 'k')
       assert.equal(await right.enter('new', places(2, 'k'), LEASE_MS, T + LEASE_MS), null)
       assert.equal(await right.enter('newer', places(2, 'k'), LEASE_MS, T + LEASE_MS), 'k')
+    },
+  },
+  {
+    name: 'a place is kept as long as it was asked for, by entering and by renewing',
+    async run({ open }) {
+      const rates = await open()
+      const isFull = async (key: string, at: number) => (await rates.enter('late', places(1, key), 1_000, at)) === key
+      for (const leaseMs of [1_000, LEASE_MS, 3_600_000]) {
+        const [entered, renewed] = [`entered ${leaseMs}`, `renewed ${leaseMs}`]
+        await rates.enter('a', places(1, entered), leaseMs, T)
+        await rates.enter('b', places(1, renewed), LEASE_MS, T)
+        await rates.stay([{ id: 'b', keys: [renewed] }], leaseMs, T + 500)
+        assert.deepEqual(
+          [await isFull(entered, T + leaseMs - 1), await isFull(renewed, T + leaseMs + 499)],
+          [true, true],
+        )
+        assert.deepEqual([await isFull(entered, T + leaseMs), await isFull(renewed, T + leaseMs + 500)], [false, false])
+      }
+    },
+  },
+  {
+    name: 'one step renews all calls that still run, in all their places',
+    async run({ open }) {
+      const rates = await open()
+      const calls = ['a', 'b', 'c'].map((id) => ({ id, keys: [`${id} 1`, `${id} 2`, `${id} 3`] }))
+      for (const { id, keys } of calls) await rates.enter(id, places(1, ...keys), LEASE_MS, T)
+      await rates.stay(calls, LEASE_MS, T + 20_000)
+      for (const key of calls.flatMap(({ keys }) => keys)) {
+        assert.equal(await rates.enter('late', places(1, key), LEASE_MS, T + LEASE_MS), key)
+      }
+    },
+  },
+  {
+    name: 'who leaves gives back all places that are named, and nobody else has left',
+    async run({ open }) {
+      const rates = await open()
+      const keys = ['x', 'y', 'z']
+      await rates.enter('a', places(2, ...keys), LEASE_MS, T)
+      await rates.enter('b', places(2, ...keys), LEASE_MS, T)
+      await rates.leave({ id: 'b', keys })
+      for (const key of keys) {
+        assert.equal(await rates.enter(`after ${key}`, places(2, key), LEASE_MS, T), null)
+        assert.equal(await rates.enter('a', places(2, key), LEASE_MS, T), null)
+        assert.equal(await rates.enter('late', places(2, key), LEASE_MS, T), key)
+      }
     },
   },
   {

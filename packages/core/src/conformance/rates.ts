@@ -34,6 +34,27 @@ export const rateStoreCases: readonly RateCase[] = [
     },
   },
   {
+    name: 'a window is as long as it was asked for: a second, a minute, an hour',
+    async run({ open }) {
+      const rates = await open()
+      for (const windowMs of [1_000, 60_000, 3_600_000]) {
+        const [taken, added] = [`taken ${windowMs}`, `added ${windowMs}`]
+        await rates.take([ask(taken, 1, 1, windowMs)], T + 500)
+        await rates.add(added, 1, windowMs, T + 500)
+        for (const key of [taken, added]) {
+          const asked = [ask(key, 1, 0, windowMs)]
+          assert.deepEqual(told(await rates.take(asked, T + 500)), { key, retryAfterMs: windowMs })
+          assert.deepEqual(told(await rates.take(asked, T + 499 + windowMs)), { key, retryAfterMs: 1 })
+          assert.equal(told(await rates.take(asked, T + 500 + windowMs)), 'ok')
+        }
+        const both = `both ${windowMs}`
+        for (const at of [0, windowMs / 2]) await rates.add(both, 1, windowMs, T + at)
+        const { windows } = await rates.take([ask(both, 5, 0, windowMs)], T + windowMs - 1)
+        assert.equal(windows[0]?.remaining, 3)
+      }
+    },
+  },
+  {
     name: 'the window slides: each event is forgotten exactly when its own time is over',
     async run({ open }) {
       const rates = await open()
@@ -88,6 +109,9 @@ export const rateStoreCases: readonly RateCase[] = [
       const rates = await open()
       await rates.take([ask('a', 1)], T)
       assert.equal(told(await rates.take([ask('b', 1)], T)), 'ok')
+      await rates.add('c', 1, 60_000, T)
+      assert.equal(told(await rates.take([ask('d', 1, 0)], T)), 'ok')
+      assert.deepEqual(told(await rates.take([ask('c', 1, 0)], T)), { key: 'c', retryAfterMs: 60_000 })
     },
   },
   {
@@ -150,6 +174,35 @@ export const rateStoreCases: readonly RateCase[] = [
       assert.deepEqual((await rates.take([ask('k', 100, 0)], T + 1_000)).windows, [{ remaining: 90, resetMs: 60_000 }])
       await rates.giveBack('never', 5, 60_000, taken.at)
       assert.deepEqual((await rates.take([ask('never', 5, 0)], T)).windows, [{ remaining: 5, resetMs: 0 }])
+    },
+  },
+  {
+    name: 'it is given back to its own key and moment, in windows of any length',
+    async run({ open }) {
+      const rates = await open()
+      for (const windowMs of [60_000, 3_600_000]) {
+        const key = `of ${windowMs}`
+        const first = await rates.take([ask(key, 100, 40, windowMs), ask('k', 100, 40, windowMs)], T)
+        const second = await rates.take([ask(key, 100, 50, windowMs)], T + 30_000)
+        assert.ok(first.ok && second.ok)
+        await rates.giveBack(key, 50, windowMs, second.at)
+        const left = async (asked: string, at: number) => {
+          return (await rates.take([ask(asked, 100, 0, windowMs)], at)).windows[0]?.remaining
+        }
+        assert.deepEqual([await left(key, T + 30_000), await left('k', T + 30_000)], [60, 60])
+        assert.deepEqual([await left(key, T + windowMs), await left('k', T + windowMs)], [100, 100])
+      }
+    },
+  },
+  {
+    name: 'what was taken side by side within one step of a long window is given back all the same',
+    async run({ open }) {
+      const rates = await open()
+      const taken = await rates.take([ask('k', 100, 10, 3_600_000)], T)
+      await rates.take([ask('k', 100, 20, 3_600_000)], T + 10)
+      assert.ok(taken.ok)
+      await rates.giveBack('k', 10, 3_600_000, taken.at)
+      assert.equal((await rates.take([ask('k', 100, 0, 3_600_000)], T + 10)).windows[0]?.remaining, 80)
     },
   },
   {

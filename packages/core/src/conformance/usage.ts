@@ -75,6 +75,26 @@ export const usageStoreCases: readonly UsageCase[] = [
     },
   },
   {
+    name: 'tokens of every class count, as prompt or as completion, and each total says whose they are',
+    async run({ open }) {
+      const store = await open()
+      const usage = {
+        ...{ input: 1, cachedInput: 10, cacheWrite: 100, audioInput: 1_000 },
+        ...{ output: 2, reasoning: 20, audioOutput: 200 },
+      }
+      const own = { provider: 'ollama', route: 'own', local: true, model: 'llama', user: 'bob', pool: 'team' }
+      await store.record([record('a'), record('b', { ...own, usage, nanoUsd: 7 }), record('c', { provider: 'azure' })])
+      const totals = await store.totals({})
+      assert.deepEqual(
+        totals.find(({ provider }) => provider === 'ollama'),
+        { ...own, requests: 1, promptTokens: 1_111, completionTokens: 222, nanoUsd: 7 },
+      )
+      assert.deepEqual(totals.map(({ provider, local }) => `${provider} ${local}`).sort(), [
+        ...['azure false', 'ollama true', 'openai false'],
+      ])
+    },
+  },
+  {
     name: 'a record that is told twice counts once, whoever tells it',
     async run({ open }) {
       const [left, right] = [await open(), await open()]

@@ -1,3 +1,4 @@
+import { MOST_CACHED_BYTES } from '../../cache/store.js'
 import type { CancelSignal } from '../../cancel.js'
 import type { ByteSink } from '../../exchange.js'
 import { idempotencyUnknown } from './errors.js'
@@ -19,9 +20,6 @@ export interface StreamLog {
   /** All of it as a replay; null where it was too long to be kept. */
   whole(): Uint8Array | null
 }
-
-/** Longest stream that is kept, bytes. Beyond it readers are in step with the provider, and nobody can join. */
-const MOST_BYTES = 12 * 1024 * 1024
 
 /** The comment with the bill, which the gateway writes as one string: docs/api.md. */
 const COST = ': hoosh {"cost_micro_usd":'
@@ -70,11 +68,14 @@ export function streamLog(gone: CancelSignal): StreamLog {
   }
 }
 
-/** The provider is told to wait only beyond the bound: below it all is kept anyway, however slow a reader is. */
+/**
+ * The provider is told to wait only beyond what a cache keeps: below it all is kept anyway, however slow a reader is. Beyond it
+ * readers are in step with the provider, and nobody can join.
+ */
 function write(log: Log, chunk: Uint8Array | string): Promise<void> | undefined {
   log.chunks.push(chunk)
   log.bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
-  log.isTrimmed ||= log.bytes > MOST_BYTES
+  log.isTrimmed ||= log.bytes > MOST_CACHED_BYTES
   const { taken } = log
   tellMore(log)
   if (!log.isTrimmed) return undefined
