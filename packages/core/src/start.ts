@@ -188,12 +188,13 @@ async function openStorage(settings: Settings): Promise<Storage> {
 /** Between the engine and the ledger, where hot pools are granted from memory; null where they are not. */
 function slicesOf(
   { budget, clock }: Settings,
-  { budgets }: Storage,
+  { budgets, usage }: Storage,
   { events, ids, logger }: Pick<Engine, 'events' | 'ids' | 'logger'>,
 ): Slices | null {
   if (budget.slices === undefined) return null
   return slicedBudgets({
     store: budgets,
+    usage,
     pools: budget.slices.pools,
     clock,
     leaseMs: budget.leaseMs,

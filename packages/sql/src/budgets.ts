@@ -12,6 +12,7 @@ import type {
   Refunded,
   Reservation,
   Settlement,
+  Siblings,
 } from '@hoosh/core/storage'
 import type { Batches } from './batch.js'
 import type { Connection } from './connection.js'
@@ -26,6 +27,8 @@ import type { Step } from './work.js'
 type Row = Record<string, unknown>
 
 export interface BudgetParts {
+  /** The stores on the same connection, which its steps write to. */
+  readonly persists: Siblings
   readonly connection: Connection
   readonly tables: Tables
   readonly batches: Batches<Step>
@@ -50,7 +53,7 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
     `select name, override from ${tables.pools} where override is not null order by name`,
   )
   return {
-    persists: ['usage', 'audit'],
+    persists: parts.persists,
     reserve: (request) => add<Grant>({ do: 'reserve', request }),
     extend: (id, ask) => add<Grant>({ do: 'extend', id, ask }),
     renew: (running, leaseMs) => add<string[]>({ do: 'renew', running, leaseMs }),
@@ -78,11 +81,12 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
   }
 }
 
-function joined({ joining, inside }: BudgetParts, transaction: HostTransaction): JoinedBudgets {
+function joined({ persists, joining, inside }: BudgetParts, transaction: HostTransaction): JoinedBudgets {
   const runner = joining.runnerOn(transaction)
   const add = async <Result>(step: Step) =>
     (await joining.inside(transaction, runner, () => inside(runner, step))) as Result
   return {
+    persists,
     reserve: (request) => add<Grant>({ do: 'reserve', request }),
     settle: (id, actual, records) => add<Settlement>({ do: 'settle', id, actual, records }),
     release: (id, records) => add<Settlement>({ do: 'release', id, records }),

@@ -22,7 +22,7 @@ import {
 import type { AuditTables } from './audit-tables.js'
 import type { Outcome, RunSteps } from './batch.js'
 import type { Connection } from './connection.js'
-import { type Books, emptyBooks, type Held, usageOf } from './ledger/books.js'
+import { type Books, emptyBooks, type Held, keepsUsage, usageOf } from './ledger/books.js'
 import { endCredits } from './ledger/credits.js'
 import type { Loader } from './ledger/load.js'
 import type { LedgerNeeds } from './ledger/needs.js'
@@ -188,7 +188,7 @@ function decide(
   const onLost = (held: Held) => {
     if (held.intent !== null) beside.lost.push(held)
     const usage = usageOf(held)
-    if (usage !== null) beside.usage.push(usage)
+    if (usage !== null && keepsUsage(held)) beside.usage.push(usage)
   }
   switch (step.do) {
     case 'reserve': {
@@ -246,7 +246,7 @@ function end(
   const decision = ending(held)
   const settlement = ledger.end(books, held, decision)
   if (decision.repeated) return settlement
-  if (settlement.reversal !== undefined) beside.usage.push(settlement.reversal)
+  if (settlement.reversal !== undefined && keepsUsage(held)) beside.usage.push(settlement.reversal)
   keep(records, beside)
   return settlement
 }

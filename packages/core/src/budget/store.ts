@@ -1,6 +1,6 @@
 import type { Amount } from '../amount.js'
-import type { AuditRecord } from '../audit/store.js'
-import type { CallFacts, UsageRecord } from '../cost/store.js'
+import type { AuditRecord, AuditStore } from '../audit/store.js'
+import type { CallFacts, UsageRecord, UsageStore } from '../cost/store.js'
 import type { Awaitable } from '../time.js'
 import type { BookCheck } from './findings.js'
 import type { JoinsTransactions } from './joining.js'
@@ -18,10 +18,11 @@ import type { PoolTerms } from './terms.js'
  */
 export interface BudgetStore extends Partial<JoinsTransactions> {
   /**
-   * What it keeps in the same step as a hold or a settle. Where it lists a kind, `ReserveRequest.intent` and
-   * `CallRecords` of that kind are stored by it; otherwise the engine writes them itself.
+   * The stores beside it that it writes to in the same step as a hold or a settle: these very objects. Where the gateway's own
+   * store of a kind is the one named here, `ReserveRequest.intent` and `CallRecords` of that kind are given to it. Otherwise
+   * it gets none of the kind, and the engine writes them itself.
    */
-  readonly persists?: readonly ('usage' | 'audit')[]
+  readonly persists?: Siblings
 
   /**
    * Holds an amount in every pool named, or in none. Durable before it resolves.
@@ -141,6 +142,12 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
   check?(): Awaitable<BookCheck>
 }
 
+/** Stores that share their steps with a ledger. */
+export interface Siblings {
+  readonly usage?: UsageStore
+  readonly audit?: AuditStore
+}
+
 /** A pool to hold in. `terms` come from the host's template; null where none matches. */
 export interface PoolAsk {
   readonly name: string
@@ -184,6 +191,8 @@ export interface ReserveRequest extends ExpirePolicy {
   readonly intent?: AuditRecord
   /** What the usage record of the call says should nobody settle it; absent where it is no call. */
   readonly call?: CallFacts
+  /** The gateway keeps usage elsewhere: of a call that is lost the store only tells, though it `persists` usage. */
+  readonly usageElsewhere?: boolean
 }
 
 /** What is kept in the same step as the end of a hold. */
@@ -276,7 +285,7 @@ export interface Settlement {
   readonly pools: readonly PoolState[]
   /** Those of `pools` that it is charged in already; all where absent. What slices charge later is told of then. */
   readonly booked?: readonly PoolState[]
-  /** Of a call that was told of as lost: the usage record that takes that one back, kept already by a store of usage. */
+  /** Of a call that was told of as lost: the usage record that takes that one back, kept already where that one is. */
   readonly reversal?: UsageRecord
 }
 
@@ -306,7 +315,7 @@ export interface ExpiredReservation {
   readonly phase: 'reserved' | 'sent'
   readonly pools: readonly string[]
   readonly charged: Amount
-  /** The usage record of a call, kept already by a store of usage; absent where it was no call. */
+  /** The usage record of a call, kept already in the store of usage that it `persists`; absent where it was no call. */
   readonly usage?: UsageRecord
 }
 

@@ -8,6 +8,7 @@ import type { Caller } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
 import { keepStaged } from './audit-staging.js'
 import type { Engine } from './engine.js'
+import { keptBy } from './joint-step.js'
 import { nameablePool } from './new-call.js'
 
 /** On whose behalf pools are changed, and in which request. */
@@ -161,7 +162,7 @@ async function onRecord<Result>(
   const { audit } = engine
   if (audit === null) return step()
   const record = audit.record({ ...told, level: 'warn', subject: caller.user, pool, requestId })
-  const result = await step({ audit: [record] })
+  const result = await step(keptBy(engine, { audit: [record] }))
   await keepStaged(engine, record)
   return result
 }

@@ -76,7 +76,7 @@ export function reserve(books: Books, request: ReserveRequest, sameTerms: SameTe
 }
 
 function born(books: Books, request: ReserveRequest, granted: Granted, accounts: readonly Account[]): Held {
-  const { intent, call } = request
+  const { intent, call, usageElsewhere } = request
   const held: Held = {
     id: request.id,
     owner: request.owner,
@@ -92,7 +92,7 @@ function born(books: Books, request: ReserveRequest, granted: Granted, accounts:
     leaseUntil: books.at + request.leaseMs,
     since: nextNumber(books),
     intent: intent === undefined ? null : { id: intent.id, at: intent.timestamp },
-    call: call === undefined ? null : JSON.stringify(call),
+    call: call === undefined ? null : JSON.stringify({ ...call, usageElsewhere }),
     endedAt: null,
     entries: [],
     draws: draw(books, accounts, statesOf(books, accounts), granted.amount),
