@@ -2,22 +2,9 @@ import { type AuditStore, memoryAudit, type Storage } from '@hoosh/core/storage'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { memoryUsage } from '../../packages/core/src/cost/memory-store.js'
-import { ask, STORES, type StoreKind, till } from '../support/money.js'
-import { hasPostgres, postgresSchema } from '../support/postgres.js'
+import { ask, JOINT_STORES, till } from '../support/money.js'
 
-/** A kind with a look into the tables that the mixed storage is not to write to. */
-const POSTGRES: StoreKind = {
-  name: 'PostgreSQL',
-  async open(clock) {
-    const place = postgresSchema({ ...(clock && { clock }) })
-    const storage = await place.open()
-    return { storage, records: () => [], remove: () => place.remove() }
-  },
-}
-
-const KINDS = [...STORES.filter(({ name }) => name === 'SQLite'), ...(hasPostgres ? [POSTGRES] : [])]
-
-describe.each(KINDS)("budgets of $name beside the host's own stores", (kind) => {
+describe.each(JOINT_STORES)("budgets of $name beside the host's own stores", (kind) => {
   const open = async (own: Partial<Pick<Storage, 'usage' | 'audit'>>, more: Parameters<typeof till>[1] = {}) => {
     let opened: Partial<Storage> = {}
     const counter = await till(kind, {
@@ -50,7 +37,14 @@ describe.each(KINDS)("budgets of $name beside the host's own stores", (kind) => 
     const root = gateway.as({ user: 'root', roles: ['admin'], pool: 'user:alice' })
     await (await root.budget.reserve({ tokens: 1 })).settle({ tokens: 1 })
     await root.budget.credit('user:alice', { tokens: 5 })
-    for (const event of ['inference.request', 'inference.response', 'budget.reserved', 'budget.settled'])
+    await root.budget.run({ tokens: 5 })
+    for (const event of [
+      'inference.request',
+      'inference.response',
+      'budget.reserved',
+      'budget.settled',
+      'budget.run_opened',
+    ])
       await expect.poll(() => get(`/v1/audit?event=${event}`)).toMatchObject({ total: 1 })
     await expect.poll(() => get('/v1/audit?event=admin.pool_credited')).toMatchObject({ total: 1 })
     expect(await staged(opened.audit)).toEqual([])

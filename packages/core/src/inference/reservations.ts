@@ -8,6 +8,7 @@ import { keepBesideHold, keepStaged } from './audit-staging.js'
 import type { Engine } from './engine.js'
 import { reportExpired } from './expired.js'
 import { keeps, keptBy } from './joint-step.js'
+import { giveBackUnused } from './unused-hold.js'
 
 /** Who holds an amount for work of their own, and by which request. */
 export interface Holder {
@@ -40,16 +41,16 @@ export async function takeReservation(
     metadata: { nano_usd: ask.fixed.nanoUsd, tokens: ask.fixed.tokens, via: holder.via },
   })
   const isJoint = keeps(engine, 'audit', steps)
-  let grant: Grant
   try {
-    grant = await steps.reserve(intent !== undefined && isJoint ? { ...request, intent } : request)
+    const grant = await steps.reserve(intent !== undefined && isJoint ? { ...request, intent } : request)
+    await reportExpired(engine, grant.expired)
+    if (intent !== undefined && !(isJoint && transaction !== undefined)) await keepBesideHold(engine, id, intent, steps)
+    return grant
   } catch (error) {
+    if (transaction === undefined) giveBackUnused(engine, id, error, intent)
     if (error instanceof HooshError && error.code !== 'store_unavailable') noteUnheld(engine, holder, request, error)
     throw error
   }
-  await reportExpired(engine, grant.expired)
-  if (intent !== undefined && !(isJoint && transaction !== undefined)) await keepBesideHold(engine, id, intent, steps)
-  return grant
 }
 
 /**

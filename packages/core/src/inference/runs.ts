@@ -7,6 +7,7 @@ import type { Caller } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
 import { keepStaged } from './audit-staging.js'
 import type { Engine } from './engine.js'
+import { keptBy } from './joint-step.js'
 
 /** Where a request says in which runs it is: their ids, several with commas between. */
 export const RUN_HEADER = 'x-hoosh-run'
@@ -84,7 +85,7 @@ export async function openRun(
     requestId,
     metadata: { expires_at: expiresAt, nano_usd: nanoUsd, tokens },
   })
-  await budgets.define(name, terms, record && { audit: [record] })
+  await budgets.define(name, terms, record && keptBy(engine, { audit: [record] }))
   if (record !== undefined) await keepStaged(engine, record)
   engine.pools.noteOverride(name, terms)
   const [state] = await budgets.read([{ name, terms }], now)

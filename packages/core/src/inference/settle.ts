@@ -73,7 +73,10 @@ export async function settle(
       'settle failed; it is repeated',
     )
     engine.metrics.settleRetried()
-    engine.retries.add(held.id, async () => void (await book()))
+    engine.retries.add(held.id, async () => {
+      await book()
+      return true
+    })
   }
   if (admitted.entered !== null) await engine.limits.leave(admitted.entered, charge.amount.tokens)
   if (held.windows !== undefined) await mendRoutes(engine, held.windows, ending.candidate, charge.amount.tokens)
