@@ -305,6 +305,7 @@ export async function finishFailed(
   charge: Charge = chargeOfNothing(begun.held),
 ): Promise<HooshError> {
   const error = saidOnce(begun.held, asHooshError(thrown))
+  if (charge.amount.tokens + charge.amount.nanoUsd > 0) begun.call.noteCharged?.()
   const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
   await finish(engine, begun, { outcome, candidate: begun.held.candidate, charge, error })
   return error

@@ -26,9 +26,8 @@ export function settleRetries(logger: Logger): SettleRetries {
   const schedule = () => {
     if (timer !== undefined || waiting.size === 0) return
     timer = setTimeout(async () => {
-      const before = waiting.size
-      await tryAll(waiting, logger, 'more follow')
-      pauseMs = waiting.size < before ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+      const isBack = await tryAll(waiting, logger, 'more follow')
+      pauseMs = isBack ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
       timer = undefined
       schedule()
     }, pauseMs)
@@ -55,17 +54,22 @@ export function settleRetries(logger: Logger): SettleRetries {
   }
 }
 
-async function tryAll(waiting: Waiting, logger: Logger, round: 'more follow' | 'the last'): Promise<void> {
+/** @returns whether the store has answered any of them */
+async function tryAll(waiting: Waiting, logger: Logger, round: 'more follow' | 'the last'): Promise<boolean> {
+  let isBack = false
   for (const [id, settle] of [...waiting]) {
     try {
       const isDone = await settle()
       if (isDone || round === 'the last') waiting.delete(id)
+      isBack = true
     } catch (err) {
       if (!(err instanceof HooshError)) continue
       // The store is still away: the others would fail too.
-      if (err.code === 'store_unavailable') return
+      if (err.code === 'store_unavailable') return isBack
       waiting.delete(id)
+      isBack = true
       logger.error({ reservation: id, err }, 'settle given up: the store will never take it')
     }
   }
+  return isBack
 }
