@@ -20,6 +20,7 @@ import {
   type ExpirePolicy,
   expiryCharge,
   extended,
+  freezing,
   type Grant,
   type Granted,
   HooshError,
@@ -35,6 +36,7 @@ import {
   nothing,
   type PoolAsk,
   type PoolState,
+  type PoolTerms,
   plus,
   type Refunded,
   type Reservation,
@@ -67,6 +69,7 @@ export function ownBudgets(db: Database.Database, clock: Clock = Date.now): Budg
     credit: (pool, credit, now) => step(() => give(books, pool, credit, now, clock())),
     refund: (refund) => step(() => giveBack(books, refund, clock())),
     define: (pool, terms) => step(() => books.saveOverride(pool, terms)),
+    freeze: (pool, frozen) => step(() => freeze(books, pool, frozen)),
     forget: (pool) => step(() => forget(books, pool)),
     read: (pools, now) => step(() => pools.map((pool) => books.accountNow(pool, now, clock()))),
     list: ({ limit, after = '', now }) =>
@@ -86,6 +89,12 @@ function inTransaction<T>(db: Database.Database, work: () => T): T {
     if (cause instanceof HooshError) throw cause
     throw new HooshError('store_unavailable', { cause })
   }
+}
+
+function freeze(books: Books, pool: PoolAsk, frozen: boolean): PoolTerms | null {
+  const terms = freezing(pool, books.overrideOf(pool.name), frozen)
+  books.saveOverride(pool.name, terms)
+  return terms
 }
 
 function reserve(books: Books, request: ReserveRequest, at: number): Grant {

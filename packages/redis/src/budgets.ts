@@ -4,6 +4,7 @@ import {
   type BudgetStore,
   checkRepeated,
   type ExpiredReservation,
+  freezing,
   type Grant,
   HooshError,
   type PoolAsk,
@@ -32,7 +33,7 @@ import {
   unknownPool,
   usageOf,
 } from './rows.js'
-import { DEFINE, END, EXPIRE, FORGET } from './scripts/endings.js'
+import { DEFINE, END, EXPIRE, FORGET, REDEFINE } from './scripts/endings.js'
 import { EXTEND, RENEW, RESERVE } from './scripts/holds.js'
 import { ENTRIES, FIND, FIND_OLDEST, LIST, OVERRIDES, READ } from './scripts/reads.js'
 import type { Script } from './scripts/script.js'
@@ -65,6 +66,7 @@ export function redisBudgets(parts: BudgetParts): BudgetStore {
       await said(parts, DEFINE, [pool, text], 'defined')
       parts.book.noteOverride(pool, text)
     },
+    freeze: (pool, frozen) => freeze(parts, pool, frozen),
     async forget(pool) {
       const [, gone] = await said(parts, FORGET, [pool], 'forgotten', CALM)
       parts.book.noteOverride(pool, '')
@@ -255,6 +257,23 @@ async function find(parts: BudgetParts, query: Parameters<BudgetStore['find']>[0
 
 function soughtWords({ owner, pool, amount }: { owner: string; pool: string; amount: Partial<Amount> }): string[] {
   return [owner, pool, String(amount.tokens ?? 0), String(amount.nanoUsd ?? 0)]
+}
+
+/** Decided here by the override that is known; where another one counts by then, once more by that. */
+async function freeze(parts: BudgetParts, pool: PoolAsk, frozen: boolean): Promise<PoolTerms | null> {
+  const { book } = parts
+  await read(parts, [pool], 0)
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const before = book.override(pool.name)
+    const terms = freezing(pool, book.read(before), frozen)
+    const text = book.write(terms)
+    const reply = await asked(parts, REDEFINE, [pool.name, before, text])
+    if (noteStale(book, reply, [pool])) continue
+    if (reply[0] !== 'defined') throw unexpected(reply)
+    book.noteOverride(pool.name, text)
+    return terms
+  }
+  throw new HooshError('store_unavailable', { message: 'Terms change too often to be changed; try again.' })
 }
 
 async function overrides(parts: BudgetParts): Promise<{ name: string; terms: PoolTerms }[]> {

@@ -9,6 +9,7 @@ import type {
   JoinedBudgets,
   PoolAsk,
   PoolState,
+  PoolTerms,
   Refunded,
   Reservation,
   Settlement,
@@ -68,6 +69,7 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
       return expired
     },
     define: (pool, terms, records) => add<void>({ do: 'define', pool, terms, records }),
+    freeze: (pool, frozen, records) => add<PoolTerms | null>({ do: 'freeze', pool, frozen, records }),
     forget: (pool) => add<boolean>({ do: 'forget', pool }),
     read: (pools, now) => connection.read((runner) => states(parts, runner, pools, now)),
     list: ({ limit, after, now }) => connection.read((runner) => list(parts, runner, limit, after, now)),

@@ -101,7 +101,7 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
   const queue = batches<Step>({
     run: workOn({ ...parts, connection, moment: moments(dialect, tables, { clock, lockWaitMs }) }),
     // They may move a pool to another window, whose account the steps beside them would not have read, or end it.
-    alone: ({ do: what }) => what === 'define' || what === 'forget',
+    alone: ({ do: what }) => what === 'define' || what === 'freeze' || what === 'forget',
     ...connection,
   })
   const rates = batches<RateStep>({

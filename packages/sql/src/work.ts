@@ -47,6 +47,12 @@ export type Step =
       readonly records?: CallRecords | undefined
     }
   | {
+      readonly do: 'freeze'
+      readonly pool: PoolAsk
+      readonly frozen: boolean
+      readonly records?: CallRecords | undefined
+    }
+  | {
       readonly do: 'credit'
       readonly pool: PoolAsk
       readonly credit: NewCredit
@@ -159,6 +165,8 @@ function needsOf(steps: readonly Step[]): LedgerNeeds {
     else if (step.do === 'renew') for (const { id } of step.running) needs.reservations.add(id)
     else if (step.do === 'expire') needs.overdue = Math.max(needs.overdue, step.policy.limit)
     else if (step.do === 'define' || step.do === 'forget') needs.pools.add(step.pool)
+    // Its window does not matter; a pool that nobody knows gets no row.
+    else if (step.do === 'freeze') needs.asks.push({ pool: step.pool, now: 0 })
     else if (step.do === 'refund') needs.reservations.add(step.refund.reservation)
     else if (step.do === 'endCredits') for (const pool of step.pools) needs.pools.add(pool)
     else if (step.do === 'credit') {
@@ -212,6 +220,11 @@ function decide(
       ledger.define(books, step.pool, step.terms)
       keep(step.records, beside)
       return undefined
+    case 'freeze': {
+      const terms = ledger.freeze(books, step.pool, step.frozen)
+      keep(step.records, beside)
+      return terms
+    }
     case 'credit': {
       const credited = ledger.credit(books, step.pool, step.credit, step.now)
       if (!credited.repeated) keep(step.records, beside)

@@ -1,5 +1,12 @@
 import { budgetStoreCases, joinedBudgetCases } from '@hoosh/core/conformance'
-import { type BudgetStore, decide, memoryAudit, memoryBudgets, type ReserveRequest } from '@hoosh/core/storage'
+import {
+  type BudgetStore,
+  decide,
+  freezing,
+  memoryAudit,
+  memoryBudgets,
+  type ReserveRequest,
+} from '@hoosh/core/storage'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, expect, it } from 'vitest'
 import { memoryUsage } from '../../../packages/core/src/cost/memory-store.js'
@@ -191,6 +198,20 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
       async forget(pool) {
         await store.forget(pool)
         return pool === 'run:1' || store.forget(pool)
+      },
+    }),
+  },
+  {
+    how: 'reads what a pool is before it freezes that',
+    told: ['of a freeze and an override at the same moment neither is lost: the pool is left with the new terms'],
+    breakIt: (store) => ({
+      ...store,
+      async freeze(pool, frozen) {
+        const found = (await store.overrides()).find(({ name }) => name === pool.name)
+        await turn()
+        const terms = freezing(pool, found?.terms ?? null, frozen)
+        await store.define(pool.name, terms)
+        return terms
       },
     }),
   },

@@ -14,6 +14,7 @@ import {
   released,
   settled,
 } from './ending.js'
+import { freezing } from './freezing.js'
 import { budgetExceeded, checkSums, decide, type Granted } from './grant.js'
 import { lostUsage, reversalOf } from './lost.js'
 import type { Account, Books, Held } from './memory-books.js'
@@ -66,6 +67,11 @@ export function memoryLedger(books: Books, clock: Clock) {
       return held === undefined ? null : ledger.reservationOf(held)
     },
     define: (pool, terms) => define(books, pool, terms),
+    freeze(pool, frozen) {
+      const terms = freezing(pool, books.overrides.get(pool.name) ?? null, frozen)
+      define(books, pool.name, terms)
+      return terms
+    },
     forget: (pool) => {
       define(books, pool, null)
       return ledger.forget(books, pool)

@@ -122,6 +122,15 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
   define(pool: string, terms: PoolTerms | null, records?: CallRecords): Awaitable<void>
 
   /**
+   * Freezes a pool or ends that, and leaves whatever else its terms say by then: an override that comes at the same time is
+   * frozen too, or wins as a whole. Once a template says the same again, it counts again. Counts at once.
+   *
+   * @returns its override from now on; null where it has none
+   * @throws HooshError `unknown_pool`
+   */
+  freeze(pool: PoolAsk, frozen: boolean, records?: CallRecords): Awaitable<PoolTerms | null>
+
+  /**
    * Ends a pool whose name is not used again: its override goes at once, so that nothing new is held in it, and the pool
    * itself once nothing is held there any more. Its entries stay as long as others do; a settle that comes after an
    * expiry is still booked, though the pool may be missing from what it answers.

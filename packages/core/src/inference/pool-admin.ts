@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Amount } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
 import type { CallRecords, Credited, Entry, PoolAsk, PoolState, Refunded } from '../budget/store.js'
@@ -24,7 +23,11 @@ export async function setPool(engine: Engine, actor: Actor, name: string, terms:
       ? { event: 'admin.pool_deleted', message: `The terms of the pool "${name}" were removed.` }
       : { event: 'admin.pool_set', message: `The terms of the pool "${name}" were set.` }
   const metadata = terms && { tokens: terms.capacity.tokens ?? null, nano_usd: terms.capacity.nanoUsd ?? null }
-  await define(engine, actor, name, terms, { ...told, ...(metadata && { metadata }) })
+  const { budgets } = engine.storage
+  await onRecord(engine, actor, name, { ...told, ...(metadata && { metadata }) }, (records) => {
+    return budgets.define(name, terms, records)
+  })
+  engine.pools.noteOverride(name, terms)
 }
 
 /**
@@ -34,12 +37,14 @@ export async function setPool(engine: Engine, actor: Actor, name: string, terms:
  */
 export async function freezePool(engine: Engine, actor: Actor, name: string, frozen: boolean): Promise<PoolState> {
   const ask = await askFor(engine, actor, name)
-  const { frozen: _before, ...terms } = (await stateOf(engine, ask)).terms
-  const unfrozen = isDeepStrictEqual(terms, ask.terms) ? null : terms
-  await define(engine, actor, name, frozen ? { ...terms, frozen } : unfrozen, {
+  const told = {
     event: frozen ? 'admin.pool_frozen' : 'admin.pool_unfrozen',
     message: `The pool "${name}" was ${frozen ? 'frozen' : 'unfrozen'}.`,
+  }
+  const terms = await onRecord(engine, actor, name, told, (records) => {
+    return engine.storage.budgets.freeze(ask, frozen, records)
   })
+  engine.pools.noteOverride(name, terms)
   return stateOf(engine, ask)
 }
 
@@ -141,12 +146,6 @@ export async function stateOf(engine: Engine, ask: PoolAsk): Promise<PoolState> 
 async function askFor({ pools }: Engine, { caller }: Actor, name: string): Promise<PoolAsk> {
   const [ask] = await pools.asksFor([name], caller.identity)
   return ask!
-}
-
-async function define(engine: Engine, actor: Actor, name: string, terms: PoolTerms | null, told: Told): Promise<void> {
-  const { budgets } = engine.storage
-  await onRecord(engine, actor, name, told, (records) => budgets.define(name, terms, records))
-  engine.pools.noteOverride(name, terms)
 }
 
 type Told = Pick<AuditRecord, 'event' | 'message' | 'metadata'>

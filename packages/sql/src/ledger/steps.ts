@@ -14,6 +14,7 @@ import {
   ended,
   expiryCharge,
   extended,
+  freezing,
   type Grant,
   type Granted,
   HooshError,
@@ -279,6 +280,13 @@ export function expire(
   const overdue = [...books.overdue].slice(0, limit)
   for (const late of overdue) expireOne(books, late, onExpire, onLost)
   return overdue.map(expiredOf)
+}
+
+/** Freezes a pool or ends that, as `BudgetStore.freeze` promises. */
+export function freeze(books: Books, pool: PoolAsk, frozen: boolean): PoolTerms | null {
+  const terms = freezing(pool, books.pools.get(pool.name)?.override ?? null, frozen)
+  define(books, pool.name, terms)
+  return terms
 }
 
 /** Sets or removes an override. */

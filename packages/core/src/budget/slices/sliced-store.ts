@@ -85,6 +85,7 @@ export function slicedBudgets(options: SliceOptions): Slices {
       entries: (pool, page) => there.entries(pool, page),
       find: (query) => find(room, query),
       define: (pool, terms) => define(room, pool, terms),
+      freeze: (pool, frozen) => freeze(room, pool, frozen),
       overrides: () => mirrored(room),
       forget: (pool) => forget(room, pool),
       ...(there.join !== undefined && { join: there.join }),
@@ -217,6 +218,16 @@ async function credit(room: Room, ask: store.PoolAsk, given: store.NewCredit, no
 async function define({ desk, ledger, isSliced }: Room, pool: string, terms: PoolTerms | null): Promise<void> {
   await desk.store.define(pool, terms)
   if (isSliced(pool)) ledger.define(pool, terms)
+}
+
+async function freeze(
+  { desk, ledger, isSliced }: Room,
+  pool: store.PoolAsk,
+  frozen: boolean,
+): Promise<PoolTerms | null> {
+  const terms = await desk.store.freeze(pool, frozen)
+  if (isSliced(pool.name)) ledger.define(pool.name, terms)
+  return terms
 }
 
 /** What is leased of it and not needed goes back first; what still runs keeps the pool from being gone. */

@@ -34,6 +34,7 @@ export function withoutRecords(
     entries: (pool, page) => store.entries(pool, page),
     find: (query) => store.find(query),
     define: (pool, terms) => store.define(pool, terms),
+    freeze: (pool, frozen) => store.freeze(pool, frozen),
     overrides: () => store.overrides(),
     forget: (pool) => store.forget(pool),
     ...(store.check !== undefined && { check: () => store.check!() }),
