@@ -20,6 +20,7 @@ import { lostUsage, reversalOf } from './lost.js'
 import type { Account, Books, Held } from './memory-books.js'
 import * as ledger from './memory-books.js'
 import { draw, drawMore, endCredits, give } from './memory-credits.js'
+import { firstNames } from './memory-names.js'
 import type * as store from './store.js'
 import type { PoolTerms } from './terms.js'
 
@@ -300,24 +301,6 @@ function list(
     const terms = pool?.newest?.terms ?? pool?.template ?? null
     return ledger.stateOf(ledger.accountFor(books, { name, terms }, now), at)
   })
-}
-
-/** The next names in order. A million of them are looked through, not sorted: that would stop the process for seconds. */
-function firstNames(books: Books, limit: number, last: string | undefined): string[] {
-  let page: string[] = []
-  let cut: string | undefined
-  const trim = () => {
-    page = page.sort((a, b) => (a < b ? -1 : 1)).slice(0, limit)
-    if (page.length === limit) cut = page.at(-1)
-  }
-  const consider = (name: string) => {
-    if ((last !== undefined && name <= last) || (cut !== undefined && name >= cut)) return
-    if (page.push(name) >= 2 * limit) trim()
-  }
-  for (const name of books.pools.keys()) consider(name)
-  for (const name of books.overrides.keys()) if (!books.pools.has(name)) consider(name)
-  trim()
-  return page
 }
 
 function entries(books: Books, pool: string, { limit, before }: { limit: number; before?: string }): store.Entry[] {
