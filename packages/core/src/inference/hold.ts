@@ -136,10 +136,13 @@ function reserve(engine: Engine, call: Call, plan: HoldPlan, ask: Ask): Awaitabl
   if (plan.intent !== undefined && keeps(engine, 'audit')) request.intent = plan.intent
   if (!keeps(engine, 'usage')) request.usageElsewhere = true
   const granting = engine.storage.budgets.reserve(request)
-  return granting instanceof Promise ? granting.then((grant) => reported(engine, grant)) : reported(engine, granting)
+  return granting instanceof Promise
+    ? granting.then((grant) => reported(engine, plan, grant))
+    : reported(engine, plan, granting)
 }
 
-function reported(engine: Engine, grant: Grant): Awaitable<Grant> {
+function reported(engine: Engine, { asks }: HoldPlan, grant: Grant): Awaitable<Grant> {
+  engine.pools.noteTerms(asks, grant.pools)
   return grant.expired.length === 0 ? grant : reportExpired(engine, grant.expired).then(() => grant)
 }
 
