@@ -210,7 +210,8 @@ function expireOne(books: Books, held: Held, { onExpire }: ExpirePolicy, at: num
   const usage = call === undefined ? undefined : lostUsage({ ...held, call, charged, pools, at })
   const posting = { kind: 'expired', freed: held.held, charged, overrun: nothing } as const
   post(books, held, { state: 'expired', charged, lost: usage }, posting, at)
-  return { id, owner, phase, pools, charged, ...(usage !== undefined && { usage }) }
+  const booked = books.accountsOf(held, at)
+  return { id, owner, phase, pools, charged, booked, ...(usage !== undefined && { usage }) }
 }
 
 type Posting = Pick<Ending, 'kind' | 'freed' | 'charged' | 'overrun'> & Partial<Pick<Entry, 'reference' | 'note'>>

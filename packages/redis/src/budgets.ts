@@ -140,7 +140,7 @@ function grantOf({ book }: BudgetParts, [word, ...rest]: Reply, pools?: readonly
     held,
     leaseUntil,
     pools: states.map((state, at) => stateOf(state, book, pools?.[at]?.terms)),
-    expired: expired.map(expiredOf),
+    expired: expired.map((ended) => expiredOf(ended, book)),
   }
 }
 
@@ -212,7 +212,7 @@ async function expire(
   { onExpire, limit }: Parameters<BudgetStore['expire']>[0],
 ): Promise<ExpiredReservation[]> {
   const reply = await said(parts, EXPIRE, [onExpire, String(limit)], 'expired', CALM)
-  return (reply[1] as unknown[]).map(expiredOf)
+  return (reply[1] as unknown[]).map((ended) => expiredOf(ended, parts.book))
 }
 
 async function read(parts: BudgetParts, pools: readonly PoolAsk[], now: number): Promise<PoolState[]> {

@@ -139,7 +139,7 @@ export function born(
 }
 
 export function grantOf(held: Held, outputTokens: number, overdue: readonly Held[], at: number): store.Grant {
-  const expired = overdue.length === 0 ? [] : overdue.map(ledger.expiredOf)
+  const expired = overdue.length === 0 ? [] : expiredOf(overdue, at)
   return {
     outputTokens,
     held: held.held,
@@ -147,6 +147,10 @@ export function grantOf(held: Held, outputTokens: number, overdue: readonly Held
     pools: statesOf(held, at),
     expired,
   }
+}
+
+function expiredOf(overdue: readonly Held[], at: number): store.ExpiredReservation[] {
+  return overdue.map((held) => ({ ...ledger.expiredOf(held), booked: statesOf(held, at) }))
 }
 
 function statesOf({ accounts }: Held, at: number): store.PoolState[] {
@@ -261,7 +265,7 @@ function expire(
   }
   for (const held of overdue) expireOne(books, held, onExpire, at)
   endCredits(books, at)
-  return overdue.map(ledger.expiredOf)
+  return expiredOf(overdue, at)
 }
 
 function credit(books: Books, ask: store.PoolAsk, given: store.NewCredit, now: number, at: number): store.Credited {

@@ -324,6 +324,8 @@ export interface ExpiredReservation {
   readonly phase: 'reserved' | 'sent'
   readonly pools: readonly string[]
   readonly charged: Amount
+  /** Its pools as they are by then, in the windows that were charged; without it nobody hears of thresholds they have crossed. */
+  readonly booked?: readonly PoolState[]
   /** The usage record of a call, kept already in the store of usage that it `persists`; absent where it was no call. */
   readonly usage?: UsageRecord
 }

@@ -2,9 +2,11 @@ import { lostEvent } from '../budget/lost.js'
 import type { ExpiredReservation, Settlement } from '../budget/store.js'
 import type { Engine } from './engine.js'
 import { keeps } from './joint-step.js'
+import { tellOfExpired } from './pool-events.js'
 
 /** Tells of holds that outlived their lease; records what was lost where the store did not do so itself. */
 export async function reportExpired(engine: Engine, expired: readonly ExpiredReservation[]): Promise<void> {
+  tellOfExpired(engine.events, expired)
   const isKept = { usage: keeps(engine, 'usage'), audit: keeps(engine, 'audit') }
   for (const { id, owner, pools, charged, phase, usage } of expired) {
     engine.events.emit({ type: 'budget.expired', reservation: id, owner, ...charged })

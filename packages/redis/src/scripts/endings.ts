@@ -65,7 +65,7 @@ local policy, limit = word(), word()
 local expired = {}
 for at, id in ipairs(overdueIn(P .. 'leases', limit)) do
   expireOne(id, find(id), policy)
-  expired[at] = holdRow(id, find(id))
+  expired[at] = expiredRow(id)
 end
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'lapses', '-inf', text(AT), 'LIMIT', '0', '${MOST_LAPSED}')) do
   local name, id = unpack(cmsgpack.unpack(member))

@@ -113,8 +113,12 @@ function grantOf(books: Books, held: Held, outputTokens: number, overdue: readon
     held: held.held,
     leaseUntil: held.leaseUntil,
     pools: statesOf(books, held.accounts),
-    expired: overdue.map(expiredOf),
+    expired: toldOf(books, overdue),
   }
+}
+
+function toldOf(books: Books, overdue: readonly Held[]): ExpiredReservation[] {
+  return overdue.map((held) => ({ ...expiredOf(held), booked: statesOf(books, held.accounts.filter(isListed)) }))
 }
 
 function statesOf(books: Books, accounts: readonly Account[]): PoolState[] {
@@ -279,7 +283,7 @@ export function expire(
 ): ExpiredReservation[] {
   const overdue = [...books.overdue].slice(0, limit)
   for (const late of overdue) expireOne(books, late, onExpire, onLost)
-  return overdue.map(expiredOf)
+  return toldOf(books, overdue)
 }
 
 /** Freezes a pool or ends that, as `BudgetStore.freeze` promises. */
