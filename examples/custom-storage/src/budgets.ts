@@ -45,6 +45,7 @@ import {
   reversalOf,
   type Settlement,
   settled,
+  strangeEntry,
   undrawn,
 } from '@hoosh/core/storage'
 import type Database from 'libsql'
@@ -74,8 +75,10 @@ export function ownBudgets(db: Database.Database, clock: Clock = Date.now): Budg
     read: (pools, now) => step(() => pools.map((pool) => books.accountNow(pool, now, clock()))),
     list: ({ limit, after = '', now }) =>
       step(() => books.pools(after, limit).map((pool) => books.accountNow(pool, now, clock()))),
-    entries: (pool, { limit, before }) =>
-      step(() => books.entries(pool, before === undefined ? Number.MAX_SAFE_INTEGER : Number(before), limit)),
+    entries: (pool, { limit, before = String(Number.MAX_SAFE_INTEGER) }) => {
+      if (!/^\d{1,16}$/.test(before)) throw strangeEntry()
+      return step(() => books.entries(pool, Number(before), limit))
+    },
     find: (query) => step(() => find(books, query)),
     overrides: () => step(() => books.overrides()),
   }

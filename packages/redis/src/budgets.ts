@@ -16,6 +16,7 @@ import {
   reversalOf,
   type Settlement,
   settled,
+  strangeEntry,
   wholeAmount,
 } from '@hoosh/core/storage'
 import { asked, type BudgetParts, MOST_TRIES, noteStale, unexpected, windowWords } from './asking.js'
@@ -55,7 +56,8 @@ export function redisBudgets(parts: BudgetParts): BudgetStore {
     read: (pools, now) => read(parts, pools, now),
     list: (filter) => list(parts, filter),
     async entries(pool, { limit, before = '' }) {
-      if (limit < 1 || (before !== '' && !/^\d{1,16}-\d{1,10}$/.test(before))) return []
+      if (before !== '' && !/^\d{1,16}-\d{1,10}$/.test(before)) throw strangeEntry()
+      if (limit < 1) return []
       const [, rows] = await said(parts, ENTRIES, [pool, before, String(limit)], 'entries', CALM)
       return (rows as unknown[]).map((row) => entryOf(pool, row))
     },

@@ -1,19 +1,20 @@
-import type {
-  BudgetStore,
-  Clock,
-  Credited,
-  Entry,
-  ExpiredReservation,
-  Grant,
-  HostTransaction,
-  JoinedBudgets,
-  PoolAsk,
-  PoolState,
-  PoolTerms,
-  Refunded,
-  Reservation,
-  Settlement,
-  Siblings,
+import {
+  type BudgetStore,
+  type Clock,
+  type Credited,
+  type Entry,
+  type ExpiredReservation,
+  type Grant,
+  type HostTransaction,
+  type JoinedBudgets,
+  type PoolAsk,
+  type PoolState,
+  type PoolTerms,
+  type Refunded,
+  type Reservation,
+  type Settlement,
+  type Siblings,
+  strangeEntry,
 } from '@hoosh/core/storage'
 import type { Batches } from './batch.js'
 import type { Connection } from './connection.js'
@@ -142,6 +143,7 @@ async function entries(
   pool: string,
   { limit, before }: { limit: number; before?: string },
 ): Promise<Entry[]> {
+  if (before !== undefined && !/^\d{1,16}$/.test(before)) throw strangeEntry()
   const { holds, corrections } = tables
   const findEntries = statement<Row>(
     connection.dialect,

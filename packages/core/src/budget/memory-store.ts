@@ -14,6 +14,7 @@ import {
   released,
   settled,
 } from './ending.js'
+import { strangeEntry } from './entry-cursor.js'
 import { freezing } from './freezing.js'
 import { budgetExceeded, checkSums, decide, type Granted } from './grant.js'
 import { lostUsage, reversalOf } from './lost.js'
@@ -308,6 +309,7 @@ function list(
 }
 
 function entries(books: Books, pool: string, { limit, before }: { limit: number; before?: string }): store.Entry[] {
+  if (before !== undefined && !/^\d{1,16}\.\d{1,10}$/.test(before)) throw strangeEntry()
   const page: store.Entry[] = []
   for (const entry of ledger.entriesOf(books, pool)) {
     if (page.length >= limit) break

@@ -109,6 +109,8 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
   /**
    * What changed what a pool has used, and what became of its credits: newest first, before the entry id `before`. Nothing that
    * was told is ever changed.
+   *
+   * @throws HooshError `invalid_request` for a `before` that it never gave
    */
   entries(pool: string, page: { limit: number; before?: string }): Awaitable<Entry[]>
 

@@ -3,7 +3,7 @@ import type { AuditRecord } from '../audit/store.js'
 import type { CallRecords, Credited, Entry, PoolAsk, PoolState, Refunded } from '../budget/store.js'
 import type { PoolTerms } from '../budget/terms.js'
 import { HooshError } from '../errors.js'
-import type { Caller } from '../identity/caller.js'
+import { type Caller, UNPRINTABLE } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
 import { keepStaged } from './audit-staging.js'
 import type { Engine } from './engine.js'
@@ -36,6 +36,7 @@ export async function setPool(engine: Engine, actor: Actor, name: string, terms:
  * @throws HooshError `unknown_pool`
  */
 export async function freezePool(engine: Engine, actor: Actor, name: string, frozen: boolean): Promise<PoolState> {
+  checkTexts(name, {})
   const ask = await askFor(engine, actor, name)
   const told = {
     event: frozen ? 'admin.pool_frozen' : 'admin.pool_unfrozen',
@@ -59,6 +60,7 @@ export async function creditPool(
   name: string,
   given: Given & CreditTerms,
 ): Promise<Credited> {
+  checkTexts(name, given)
   const { amount, id = engine.ids(), note = null, expiresAt = null } = given
   const ask = await askFor(engine, actor, name)
   const metadata = {
@@ -84,6 +86,7 @@ export async function refundIn(
   name: string,
   given: Given & { reservation: string },
 ): Promise<Refunded> {
+  checkTexts(name, given)
   const { amount, id = engine.ids(), note = null, reservation } = given
   const { budgets } = engine.storage
   const found = await budgets.find({ id: reservation })
@@ -131,6 +134,15 @@ export async function poolEntries(
 export function checkAdmin({ admin }: Caller): void {
   if (admin) return
   throw new HooshError('forbidden', { message: 'Pools are changed by the role `admin` alone.' })
+}
+
+/** What the host's own code names, which no schema has looked at. */
+function checkTexts(pool: string, { id, note, reservation }: Partial<Given> & { reservation?: string }): void {
+  for (const [param, text] of Object.entries({ pool, id, note, reservation })) {
+    if (text == null || !UNPRINTABLE.test(text)) continue
+    const message = `${param}: must be a text without control characters and half surrogate pairs`
+    throw new HooshError('invalid_request', { message, details: { param } })
+  }
 }
 
 function amountWords({ tokens, nanoUsd }: Amount): { tokens: number; nano_usd: number } {

@@ -31,6 +31,7 @@ export {
   type Standing,
   settled,
 } from '../budget/ending.js'
+export { strangeEntry } from '../budget/entry-cursor.js'
 export type { BookCheck, Finding, FindingCode } from '../budget/findings.js'
 export { freezing } from '../budget/freezing.js'
 export { budgetExceeded, checkSums, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
