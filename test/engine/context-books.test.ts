@@ -72,6 +72,27 @@ describe('budget', () => {
     await expect(hold.release()).rejects.toMatchObject({ code: 'reservation_conflict' })
   })
 
+  it('takes money as USD, parsed as over HTTP, or as nano-USD, and never both', async () => {
+    const to = await door({ pools: { 'user:*': { usd: 10 } } })
+    const ada = to.gateway.as({ user: 'ada', pool: 'user:ada' })
+    const admin = to.gateway.as({ user: 'root', roles: ['admin'] })
+    const hold = await ada.budget.reserve({ usd: '2.5' })
+    expect((await ada.budget.pools())[0]).toMatchObject({ held: { tokens: 0, nanoUsd: 2_500_000_000 } })
+    await hold.settle({ usd: 1.000000001 })
+    expect((await ada.budget.pools())[0]).toMatchObject({ used: { nanoUsd: 1_000_000_001 } })
+    const { credits } = await admin.budget.credit('user:ada', { usd: '0.25', tokens: 5 })
+    expect(credits).toMatchObject([{ amount: { tokens: 5, nanoUsd: 250_000_000 } }])
+    const [pool] = await admin.budget.refund('user:ada', { reservation: hold.id, usd: 1 })
+    expect(pool).toMatchObject({ used: { nanoUsd: 1 } })
+    const wrong = { code: 'invalid_request', details: { param: 'usd' } }
+    // @ts-expect-error money in two units
+    await expect(ada.budget.reserve({ usd: 1, nanoUsd: 1 })).rejects.toMatchObject(wrong)
+    for (const usd of ['much', '-1', '1e3', 0.0000000001, Number.NaN]) {
+      await expect(ada.budget.reserve({ usd })).rejects.toMatchObject(wrong)
+      await expect(admin.budget.credit('user:ada', { usd })).rejects.toMatchObject(wrong)
+    }
+  })
+
   it('release() gives all of it back, once', async () => {
     const { me } = await open()
     const hold = await me.budget.reserve({ tokens: 500 })

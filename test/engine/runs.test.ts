@@ -52,6 +52,14 @@ const firstOf = async <T>(items: AsyncIterable<T>) => {
 }
 
 describe.each(STORES)('a run, with budgets in $name', (kind) => {
+  it('opens none within it once it is closed', async () => {
+    const { me } = await open(kind)
+    const run = await me.budget.run({ tokens: 400 })
+    const inner = await run.budget.run({ tokens: 100 })
+    await run.close()
+    for (const closed of [run, inner]) await expect(closed.budget.run({ tokens: 100 })).rejects.toMatchObject(unknown)
+  })
+
   it('is paid by its own pool and by the whole chain, refuses by its cap, and is gone when it is closed', async () => {
     const { provider, budgets, names, me } = await open(kind)
     const run = await me.budget.run({ tokens: 400 })

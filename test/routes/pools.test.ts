@@ -1,4 +1,4 @@
-import { memoryBudgets } from '@hoosh/core/storage'
+import { type BudgetStore, memoryBudgets, type PoolState } from '@hoosh/core/storage'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { chat, door, errorOf, routeFor } from '../support/door.js'
 import { STORES } from '../support/money.js'
@@ -197,6 +197,24 @@ describe.each(STORES)('PUT and DELETE /v1/tokens/pools/{name} on $name', (store)
     expect((await to.get('/v1/tokens/pools')).body).toMatchObject([{ capacity: 1_000_000, frozen: true }])
     await put(to, 'user:alice', { frozen: false })
     expect([await routeFor(to, 'demo'), await routeFor(to, 'demo', {}, { as: 'bob' })]).toEqual(['demo', 'pool_frozen'])
+  })
+
+  it('a freeze beside a PUT of another process loses nothing of what that one was told', async () => {
+    const budgets = memoryBudgets({ clock: Date.now })
+    // Between the first look at the pool and what is written after it, somebody else sets its terms.
+    let looks = 0
+    const meanwhile: BudgetStore = {
+      ...budgets,
+      read(pools, now) {
+        const states = budgets.read(pools, now)
+        const [{ terms }] = states as [PoolState]
+        if (looks++ === 0) budgets.define('user:u', { ...terms, capacity: { tokens: 7 } })
+        return states
+      },
+    }
+    const to = await door({ pools: { 'user:*': { tokens: 100 } }, storage: { budgets: meanwhile } })
+    expect((await put(to, 'user:u', { frozen: true })).status).toBe(200)
+    expect(budgets.overrides()).toMatchObject([{ terms: { capacity: { tokens: 7 } } }])
   })
 
   it('freeze a pool by name alone only where something says what it is', async () => {

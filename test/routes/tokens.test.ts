@@ -52,6 +52,12 @@ describe('POST /v1/tokens/check', () => {
     expect((await ask(to, 'check', { usd: 0.5, tokens: 11 })).body).toEqual({ allowed: false, ...left })
   })
 
+  it('of a pool that is blocked in tokens says no, whatever is asked, as `reserve` does', async () => {
+    const to = await two({ a: { usd: 5, tokens: 0 }, b: {} })
+    expect((await ask(to, 'check', { usd: 1 })).body).toMatchObject({ allowed: false, available: 0 })
+    expect((await ask(to, 'reserve', { usd: 1 })).status).toBe(429)
+  })
+
   it('of a pool with money only needs usd', async () => {
     const to = await two({ a: { usd: 1 }, b: {} })
     expect((await ask(to, 'check', { usd: 1 })).body).toEqual({ allowed: true, available: null, available_usd: '1' })

@@ -5,6 +5,7 @@ import { type BudgetStore, memoryBudgets, type Storage, type UsageRecord, type U
 import { type ScriptedProvider, scriptedProvider } from '@hoosh/core/testing'
 import { memoryUsage } from '../../packages/core/src/cost/memory-store.js'
 import { type Served, serve } from './mounts.js'
+import { hasPostgres, postgresSchema } from './postgres.js'
 import { redisLedger, redisMissing } from './redis.js'
 import { sqliteFile } from './sqlite.js'
 
@@ -66,8 +67,22 @@ const REDIS: StoreKind = {
   },
 }
 
+/** What it keeps of usage is read with `get('/v1/costs')`. */
+const POSTGRES: StoreKind = {
+  name: 'PostgreSQL',
+  async open(clock) {
+    const place = postgresSchema({ ...(clock !== undefined && { clock }) })
+    return { storage: await place.open(), records: () => [], remove: () => place.remove() }
+  },
+}
+
 /** For suites that run on each. */
 export const STORES: readonly StoreKind[] = [MEMORY, SQLITE, ...((await redisMissing()) === null ? [REDIS] : [])]
+
+/** Those that keep usage and audit records in the steps of the ledger. */
+export const JOINT_STORES: readonly StoreKind[] = [SQLITE, ...(hasPostgres ? [POSTGRES] : [])]
+
+export const ALL_STORES: readonly StoreKind[] = [...STORES, ...(hasPostgres ? [POSTGRES] : [])]
 
 /** Round figures: nano-USD are 2,500 an input token and 10,000 an output token. */
 export const PRICES = { '*': { input: '2.50', output: '10' } }

@@ -10,6 +10,8 @@ import {
   type HooshEvent,
   type HooshOptions,
   type HooshRun,
+  type HostAmount,
+  type HostCredit,
   type HostReservation,
   type Identify,
   type Identity,
@@ -67,7 +69,11 @@ describe('a context', () => {
     expectTypeOf(me.requestId).toEqualTypeOf<string>()
     expectTypeOf(me.budget.pools).returns.toEqualTypeOf<Promise<PoolSnapshot[]>>()
     expectTypeOf(me.budget.available).returns.toEqualTypeOf<Promise<Capacity>>()
-    expectTypeOf(me.budget.reserve).parameter(0).toEqualTypeOf<{ tokens?: number; nanoUsd?: number }>()
+    expectTypeOf(me.budget.reserve).parameter(0).toEqualTypeOf<HostAmount>()
+    expectTypeOf<{ tokens: number; usd: string }>().toExtend<HostAmount>()
+    expectTypeOf<{ nanoUsd: number }>().toExtend<HostAmount>()
+    expectTypeOf<{ usd: number; nanoUsd: number }>().not.toExtend<HostAmount>()
+    expectTypeOf<{ id: string; usd: number; nanoUsd: number }>().not.toExtend<HostCredit>()
     expectTypeOf(me.budget.reserve).returns.toEqualTypeOf<Promise<HostReservation>>()
     expectTypeOf(me.budget.run).returns.toEqualTypeOf<Promise<HooshRun>>()
     expectTypeOf<HooshRun>().toExtend<HooshContext>()

@@ -134,6 +134,8 @@ export function booksOf(db: Database.Database) {
       sql.saveTemplate.run(name, JSON.stringify(terms ?? overrideOf(name)))
     },
 
+    overrideOf,
+
     saveOverride: (name: string, terms: PoolTerms | null) =>
       void sql.saveOverride.run(name, terms && JSON.stringify(terms)),
 

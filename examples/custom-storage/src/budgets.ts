@@ -20,6 +20,7 @@ import {
   type ExpirePolicy,
   expiryCharge,
   extended,
+  freezing,
   type Grant,
   type Granted,
   HooshError,
@@ -35,6 +36,7 @@ import {
   nothing,
   type PoolAsk,
   type PoolState,
+  type PoolTerms,
   plus,
   type Refunded,
   type Reservation,
@@ -43,6 +45,7 @@ import {
   reversalOf,
   type Settlement,
   settled,
+  strangeEntry,
   undrawn,
 } from '@hoosh/core/storage'
 import type Database from 'libsql'
@@ -67,12 +70,15 @@ export function ownBudgets(db: Database.Database, clock: Clock = Date.now): Budg
     credit: (pool, credit, now) => step(() => give(books, pool, credit, now, clock())),
     refund: (refund) => step(() => giveBack(books, refund, clock())),
     define: (pool, terms) => step(() => books.saveOverride(pool, terms)),
+    freeze: (pool, frozen) => step(() => freeze(books, pool, frozen)),
     forget: (pool) => step(() => forget(books, pool)),
     read: (pools, now) => step(() => pools.map((pool) => books.accountNow(pool, now, clock()))),
     list: ({ limit, after = '', now }) =>
       step(() => books.pools(after, limit).map((pool) => books.accountNow(pool, now, clock()))),
-    entries: (pool, { limit, before }) =>
-      step(() => books.entries(pool, before === undefined ? Number.MAX_SAFE_INTEGER : Number(before), limit)),
+    entries: (pool, { limit, before = String(Number.MAX_SAFE_INTEGER) }) => {
+      if (!/^\d{1,16}$/.test(before)) throw strangeEntry()
+      return step(() => books.entries(pool, Number(before), limit))
+    },
     find: (query) => step(() => find(books, query)),
     overrides: () => step(() => books.overrides()),
   }
@@ -86,6 +92,12 @@ function inTransaction<T>(db: Database.Database, work: () => T): T {
     if (cause instanceof HooshError) throw cause
     throw new HooshError('store_unavailable', { cause })
   }
+}
+
+function freeze(books: Books, pool: PoolAsk, frozen: boolean): PoolTerms | null {
+  const terms = freezing(pool, books.overrideOf(pool.name), frozen)
+  books.saveOverride(pool.name, terms)
+  return terms
 }
 
 function reserve(books: Books, request: ReserveRequest, at: number): Grant {
@@ -201,7 +213,8 @@ function expireOne(books: Books, held: Held, { onExpire }: ExpirePolicy, at: num
   const usage = call === undefined ? undefined : lostUsage({ ...held, call, charged, pools, at })
   const posting = { kind: 'expired', freed: held.held, charged, overrun: nothing } as const
   post(books, held, { state: 'expired', charged, lost: usage }, posting, at)
-  return { id, owner, phase, pools, charged, ...(usage !== undefined && { usage }) }
+  const booked = books.accountsOf(held, at)
+  return { id, owner, phase, pools, charged, booked, ...(usage !== undefined && { usage }) }
 }
 
 type Posting = Pick<Ending, 'kind' | 'freed' | 'charged' | 'overrun'> & Partial<Pick<Entry, 'reference' | 'note'>>

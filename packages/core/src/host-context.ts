@@ -1,4 +1,3 @@
-import type { Amount } from './amount.js'
 import type { AuditDetails } from './audit/store.js'
 import { tightestLeft } from './budget/pool-book.js'
 import { snapshotOf } from './budget/snapshot.js'
@@ -14,6 +13,7 @@ import type {
   EmbeddingResponse,
   HooshContext,
   HooshRun,
+  HostAmount,
   ReservationOptions,
   RunOptions,
 } from './host.js'
@@ -22,6 +22,7 @@ import { mintToken } from './identity/mint.js'
 import { chat, embed } from './inference/chat.js'
 import { chunksOf } from './inference/chunks.js'
 import type { Engine } from './inference/engine.js'
+import { amountOf } from './inference/host-amount.js'
 import { hostReservation } from './inference/host-reservation.js'
 import { newCall } from './inference/new-call.js'
 import { checkAdmin, creditPool, freezePool, poolEntries, refundIn } from './inference/pool-admin.js'
@@ -138,14 +139,14 @@ function poolAdmin(
       const found = await asAdmin()
       return snapshotOf(await freezePool(found.engine, found, pool, frozen))
     },
-    async credit(pool, { tokens = 0, nanoUsd = 0, expiresAt, ...given }) {
+    async credit(pool, { expiresAt, ...given }) {
       const found = await asAdmin()
-      const credit = { ...given, amount: { tokens, nanoUsd }, expiresAt: expiresAt?.getTime() }
+      const credit = { ...given, amount: amountOf(given), expiresAt: expiresAt?.getTime() }
       return snapshotOf((await creditPool(found.engine, found, pool, credit)).pool)
     },
-    async refund(pool, { tokens = 0, nanoUsd = 0, ...given }) {
+    async refund(pool, given) {
       const found = await asAdmin()
-      const { pools } = await refundIn(found.engine, found, pool, { ...given, amount: { tokens, nanoUsd } })
+      const { pools } = await refundIn(found.engine, found, pool, { ...given, amount: amountOf(given) })
       return pools.map(snapshotOf)
     },
   }
@@ -160,7 +161,7 @@ function budgetOf(
   return {
     pools: async () => (await toldOfRuns(await session(), poolStates)).map(snapshotOf),
     available: async () => tightestLeft(await toldOfRuns(await session(), poolStates)),
-    async reserve(amount: Partial<Amount>, options: ReservationOptions = {}) {
+    async reserve(amount: HostAmount, options: ReservationOptions = {}) {
       checkStarted(parts, options)
       return toldOfRuns(await session(), (mine) => hostReservation(mine, amount, options))
     },

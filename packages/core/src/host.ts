@@ -1,4 +1,4 @@
-import type { Amount, Capacity } from './amount.js'
+import type { Capacity } from './amount.js'
 import type { AuditDetails, AuditEntry } from './audit/store.js'
 import type { HostTransaction } from './budget/joining.js'
 import type { PoolSnapshot } from './budget/snapshot.js'
@@ -70,7 +70,7 @@ export interface HooshContext {
     /** What is left in the tightest pool of each unit; a unit that no pool caps is absent. */
     available(): Promise<Capacity>
     /** Holds an amount in all pools of the caller, renewed until it is settled or released, at most an hour. */
-    reserve(amount: Partial<Amount>, options?: ReservationOptions): Promise<HostReservation>
+    reserve(amount: HostAmount, options?: ReservationOptions): Promise<HostReservation>
     /** What changed one of the caller's pools, or what became of its credits, newest first; an admin names any pool. */
     entries(pool: string, page?: EntriesPage): Promise<Entry[]>
     /** Freezes a pool, or with false ends that; its other terms stay. For the role `admin` alone, as the next two. */
@@ -110,8 +110,14 @@ export interface EntriesPage {
   before?: string
 }
 
-/** A grant or top-up of a pool: tokens, nano-USD, or both. */
-export interface HostCredit extends Partial<Amount> {
+/** Tokens, money, or both. Money is in USD, a number or a decimal string with up to nine decimals, or in nano-USD (1 USD = 1e9). */
+export type HostAmount = { tokens?: number } & (
+  | { usd?: number | string; nanoUsd?: never }
+  | { nanoUsd?: number; usd?: never }
+)
+
+/** A grant or top-up of a pool. */
+export type HostCredit = HostAmount & {
   /** A new one if absent. */
   id?: string
   /** Never if absent. */
@@ -120,7 +126,7 @@ export interface HostCredit extends Partial<Amount> {
 }
 
 /** What is given back of a reservation. */
-export interface HostRefund extends Partial<Amount> {
+export type HostRefund = HostAmount & {
   /** A new one if absent. */
   id?: string
   reservation: string
@@ -172,7 +178,7 @@ export interface BrowserToken {
 /** A hold of the host's own; ends once, by either of its methods. */
 export interface HostReservation {
   readonly id: string
-  settle(actual: Partial<Amount>, options?: ReservationOptions): Promise<void>
+  settle(actual: HostAmount, options?: ReservationOptions): Promise<void>
   release(options?: ReservationOptions): Promise<void>
 }
 

@@ -22,6 +22,7 @@ export type {
   Gateway,
   HooshContext,
   HooshRun,
+  HostAmount,
   HostCredit,
   HostRefund,
   HostReservation,

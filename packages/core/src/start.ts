@@ -70,6 +70,7 @@ interface StartParts {
 export async function start(options: HooshOptions, { node, ids, dlp, mounts }: StartParts): Promise<Started> {
   const settings = await settingsFrom(options, process.env)
   const { clock } = settings
+  const { leaseMs } = settings.budget
   const tokenSecrets = settings.keys.tokenSecrets?.map(revealed)
   const logger = loggerOf(settings.logger)
   const events = eventBus({ onEvent: settings.onEvent, logger })
@@ -82,6 +83,7 @@ export async function start(options: HooshOptions, { node, ids, dlp, mounts }: S
   metrics.providersConfigured(routes.length)
   const audit = auditOf(settings, { store: storage.audit, node, clock, ids, logger })
   const vault = vaultOf(settings, { store: storage.payloads, clock, ids, logger })
+  const retries = settleRetries(logger)
   const engine: Engine = {
     settings,
     router,
@@ -95,26 +97,18 @@ export async function start(options: HooshOptions, { node, ids, dlp, mounts }: S
     metrics,
     events,
     logger,
-    running: runningCalls({ leaseMs: settings.budget.leaseMs, clock }),
+    running: runningCalls({ leaseMs, clock }),
     limits: callLimits({
       rates: storage.rates,
       clock,
-      leaseMs: settings.budget.leaseMs,
+      leaseMs,
       logger,
       refused: (key) => events.emit({ type: 'rate.limited', key }),
     }),
     modelLimits: modelLimits(settings.limits.models),
     cheaper: cheaperModels(settings.budget.cheaper),
-    retries: settleRetries(logger),
-    keyed: keyedCalls({
-      cache: storage.cache,
-      budgets: storage.budgets,
-      clock,
-      ids,
-      leaseMs: settings.budget.leaseMs,
-      audit,
-      logger,
-    }),
+    retries,
+    keyed: keyedCalls({ cache: storage.cache, budgets: storage.budgets, clock, ids, leaseMs, audit, logger, retries }),
     retryBudget: retryBudget(),
     warmth: /robin|latency/.test(settings.routing.strategy ?? '') ? createWarmth(clock) : null,
     chance: chanceFrom(options.random),
@@ -188,12 +182,13 @@ async function openStorage(settings: Settings): Promise<Storage> {
 /** Between the engine and the ledger, where hot pools are granted from memory; null where they are not. */
 function slicesOf(
   { budget, clock }: Settings,
-  { budgets }: Storage,
+  { budgets, usage }: Storage,
   { events, ids, logger }: Pick<Engine, 'events' | 'ids' | 'logger'>,
 ): Slices | null {
   if (budget.slices === undefined) return null
   return slicedBudgets({
     store: budgets,
+    usage,
     pools: budget.slices.pools,
     clock,
     leaseMs: budget.leaseMs,

@@ -4,6 +4,7 @@ import {
   type BudgetStore,
   checkRepeated,
   type ExpiredReservation,
+  freezing,
   type Grant,
   HooshError,
   type PoolAsk,
@@ -15,6 +16,7 @@ import {
   reversalOf,
   type Settlement,
   settled,
+  strangeEntry,
   wholeAmount,
 } from '@hoosh/core/storage'
 import { asked, type BudgetParts, MOST_TRIES, noteStale, unexpected, windowWords } from './asking.js'
@@ -32,7 +34,7 @@ import {
   unknownPool,
   usageOf,
 } from './rows.js'
-import { DEFINE, END, EXPIRE, FORGET } from './scripts/endings.js'
+import { DEFINE, END, EXPIRE, FORGET, REDEFINE } from './scripts/endings.js'
 import { EXTEND, RENEW, RESERVE } from './scripts/holds.js'
 import { ENTRIES, FIND, FIND_OLDEST, LIST, OVERRIDES, READ } from './scripts/reads.js'
 import type { Script } from './scripts/script.js'
@@ -54,7 +56,8 @@ export function redisBudgets(parts: BudgetParts): BudgetStore {
     read: (pools, now) => read(parts, pools, now),
     list: (filter) => list(parts, filter),
     async entries(pool, { limit, before = '' }) {
-      if (limit < 1 || (before !== '' && !/^\d{1,16}-\d{1,10}$/.test(before))) return []
+      if (before !== '' && !/^\d{1,16}-\d{1,10}$/.test(before)) throw strangeEntry()
+      if (limit < 1) return []
       const [, rows] = await said(parts, ENTRIES, [pool, before, String(limit)], 'entries', CALM)
       return (rows as unknown[]).map((row) => entryOf(pool, row))
     },
@@ -65,6 +68,7 @@ export function redisBudgets(parts: BudgetParts): BudgetStore {
       await said(parts, DEFINE, [pool, text], 'defined')
       parts.book.noteOverride(pool, text)
     },
+    freeze: (pool, frozen) => freeze(parts, pool, frozen),
     async forget(pool) {
       const [, gone] = await said(parts, FORGET, [pool], 'forgotten', CALM)
       parts.book.noteOverride(pool, '')
@@ -138,7 +142,7 @@ function grantOf({ book }: BudgetParts, [word, ...rest]: Reply, pools?: readonly
     held,
     leaseUntil,
     pools: states.map((state, at) => stateOf(state, book, pools?.[at]?.terms)),
-    expired: expired.map(expiredOf),
+    expired: expired.map((ended) => expiredOf(ended, book)),
   }
 }
 
@@ -210,7 +214,7 @@ async function expire(
   { onExpire, limit }: Parameters<BudgetStore['expire']>[0],
 ): Promise<ExpiredReservation[]> {
   const reply = await said(parts, EXPIRE, [onExpire, String(limit)], 'expired', CALM)
-  return (reply[1] as unknown[]).map(expiredOf)
+  return (reply[1] as unknown[]).map((ended) => expiredOf(ended, parts.book))
 }
 
 async function read(parts: BudgetParts, pools: readonly PoolAsk[], now: number): Promise<PoolState[]> {
@@ -255,6 +259,23 @@ async function find(parts: BudgetParts, query: Parameters<BudgetStore['find']>[0
 
 function soughtWords({ owner, pool, amount }: { owner: string; pool: string; amount: Partial<Amount> }): string[] {
   return [owner, pool, String(amount.tokens ?? 0), String(amount.nanoUsd ?? 0)]
+}
+
+/** Decided here by the override that is known; where another one counts by then, once more by that. */
+async function freeze(parts: BudgetParts, pool: PoolAsk, frozen: boolean): Promise<PoolTerms | null> {
+  const { book } = parts
+  await read(parts, [pool], 0)
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const before = book.override(pool.name)
+    const terms = freezing(pool, book.read(before), frozen)
+    const text = book.write(terms)
+    const reply = await asked(parts, REDEFINE, [pool.name, before, text])
+    if (noteStale(book, reply, [pool])) continue
+    if (reply[0] !== 'defined') throw unexpected(reply)
+    book.noteOverride(pool.name, text)
+    return terms
+  }
+  throw new HooshError('store_unavailable', { message: 'Terms change too often to be changed; try again.' })
 }
 
 async function overrides(parts: BudgetParts): Promise<{ name: string; terms: PoolTerms }[]> {

@@ -109,11 +109,19 @@ export function reservationOf({ id, owner, phase, state, counted, leaseUntil, pl
   return { id, owner, phase, state, holds: places.map((place) => ({ ...place, amount: held })), counted, leaseUntil }
 }
 
-export function expiredOf(row: unknown): ExpiredReservation {
-  const hold = holdOf(row)
+export function expiredOf(row: unknown, book: TermsBook): ExpiredReservation {
+  const [held, states] = row as [unknown, unknown[]]
+  const hold = holdOf(held)
   const { id, owner, phase, charged } = hold
   const usage = usageOf(hold)
-  return { id, owner, phase, pools: poolsOf(hold), charged, ...(usage !== null && { usage }) }
+  const booked = states.filter(isListed).map((state) => stateOf(state, book))
+  return { id, owner, phase, pools: poolsOf(hold), charged, booked, ...(usage !== null && { usage }) }
+}
+
+/** Of one that was forgotten nobody knows the terms any more. */
+function isListed(state: unknown): boolean {
+  const [, override, template] = state as unknown[]
+  return String(override) !== '' || String(template) !== ''
 }
 
 export function poolsOf({ places }: HoldRow): string[] {

@@ -1,17 +1,20 @@
-import type {
-  BudgetStore,
-  Clock,
-  Credited,
-  Entry,
-  ExpiredReservation,
-  Grant,
-  HostTransaction,
-  JoinedBudgets,
-  PoolAsk,
-  PoolState,
-  Refunded,
-  Reservation,
-  Settlement,
+import {
+  type BudgetStore,
+  type Clock,
+  type Credited,
+  type Entry,
+  type ExpiredReservation,
+  type Grant,
+  type HostTransaction,
+  type JoinedBudgets,
+  type PoolAsk,
+  type PoolState,
+  type PoolTerms,
+  type Refunded,
+  type Reservation,
+  type Settlement,
+  type Siblings,
+  strangeEntry,
 } from '@hoosh/core/storage'
 import type { Batches } from './batch.js'
 import type { Connection } from './connection.js'
@@ -26,6 +29,8 @@ import type { Step } from './work.js'
 type Row = Record<string, unknown>
 
 export interface BudgetParts {
+  /** The stores on the same connection, which its steps write to. */
+  readonly persists: Siblings
   readonly connection: Connection
   readonly tables: Tables
   readonly batches: Batches<Step>
@@ -50,7 +55,7 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
     `select name, override from ${tables.pools} where override is not null order by name`,
   )
   return {
-    persists: ['usage', 'audit'],
+    persists: parts.persists,
     reserve: (request) => add<Grant>({ do: 'reserve', request }),
     extend: (id, ask) => add<Grant>({ do: 'extend', id, ask }),
     renew: (running, leaseMs) => add<string[]>({ do: 'renew', running, leaseMs }),
@@ -65,6 +70,7 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
       return expired
     },
     define: (pool, terms, records) => add<void>({ do: 'define', pool, terms, records }),
+    freeze: (pool, frozen, records) => add<PoolTerms | null>({ do: 'freeze', pool, frozen, records }),
     forget: (pool) => add<boolean>({ do: 'forget', pool }),
     read: (pools, now) => connection.read((runner) => states(parts, runner, pools, now)),
     list: ({ limit, after, now }) => connection.read((runner) => list(parts, runner, limit, after, now)),
@@ -78,11 +84,12 @@ export function sqlBudgets(parts: BudgetParts): BudgetStore {
   }
 }
 
-function joined({ joining, inside }: BudgetParts, transaction: HostTransaction): JoinedBudgets {
+function joined({ persists, joining, inside }: BudgetParts, transaction: HostTransaction): JoinedBudgets {
   const runner = joining.runnerOn(transaction)
   const add = async <Result>(step: Step) =>
     (await joining.inside(transaction, runner, () => inside(runner, step))) as Result
   return {
+    persists,
     reserve: (request) => add<Grant>({ do: 'reserve', request }),
     settle: (id, actual, records) => add<Settlement>({ do: 'settle', id, actual, records }),
     release: (id, records) => add<Settlement>({ do: 'release', id, records }),
@@ -136,6 +143,7 @@ async function entries(
   pool: string,
   { limit, before }: { limit: number; before?: string },
 ): Promise<Entry[]> {
+  if (before !== undefined && !/^\d{1,16}$/.test(before)) throw strangeEntry()
   const { holds, corrections } = tables
   const findEntries = statement<Row>(
     connection.dialect,

@@ -101,7 +101,7 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
   const queue = batches<Step>({
     run: workOn({ ...parts, connection, moment: moments(dialect, tables, { clock, lockWaitMs }) }),
     // They may move a pool to another window, whose account the steps beside them would not have read, or end it.
-    alone: ({ do: what }) => what === 'define' || what === 'forget',
+    alone: ({ do: what }) => what === 'define' || what === 'freeze' || what === 'forget',
     ...connection,
   })
   const rates = batches<RateStep>({
@@ -113,9 +113,12 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
     if (!dryRun) await connection.setUp(durability)
     return migrateSchema(connection, tables, dryRun)
   }
+  const persists = { usage: sqlUsage(connection, tables, queue), audit: sqlAudit(connection, tables, queue) }
   return {
+    ...persists,
     budgets: {
       ...sqlBudgets({
+        persists,
         connection,
         tables,
         batches: queue,
@@ -127,9 +130,7 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
       }),
       check: () => checkBooks({ connection, tables, clock, schema: () => schemaFinding(connection, tables) }),
     },
-    audit: sqlAudit(connection, tables, queue),
     payloads: sqlPayloads(connection, tables, writeOn(connection)),
-    usage: sqlUsage(connection, tables, queue),
     rates: sqlRates(rates),
     keys: sqlKeys(connection, tables, writeOn(connection)),
     cache: sqlCache(connection, tables, { write: writeOn(connection), clock }),

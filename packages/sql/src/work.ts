@@ -22,7 +22,7 @@ import {
 import type { AuditTables } from './audit-tables.js'
 import type { Outcome, RunSteps } from './batch.js'
 import type { Connection } from './connection.js'
-import { type Books, emptyBooks, type Held, usageOf } from './ledger/books.js'
+import { type Books, emptyBooks, type Held, keepsUsage, usageOf } from './ledger/books.js'
 import { endCredits } from './ledger/credits.js'
 import type { Loader } from './ledger/load.js'
 import type { LedgerNeeds } from './ledger/needs.js'
@@ -44,6 +44,12 @@ export type Step =
       readonly do: 'define'
       readonly pool: string
       readonly terms: PoolTerms | null
+      readonly records?: CallRecords | undefined
+    }
+  | {
+      readonly do: 'freeze'
+      readonly pool: PoolAsk
+      readonly frozen: boolean
       readonly records?: CallRecords | undefined
     }
   | {
@@ -159,6 +165,8 @@ function needsOf(steps: readonly Step[]): LedgerNeeds {
     else if (step.do === 'renew') for (const { id } of step.running) needs.reservations.add(id)
     else if (step.do === 'expire') needs.overdue = Math.max(needs.overdue, step.policy.limit)
     else if (step.do === 'define' || step.do === 'forget') needs.pools.add(step.pool)
+    // Its window does not matter; a pool that nobody knows gets no row.
+    else if (step.do === 'freeze') needs.asks.push({ pool: step.pool, now: 0 })
     else if (step.do === 'refund') needs.reservations.add(step.refund.reservation)
     else if (step.do === 'endCredits') for (const pool of step.pools) needs.pools.add(pool)
     else if (step.do === 'credit') {
@@ -188,7 +196,7 @@ function decide(
   const onLost = (held: Held) => {
     if (held.intent !== null) beside.lost.push(held)
     const usage = usageOf(held)
-    if (usage !== null) beside.usage.push(usage)
+    if (usage !== null && keepsUsage(held)) beside.usage.push(usage)
   }
   switch (step.do) {
     case 'reserve': {
@@ -212,6 +220,11 @@ function decide(
       ledger.define(books, step.pool, step.terms)
       keep(step.records, beside)
       return undefined
+    case 'freeze': {
+      const terms = ledger.freeze(books, step.pool, step.frozen)
+      keep(step.records, beside)
+      return terms
+    }
     case 'credit': {
       const credited = ledger.credit(books, step.pool, step.credit, step.now)
       if (!credited.repeated) keep(step.records, beside)
@@ -246,7 +259,7 @@ function end(
   const decision = ending(held)
   const settlement = ledger.end(books, held, decision)
   if (decision.repeated) return settlement
-  if (settlement.reversal !== undefined) beside.usage.push(settlement.reversal)
+  if (settlement.reversal !== undefined && keepsUsage(held)) beside.usage.push(settlement.reversal)
   keep(records, beside)
   return settlement
 }

@@ -1,7 +1,15 @@
 import { budgetStoreCases, joinedBudgetCases } from '@hoosh/core/conformance'
-import { type BudgetStore, decide, memoryBudgets, type ReserveRequest } from '@hoosh/core/storage'
+import {
+  type BudgetStore,
+  decide,
+  freezing,
+  memoryAudit,
+  memoryBudgets,
+  type ReserveRequest,
+} from '@hoosh/core/storage'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, expect, it } from 'vitest'
+import { memoryUsage } from '../../../packages/core/src/cost/memory-store.js'
 import { type Broken, failing, shown, turn } from './shown.js'
 
 const tokens = (count: number) => ({ tokens: count, nanoUsd: 0 })
@@ -142,12 +150,21 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
       'an expired call comes with a usage record that costs what it was charged; a hold of the host has none',
       'what was extended counts as prompt',
       'that record says of the call what was said when it was held',
+      'of a lost call whose usage is kept elsewhere it only tells, also of what takes that back, and keeps neither',
       'a settle or a release after the expiry says what takes that record back, and says it again',
     ],
     breakIt: (store) => ({
       ...store,
       expire: async (policy) => (await store.expire(policy)).map(({ usage: _usage, ...expired }) => expired),
     }),
+  },
+  {
+    how: 'keeps nothing in the stores that it names',
+    told: [
+      'records that come with a step are in the stores that `persists` names once it is done, and are so once',
+      'of a lost call whose usage is kept elsewhere it only tells, also of what takes that back, and keeps neither',
+    ],
+    breakIt: (store) => ({ ...store, persists: { usage: memoryUsage(), audit: memoryAudit() } }),
   },
   {
     how: 'gives a credit again that comes twice',
@@ -181,6 +198,20 @@ const BUDGETS: readonly Broken<BudgetStore>[] = [
       async forget(pool) {
         await store.forget(pool)
         return pool === 'run:1' || store.forget(pool)
+      },
+    }),
+  },
+  {
+    how: 'reads what a pool is before it freezes that',
+    told: ['of a freeze and an override at the same moment neither is lost: the pool is left with the new terms'],
+    breakIt: (store) => ({
+      ...store,
+      async freeze(pool, frozen) {
+        const found = (await store.overrides()).find(({ name }) => name === pool.name)
+        await turn()
+        const terms = freezing(pool, found?.terms ?? null, frozen)
+        await store.define(pool.name, terms)
+        return terms
       },
     }),
   },

@@ -5,7 +5,7 @@ import type { BudgetStore } from './store.js'
 export type HostTransaction = object
 
 /** Steps that are part of a transaction of the host's. */
-export type JoinedBudgets = Pick<BudgetStore, 'reserve' | 'settle' | 'release'>
+export type JoinedBudgets = Pick<BudgetStore, 'persists' | 'reserve' | 'settle' | 'release'>
 
 /** What a store can do besides, whose tables stand in the host's own database. */
 export interface JoinsTransactions {
@@ -14,8 +14,8 @@ export interface JoinsTransactions {
    * commits, and never happened if it rolls back. What a step holds, nobody else gets while the transaction is open.
    *
    * A refusal changes nothing and leaves the transaction as it was; so does an error, unless the database has ended it.
-   * Steps of one transaction are done one after the other. Intents and records are kept in the same step, so a store that joins
-   * `persists` both kinds.
+   * Steps of one transaction are done one after the other. Intents and records are kept in the same step, in the stores that
+   * the joined steps `persists`.
    *
    * @throws HooshError `invalid_options` for what is no open transaction on the store's database
    */

@@ -14,11 +14,14 @@ import {
   released,
   settled,
 } from './ending.js'
+import { strangeEntry } from './entry-cursor.js'
+import { freezing } from './freezing.js'
 import { budgetExceeded, checkSums, decide, type Granted } from './grant.js'
 import { lostUsage, reversalOf } from './lost.js'
 import type { Account, Books, Held } from './memory-books.js'
 import * as ledger from './memory-books.js'
 import { draw, drawMore, endCredits, give } from './memory-credits.js'
+import { firstNames } from './memory-names.js'
 import type * as store from './store.js'
 import type { PoolTerms } from './terms.js'
 
@@ -66,6 +69,11 @@ export function memoryLedger(books: Books, clock: Clock) {
       return held === undefined ? null : ledger.reservationOf(held)
     },
     define: (pool, terms) => define(books, pool, terms),
+    freeze(pool, frozen) {
+      const terms = freezing(pool, books.overrides.get(pool.name) ?? null, frozen)
+      define(books, pool.name, terms)
+      return terms
+    },
     forget: (pool) => {
       define(books, pool, null)
       return ledger.forget(books, pool)
@@ -132,7 +140,7 @@ export function born(
 }
 
 export function grantOf(held: Held, outputTokens: number, overdue: readonly Held[], at: number): store.Grant {
-  const expired = overdue.length === 0 ? [] : overdue.map(ledger.expiredOf)
+  const expired = overdue.length === 0 ? [] : expiredOf(overdue, at)
   return {
     outputTokens,
     held: held.held,
@@ -140,6 +148,10 @@ export function grantOf(held: Held, outputTokens: number, overdue: readonly Held
     pools: statesOf(held, at),
     expired,
   }
+}
+
+function expiredOf(overdue: readonly Held[], at: number): store.ExpiredReservation[] {
+  return overdue.map((held) => ({ ...ledger.expiredOf(held), booked: statesOf(held, at) }))
 }
 
 function statesOf({ accounts }: Held, at: number): store.PoolState[] {
@@ -254,7 +266,7 @@ function expire(
   }
   for (const held of overdue) expireOne(books, held, onExpire, at)
   endCredits(books, at)
-  return overdue.map(ledger.expiredOf)
+  return expiredOf(overdue, at)
 }
 
 function credit(books: Books, ask: store.PoolAsk, given: store.NewCredit, now: number, at: number): store.Credited {
@@ -296,25 +308,8 @@ function list(
   })
 }
 
-/** The next names in order. A million of them are looked through, not sorted: that would stop the process for seconds. */
-function firstNames(books: Books, limit: number, last: string | undefined): string[] {
-  let page: string[] = []
-  let cut: string | undefined
-  const trim = () => {
-    page = page.sort((a, b) => (a < b ? -1 : 1)).slice(0, limit)
-    if (page.length === limit) cut = page.at(-1)
-  }
-  const consider = (name: string) => {
-    if ((last !== undefined && name <= last) || (cut !== undefined && name >= cut)) return
-    if (page.push(name) >= 2 * limit) trim()
-  }
-  for (const name of books.pools.keys()) consider(name)
-  for (const name of books.overrides.keys()) if (!books.pools.has(name)) consider(name)
-  trim()
-  return page
-}
-
 function entries(books: Books, pool: string, { limit, before }: { limit: number; before?: string }): store.Entry[] {
+  if (before !== undefined && !/^\d{1,16}\.\d{1,10}$/.test(before)) throw strangeEntry()
   const page: store.Entry[] = []
   for (const entry of ledger.entriesOf(books, pool)) {
     if (page.length >= limit) break

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import type { Amount } from '../amount.js'
 import type { Identity } from '../options.js'
@@ -20,6 +21,8 @@ export interface PoolBook {
   /** Whether an override is known of a pool whose name is such a one. */
   isAnyOverridden(isSought: (name: string) => boolean): boolean
   noteOverride(name: string, terms: PoolTerms | null): void
+  /** The terms that a store has told with a grant, which another process may have set or taken away since the last look. */
+  noteTerms(asks: readonly PoolAsk[], told: readonly PoolState[]): void
   /** Whether a call's last look at one of these pools found it scarce. */
   wasScarce(pools: readonly string[]): boolean
   /** The same; of a pool that was not looked at, whether it is too small for `plenty`. */
@@ -38,6 +41,11 @@ export function poolBook(
     const terms = effective(ask)
     return terms !== null && isTooSmall(terms, plenty)
   }
+  const noteOverride = (name: string, terms: PoolTerms | null) => {
+    if (terms === null) overrides.delete(name)
+    else overrides.set(name, terms)
+    scarcity.delete(name)
+  }
   return {
     asksFor: (names, identity) => asksFor(termsFor, names, identity),
     effective,
@@ -48,10 +56,13 @@ export function poolBook(
       for (const name of overrides.keys()) if (isSought(name)) return true
       return false
     },
-    noteOverride(name, terms) {
-      if (terms === null) overrides.delete(name)
-      else overrides.set(name, terms)
-      scarcity.delete(name)
+    noteOverride,
+    noteTerms(asks, told) {
+      for (const { name, terms } of told) {
+        const ask = asks.find((asked) => asked.name === name)
+        if (ask === undefined || isSame(terms, effective(ask))) continue
+        noteOverride(name, isSame(terms, ask.terms) ? null : terms)
+      }
     },
     wasScarce: (pools) => pools.some((pool) => scarcity.get(pool) === true),
     isScarce: (asks, plenty) => asks.some((ask) => scarcity.get(ask.name) ?? isSmall(ask, plenty)),
@@ -59,6 +70,11 @@ export function poolBook(
       for (const pool of pools) scarcity.set(pool, scarce)
     },
   }
+}
+
+/** Nearly always the same object. */
+function isSame(terms: PoolTerms, others: PoolTerms | null): boolean {
+  return terms === others || isDeepStrictEqual(terms, others)
 }
 
 function asksFor(

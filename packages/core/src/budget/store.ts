@@ -1,6 +1,6 @@
 import type { Amount } from '../amount.js'
-import type { AuditRecord } from '../audit/store.js'
-import type { CallFacts, UsageRecord } from '../cost/store.js'
+import type { AuditRecord, AuditStore } from '../audit/store.js'
+import type { CallFacts, UsageRecord, UsageStore } from '../cost/store.js'
 import type { Awaitable } from '../time.js'
 import type { BookCheck } from './findings.js'
 import type { JoinsTransactions } from './joining.js'
@@ -18,10 +18,11 @@ import type { PoolTerms } from './terms.js'
  */
 export interface BudgetStore extends Partial<JoinsTransactions> {
   /**
-   * What it keeps in the same step as a hold or a settle. Where it lists a kind, `ReserveRequest.intent` and
-   * `CallRecords` of that kind are stored by it; otherwise the engine writes them itself.
+   * The stores beside it that it writes to in the same step as a hold or a settle: these very objects. Where the gateway's own
+   * store of a kind is the one named here, `ReserveRequest.intent` and `CallRecords` of that kind are given to it. Otherwise
+   * it gets none of the kind, and the engine writes them itself.
    */
-  readonly persists?: readonly ('usage' | 'audit')[]
+  readonly persists?: Siblings
 
   /**
    * Holds an amount in every pool named, or in none. Durable before it resolves.
@@ -108,6 +109,8 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
   /**
    * What changed what a pool has used, and what became of its credits: newest first, before the entry id `before`. Nothing that
    * was told is ever changed.
+   *
+   * @throws HooshError `invalid_request` for a `before` that it never gave
    */
   entries(pool: string, page: { limit: number; before?: string }): Awaitable<Entry[]>
 
@@ -119,6 +122,15 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
 
   /** Sets (or with null removes) a pool's override. Counts at once; never touches accounts. */
   define(pool: string, terms: PoolTerms | null, records?: CallRecords): Awaitable<void>
+
+  /**
+   * Freezes a pool or ends that, and leaves whatever else its terms say by then: an override that comes at the same time is
+   * frozen too, or wins as a whole. Once a template says the same again, it counts again. Counts at once.
+   *
+   * @returns its override from now on; null where it has none
+   * @throws HooshError `unknown_pool`
+   */
+  freeze(pool: PoolAsk, frozen: boolean, records?: CallRecords): Awaitable<PoolTerms | null>
 
   /**
    * Ends a pool whose name is not used again: its override goes at once, so that nothing new is held in it, and the pool
@@ -139,6 +151,12 @@ export interface BudgetStore extends Partial<JoinsTransactions> {
    * @throws HooshError `store_unavailable`
    */
   check?(): Awaitable<BookCheck>
+}
+
+/** Stores that share their steps with a ledger. */
+export interface Siblings {
+  readonly usage?: UsageStore
+  readonly audit?: AuditStore
 }
 
 /** A pool to hold in. `terms` come from the host's template; null where none matches. */
@@ -184,6 +202,8 @@ export interface ReserveRequest extends ExpirePolicy {
   readonly intent?: AuditRecord
   /** What the usage record of the call says should nobody settle it; absent where it is no call. */
   readonly call?: CallFacts
+  /** The gateway keeps usage elsewhere: of a call that is lost the store only tells, though it `persists` usage. */
+  readonly usageElsewhere?: boolean
 }
 
 /** What is kept in the same step as the end of a hold. */
@@ -276,7 +296,7 @@ export interface Settlement {
   readonly pools: readonly PoolState[]
   /** Those of `pools` that it is charged in already; all where absent. What slices charge later is told of then. */
   readonly booked?: readonly PoolState[]
-  /** Of a call that was told of as lost: the usage record that takes that one back, kept already by a store of usage. */
+  /** Of a call that was told of as lost: the usage record that takes that one back, kept already where that one is. */
   readonly reversal?: UsageRecord
 }
 
@@ -306,7 +326,9 @@ export interface ExpiredReservation {
   readonly phase: 'reserved' | 'sent'
   readonly pools: readonly string[]
   readonly charged: Amount
-  /** The usage record of a call, kept already by a store of usage; absent where it was no call. */
+  /** Its pools as they are by then, in the windows that were charged; without it nobody hears of thresholds they have crossed. */
+  readonly booked?: readonly PoolState[]
+  /** The usage record of a call, kept already in the store of usage that it `persists`; absent where it was no call. */
   readonly usage?: UsageRecord
 }
 

@@ -32,6 +32,7 @@ const STORES = {
     entries: true,
     find: true,
     define: true,
+    freeze: true,
     forget: true,
     overrides: true,
   }).optional(),

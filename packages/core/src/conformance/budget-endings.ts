@@ -107,9 +107,10 @@ export const budgetEndingCases: readonly BudgetCase[] = [
       const pools = ['user:ann', 'team:red']
       const told = await other.expire(charge)
       assert.deepEqual(
-        told.map((gone) => ({ ...gone, pools: [...gone.pools].sort() })),
+        told.map(({ booked: _booked, ...gone }) => ({ ...gone, pools: [...gone.pools].sort() })),
         [{ id: 'r', owner: 'ann', phase: 'sent', pools: pools.sort(), charged: tokens(300) }],
       )
+      for (const { used, held } of told[0]?.booked ?? []) assert.deepEqual([used, held], [tokens(300), tokens(0)])
       assert.deepEqual(await store.expire(charge), [])
       for (const asked of [ann, red]) await assertTokens(harness, store, asked, { used: 300, held: 0 })
       assert.equal((await store.find({ id: 'r' }))?.state, 'expired')

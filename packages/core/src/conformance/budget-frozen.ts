@@ -54,4 +54,48 @@ export const budgetFrozenCases: readonly BudgetCase[] = [
       await assertTokens(harness, store, team, { used: 20, held: 80 })
     },
   },
+  {
+    name: 'a freeze leaves the other terms as they are, and its end as well: where the template says the same, it counts again',
+    async run(harness) {
+      const [store, other] = [await harness.open(), await harness.open()]
+      const team = pool('team', { tokens: 100 })
+      assert.deepEqual(await store.freeze(team, true), frozen)
+      await assertRefused('pool_frozen', () => reserve(harness, other, 'r', [team], 1))
+      assert.equal(await other.freeze(team, false), null)
+      assert.deepEqual(await store.overrides(), [])
+      const own = termsOf({ tokens: 50 }, 'day')
+      await other.define('team', own)
+      assert.deepEqual(await store.freeze({ name: 'team', terms: null }, true), { ...own, frozen: true })
+      assert.deepEqual(await store.freeze(team, true), { ...own, frozen: true })
+      assert.deepEqual(await other.freeze(team, false), own)
+      assert.deepEqual(await store.overrides(), [{ name: 'team', terms: own }])
+      const template = { name: 'by-template', terms: frozen }
+      assert.deepEqual(await store.freeze(template, false), termsOf({ tokens: 100 }))
+      await reserve(harness, other, 'r', [template], 1)
+    },
+  },
+  {
+    name: 'a pool that nobody knows is neither frozen nor made by it',
+    async run(harness) {
+      const store = await harness.open()
+      await assertRefused('unknown_pool', () => store.freeze({ name: 'nobody', terms: null }, true))
+      assert.deepEqual(await store.overrides(), [])
+      assert.deepEqual(await store.list({ limit: 10, now: harness.now() }), [])
+    },
+  },
+  {
+    name: 'of a freeze and an override at the same moment neither is lost: the pool is left with the new terms',
+    async run(harness) {
+      const [store, other] = [await harness.open(), await harness.open()]
+      const team = pool('team', { tokens: 100 })
+      for (let round = 1; round <= 10; round += 1) {
+        const terms = termsOf({ tokens: round })
+        const freeze = async () => store.freeze(team, round % 2 === 1)
+        const define = async () => other.define('team', terms)
+        await Promise.all(round % 3 === 0 ? [define(), freeze()] : [freeze(), define()])
+        const [override] = await store.overrides()
+        assert.deepEqual(override?.terms.capacity, terms.capacity)
+      }
+    },
+  },
 ]

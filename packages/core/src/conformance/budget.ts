@@ -9,6 +9,7 @@ import { budgetFrozenCases } from './budget-frozen.js'
 import type { BudgetCase } from './budget-harness.js'
 import { budgetHoldCases } from './budget-holds.js'
 import { budgetLostCases } from './budget-lost.js'
+import { budgetPersistsCases } from './budget-persists.js'
 import { budgetRaceCases } from './budget-races.js'
 import { budgetReadCases } from './budget-reads.js'
 import { budgetRefundCases } from './budget-refunds.js'
@@ -24,6 +25,7 @@ export const budgetStoreCases: readonly BudgetCase[] = [
   ...budgetEndingCases,
   ...budgetForgottenCases,
   ...budgetLostCases,
+  ...budgetPersistsCases,
   ...budgetRaceCases,
   ...budgetFrozenCases,
   ...budgetCreditCases,

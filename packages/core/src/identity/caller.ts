@@ -40,7 +40,7 @@ const DEFAULT_POOL = 'default'
 /** Characters of a user, a pool, a role. */
 const MAX_NAME = 256
 // Control characters break log lines and Postgres texts; half a surrogate pair has no UTF-8.
-const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u
+export const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u
 /** What a host may say; `credential` is hoosh's own. */
 const FIELDS = ['user', 'pool', 'roles', 'models', 'tools', 'limits', 'priority', 'metadata'] as const
 /** A word of many hosts' own, and one that gives nobody more than he has. */

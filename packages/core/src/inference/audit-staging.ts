@@ -1,10 +1,16 @@
 import type { AuditRecord } from '../audit/store.js'
+import type { JoinedBudgets } from '../budget/joining.js'
 import type { Awaitable } from '../time.js'
 import type { Engine } from './engine.js'
+import { keeps } from './joint-step.js'
 
-/** Stages a record that was given to the budget store too, which has kept it in a step of its own where it can. */
-export function keepStaged({ storage, audit }: Engine, record: AuditRecord): Awaitable<void> {
-  return storage.budgets.persists?.includes('audit') === true ? audit!.staged(record) : audit!.stage(record)
+/** Stages a record, unless the steps of the ledger have kept it themselves: then the log is told of it. */
+export function keepStaged(
+  engine: Engine,
+  record: AuditRecord,
+  steps: JoinedBudgets = engine.storage.budgets,
+): Awaitable<void> {
+  return keeps(engine, 'audit', steps) ? engine.audit!.staged(record) : engine.audit!.stage(record)
 }
 
 /**
@@ -12,13 +18,18 @@ export function keepStaged({ storage, audit }: Engine, record: AuditRecord): Awa
  *
  * @throws HooshError `store_unavailable`; the hold is released then
  */
-export function keepBesideHold(engine: Engine, id: string, record: AuditRecord): Awaitable<void> {
+export function keepBesideHold(
+  engine: Engine,
+  id: string,
+  record: AuditRecord,
+  steps: JoinedBudgets = engine.storage.budgets,
+): Awaitable<void> {
   const giveBack = async (error: unknown) => {
-    await engine.storage.budgets.release(id)
+    await steps.release(id)
     throw error
   }
   try {
-    return keepStaged(engine, record)?.catch(giveBack)
+    return keepStaged(engine, record, steps)?.catch(giveBack)
   } catch (error) {
     return giveBack(error)
   }

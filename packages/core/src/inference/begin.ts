@@ -23,6 +23,7 @@ import { type RunningCall, runningCall } from './running.js'
 import { asUnknownRun } from './runs.js'
 import { type Ending, type Settled, settle } from './settle.js'
 import type { Try } from './try.js'
+import { giveBackUnused } from './unused-hold.js'
 
 /** A call that holds its budget: from here on `finish` is owed, exactly once. */
 export interface Begun {
@@ -111,14 +112,20 @@ async function reserveFor(
   const payload = engine.vault === null ? null : requestPayload(engine.vault, call)
   const intent = engine.audit === null ? undefined : intentOf(engine.audit, call, first, inspected, payload)
   const plan = { asks, candidate: first, quote: quoteFor(engine, asks, first)!, range, intent }
-  const holding =
-    payload === null || intent === undefined
-      ? hold(engine, call, plan)
-      : holdWithPayload(engine, call, { ...plan, intent }, payload)
-  const held = holding instanceof Promise ? await holding : holding
-  // The intent is durable before the provider hears of the call; where it cannot be, there is no call.
-  const staging = intent === undefined ? undefined : keepBesideHold(engine, call.id, intent)
-  if (staging !== undefined) await staging
+  let held: CallHold
+  try {
+    const holding =
+      payload === null || intent === undefined
+        ? hold(engine, call, plan)
+        : holdWithPayload(engine, call, { ...plan, intent }, payload)
+    held = holding instanceof Promise ? await holding : holding
+    // The intent is durable before the provider hears of the call; where it cannot be, there is no call.
+    const staging = intent === undefined ? undefined : keepBesideHold(engine, call.id, intent)
+    if (staging !== undefined) await staging
+  } catch (error) {
+    giveBackUnused(engine, call.id, error, intent)
+    throw error
+  }
   const running = runningCall(
     held,
     () => ({ tokens: held.promptTokens + held.counted, nanoUsd: held.held.nanoUsd }),
@@ -298,6 +305,7 @@ export async function finishFailed(
   charge: Charge = chargeOfNothing(begun.held),
 ): Promise<HooshError> {
   const error = saidOnce(begun.held, asHooshError(thrown))
+  if (charge.amount.tokens + charge.amount.nanoUsd > 0) begun.call.noteCharged?.()
   const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
   await finish(engine, begun, { outcome, candidate: begun.held.candidate, charge, error })
   return error

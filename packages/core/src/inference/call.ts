@@ -34,6 +34,8 @@ export interface Call {
   readonly signal: CancelSignal
   /** On the gateway's clock. */
   readonly startedAt: number
+  /** Told, where somebody asks for it, of a failure that has cost something. */
+  readonly noteCharged?: () => void
 }
 
 /** What is held for a call, and what it has cost so far. The one mutable thing of a call. */

@@ -1,14 +1,17 @@
 import { lostEvent } from '../budget/lost.js'
 import type { ExpiredReservation, Settlement } from '../budget/store.js'
 import type { Engine } from './engine.js'
+import { keeps } from './joint-step.js'
+import { tellOfExpired } from './pool-events.js'
 
 /** Tells of holds that outlived their lease; records what was lost where the store did not do so itself. */
 export async function reportExpired(engine: Engine, expired: readonly ExpiredReservation[]): Promise<void> {
-  const { persists } = engine.storage.budgets
+  tellOfExpired(engine.events, expired)
+  const isKept = { usage: keeps(engine, 'usage'), audit: keeps(engine, 'audit') }
   for (const { id, owner, pools, charged, phase, usage } of expired) {
     engine.events.emit({ type: 'budget.expired', reservation: id, owner, ...charged })
-    if (usage !== undefined && persists?.includes('usage') !== true) await engine.storage.usage.record([usage])
-    if (engine.audit === null || persists?.includes('audit') === true) continue
+    if (usage !== undefined && !isKept.usage) await engine.storage.usage.record([usage])
+    if (engine.audit === null || isKept.audit) continue
     await engine.audit.stage(
       engine.audit.record({
         ...lostEvent(phase),
@@ -24,7 +27,6 @@ export async function reportExpired(engine: Engine, expired: readonly ExpiredRes
 }
 
 /** Takes the usage of a lost call back, where it was settled after all and the store did not do so itself. */
-export async function reportFound({ storage }: Engine, { reversal }: Settlement): Promise<void> {
-  if (reversal !== undefined && storage.budgets.persists?.includes('usage') !== true)
-    await storage.usage.record([reversal])
+export async function reportFound(engine: Engine, { reversal }: Settlement): Promise<void> {
+  if (reversal !== undefined && !keeps(engine, 'usage')) await engine.storage.usage.record([reversal])
 }

@@ -15,6 +15,7 @@ import type { Awaitable } from '../time.js'
 import type { Call, CallHold } from './call.js'
 import type { Engine } from './engine.js'
 import { reportExpired } from './expired.js'
+import { keeps } from './joint-step.js'
 import type { OutputRange } from './output-range.js'
 
 /** More than any pool can have: asks for the generous amount or for nothing. */
@@ -132,12 +133,16 @@ function reserve(engine: Engine, call: Call, plan: HoldPlan, ask: Ask): Awaitabl
     now: engine.clock(),
     onExpire,
   }
-  if (plan.intent !== undefined) request.intent = plan.intent
+  if (plan.intent !== undefined && keeps(engine, 'audit')) request.intent = plan.intent
+  if (!keeps(engine, 'usage')) request.usageElsewhere = true
   const granting = engine.storage.budgets.reserve(request)
-  return granting instanceof Promise ? granting.then((grant) => reported(engine, grant)) : reported(engine, granting)
+  return granting instanceof Promise
+    ? granting.then((grant) => reported(engine, plan, grant))
+    : reported(engine, plan, granting)
 }
 
-function reported(engine: Engine, grant: Grant): Awaitable<Grant> {
+function reported(engine: Engine, { asks }: HoldPlan, grant: Grant): Awaitable<Grant> {
+  engine.pools.noteTerms(asks, grant.pools)
   return grant.expired.length === 0 ? grant : reportExpired(engine, grant.expired).then(() => grant)
 }
 

@@ -1,9 +1,10 @@
-import { type Amount, nothing } from '../amount.js'
+import { nothing } from '../amount.js'
 import { cancel } from '../cancel.js'
 import { HooshError } from '../errors.js'
-import type { HostReservation, ReservationOptions } from '../host.js'
+import type { HostAmount, HostReservation, ReservationOptions } from '../host.js'
 import type { Caller } from '../identity/caller.js'
 import type { Engine } from './engine.js'
+import { amountOf } from './host-amount.js'
 import { tellOfPools } from './pool-events.js'
 import { endReservation, type Holder, takeReservation } from './reservations.js'
 import type { RunningCall } from './running.js'
@@ -23,12 +24,12 @@ const LONGEST_MS = 3_600_000
  */
 export async function hostReservation(
   { engine, caller, requestId }: { engine: Engine; caller: Caller; requestId: string },
-  amount: Partial<Amount>,
+  amount: HostAmount,
   options: ReservationOptions,
 ): Promise<HostReservation> {
-  const fixed = wholeAmount(amount)
+  const fixed = amountOf(amount)
   if (fixed.tokens + fixed.nanoUsd === 0)
-    throw new HooshError('invalid_request', { message: 'amount: reserve tokens, nanoUsd, or both' })
+    throw new HooshError('invalid_request', { message: 'amount: reserve tokens, usd, or both' })
   const id = engine.ids()
   const { leaseMs, onExpire } = engine.settings.budget
   const ask = { fixed, each: nothing, floor: 0, wish: 0, atMost: 0 }
@@ -51,7 +52,7 @@ export async function hostReservation(
   return {
     id,
     async settle(actual, how = {}) {
-      const charged = wholeAmount(actual)
+      const charged = amountOf(actual)
       const settlement = await endReservation(engine, holder, { id, pool: asks[0]?.name }, charged, how.transaction)
       if (how.transaction === undefined) engine.running.remove(running)
       tellOfPools(engine, requestId, settlement, charged)
@@ -61,16 +62,4 @@ export async function hostReservation(
       if (how.transaction === undefined) engine.running.remove(running)
     },
   }
-}
-
-function wholeAmount({ tokens = 0, nanoUsd = 0 }: Partial<Amount>): Amount {
-  for (const [param, value] of Object.entries({ tokens, nanoUsd })) {
-    if (!Number.isSafeInteger(value) || value < 0) {
-      throw new HooshError('invalid_request', {
-        message: `${param}: must be a whole number of at least 0`,
-        details: { param },
-      })
-    }
-  }
-  return { tokens, nanoUsd }
 }

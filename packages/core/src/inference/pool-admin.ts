@@ -1,13 +1,13 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Amount } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
 import type { CallRecords, Credited, Entry, PoolAsk, PoolState, Refunded } from '../budget/store.js'
 import type { PoolTerms } from '../budget/terms.js'
 import { HooshError } from '../errors.js'
-import type { Caller } from '../identity/caller.js'
+import { type Caller, UNPRINTABLE } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
 import { keepStaged } from './audit-staging.js'
 import type { Engine } from './engine.js'
+import { keptBy } from './joint-step.js'
 import { nameablePool } from './new-call.js'
 
 /** On whose behalf pools are changed, and in which request. */
@@ -23,7 +23,11 @@ export async function setPool(engine: Engine, actor: Actor, name: string, terms:
       ? { event: 'admin.pool_deleted', message: `The terms of the pool "${name}" were removed.` }
       : { event: 'admin.pool_set', message: `The terms of the pool "${name}" were set.` }
   const metadata = terms && { tokens: terms.capacity.tokens ?? null, nano_usd: terms.capacity.nanoUsd ?? null }
-  await define(engine, actor, name, terms, { ...told, ...(metadata && { metadata }) })
+  const { budgets } = engine.storage
+  await onRecord(engine, actor, name, { ...told, ...(metadata && { metadata }) }, (records) => {
+    return budgets.define(name, terms, records)
+  })
+  engine.pools.noteOverride(name, terms)
 }
 
 /**
@@ -32,13 +36,16 @@ export async function setPool(engine: Engine, actor: Actor, name: string, terms:
  * @throws HooshError `unknown_pool`
  */
 export async function freezePool(engine: Engine, actor: Actor, name: string, frozen: boolean): Promise<PoolState> {
+  checkTexts(name, {})
   const ask = await askFor(engine, actor, name)
-  const { frozen: _before, ...terms } = (await stateOf(engine, ask)).terms
-  const unfrozen = isDeepStrictEqual(terms, ask.terms) ? null : terms
-  await define(engine, actor, name, frozen ? { ...terms, frozen } : unfrozen, {
+  const told = {
     event: frozen ? 'admin.pool_frozen' : 'admin.pool_unfrozen',
     message: `The pool "${name}" was ${frozen ? 'frozen' : 'unfrozen'}.`,
+  }
+  const terms = await onRecord(engine, actor, name, told, (records) => {
+    return engine.storage.budgets.freeze(ask, frozen, records)
   })
+  engine.pools.noteOverride(name, terms)
   return stateOf(engine, ask)
 }
 
@@ -53,6 +60,7 @@ export async function creditPool(
   name: string,
   given: Given & CreditTerms,
 ): Promise<Credited> {
+  checkTexts(name, given)
   const { amount, id = engine.ids(), note = null, expiresAt = null } = given
   const ask = await askFor(engine, actor, name)
   const metadata = {
@@ -78,6 +86,7 @@ export async function refundIn(
   name: string,
   given: Given & { reservation: string },
 ): Promise<Refunded> {
+  checkTexts(name, given)
   const { amount, id = engine.ids(), note = null, reservation } = given
   const { budgets } = engine.storage
   const found = await budgets.find({ id: reservation })
@@ -127,6 +136,15 @@ export function checkAdmin({ admin }: Caller): void {
   throw new HooshError('forbidden', { message: 'Pools are changed by the role `admin` alone.' })
 }
 
+/** What the host's own code names, which no schema has looked at. */
+function checkTexts(pool: string, { id, note, reservation }: Partial<Given> & { reservation?: string }): void {
+  for (const [param, text] of Object.entries({ pool, id, note, reservation })) {
+    if (text == null || !UNPRINTABLE.test(text)) continue
+    const message = `${param}: must be a text without control characters and half surrogate pairs`
+    throw new HooshError('invalid_request', { message, details: { param } })
+  }
+}
+
 function amountWords({ tokens, nanoUsd }: Amount): { tokens: number; nano_usd: number } {
   return { tokens, nano_usd: nanoUsd }
 }
@@ -142,12 +160,6 @@ async function askFor({ pools }: Engine, { caller }: Actor, name: string): Promi
   return ask!
 }
 
-async function define(engine: Engine, actor: Actor, name: string, terms: PoolTerms | null, told: Told): Promise<void> {
-  const { budgets } = engine.storage
-  await onRecord(engine, actor, name, told, (records) => budgets.define(name, terms, records))
-  engine.pools.noteOverride(name, terms)
-}
-
 type Told = Pick<AuditRecord, 'event' | 'message' | 'metadata'>
 
 /** Does what an admin wants in one step with its audit entry, where the store keeps both. */
@@ -161,7 +173,7 @@ async function onRecord<Result>(
   const { audit } = engine
   if (audit === null) return step()
   const record = audit.record({ ...told, level: 'warn', subject: caller.user, pool, requestId })
-  const result = await step({ audit: [record] })
+  const result = await step(keptBy(engine, { audit: [record] }))
   await keepStaged(engine, record)
   return result
 }

@@ -1,7 +1,7 @@
-import type { Amount } from '../amount.js'
+import { type Amount, nothing, plus } from '../amount.js'
 import { leftOf } from '../budget/grant.js'
 import { snapshotOf } from '../budget/snapshot.js'
-import type { PoolState, Settlement } from '../budget/store.js'
+import type { ExpiredReservation, PoolState, Settlement } from '../budget/store.js'
 import type { Engine } from './engine.js'
 
 const WARNING_THRESHOLDS = [80, 95] as const
@@ -16,6 +16,18 @@ export function tellOfPools(
   if (repeated) return
   for (const pool of booked) warn(events, pool, charged)
   if (overrun.tokens > 0 || overrun.nanoUsd > 0) events.emit({ type: 'budget.overrun', requestId, ...overrun })
+}
+
+/** Tells the thresholds that were crossed with what holds were charged that have ended together for their leases. */
+export function tellOfExpired(events: Engine['events'], expired: readonly ExpiredReservation[]): void {
+  const charges = new Map<string, { pool: PoolState; charged: Amount }>()
+  for (const { booked = [], charged } of expired) {
+    for (const pool of booked) {
+      const account = `${pool.windowStart} ${pool.name}`
+      charges.set(account, { pool, charged: plus(charged, charges.get(account)?.charged ?? nothing) })
+    }
+  }
+  for (const { pool, charged } of charges.values()) warn(events, pool, charged)
 }
 
 /** Tells the thresholds that a charge of a slice has crossed, whatever calls it is made of. */

@@ -7,6 +7,8 @@ import type { Caller } from '../identity/caller.js'
 import { keepBesideHold, keepStaged } from './audit-staging.js'
 import type { Engine } from './engine.js'
 import { reportExpired } from './expired.js'
+import { keeps, keptBy } from './joint-step.js'
+import { giveBackUnused } from './unused-hold.js'
 
 /** Who holds an amount for work of their own, and by which request. */
 export interface Holder {
@@ -19,7 +21,7 @@ export interface Holder {
 /**
  * Takes a reservation over the wire or of the host's, and records it: in the same step where the store can.
  *
- * A record of what is done in the host's transaction may be undone with it. So the chain is not told of it here, and finds it
+ * A record that is kept in the host's transaction may be undone with it. So the chain is not told of it here, and finds it
  * in the store once that is committed.
  *
  * @throws HooshError as `BudgetStore.reserve`, or `store_unavailable` where it could not be recorded; nothing is held then;
@@ -38,16 +40,17 @@ export async function takeReservation(
     pool: pools[0]?.name,
     metadata: { nano_usd: ask.fixed.nanoUsd, tokens: ask.fixed.tokens, via: holder.via },
   })
-  let grant: Grant
+  const isJoint = keeps(engine, 'audit', steps)
   try {
-    grant = await steps.reserve(intent === undefined ? request : { ...request, intent })
+    const grant = await steps.reserve(intent !== undefined && isJoint ? { ...request, intent } : request)
+    await reportExpired(engine, grant.expired)
+    if (intent !== undefined && !(isJoint && transaction !== undefined)) await keepBesideHold(engine, id, intent, steps)
+    return grant
   } catch (error) {
+    if (transaction === undefined) giveBackUnused(engine, id, error, intent)
     if (error instanceof HooshError && error.code !== 'store_unavailable') noteUnheld(engine, holder, request, error)
     throw error
   }
-  await reportExpired(engine, grant.expired)
-  if (intent !== undefined && transaction === undefined) await keepBesideHold(engine, id, intent)
-  return grant
 }
 
 /**
@@ -76,9 +79,10 @@ export async function endReservation(
           pool,
           metadata: { charged_nano_usd: actual.nanoUsd, charged_tokens: actual.tokens, via: holder.via },
         })
-  const records = record === undefined ? undefined : { audit: [record] }
+  const records = record && keptBy(engine, { audit: [record] }, steps)
   const settlement = await (actual === null ? steps.release(id, records) : steps.settle(id, actual, records))
-  if (record !== undefined && !settlement.repeated && transaction === undefined) await keepStaged(engine, record)
+  const isInTransaction = records !== undefined && transaction !== undefined
+  if (record !== undefined && !settlement.repeated && !isInTransaction) await keepStaged(engine, record, steps)
   return settlement
 }
 

@@ -7,6 +7,7 @@ import type { Caller } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
 import { keepStaged } from './audit-staging.js'
 import type { Engine } from './engine.js'
+import { keptBy } from './joint-step.js'
 
 /** Where a request says in which runs it is: their ids, several with commas between. */
 export const RUN_HEADER = 'x-hoosh-run'
@@ -49,7 +50,7 @@ export function openRuns(): OpenRuns {
  * Opens a run: a pool of its own, for a time, that pays for calls beside all the pools of their caller.
  *
  * @param caps as of a pool; at least one of `tokens` and `usd`
- * @throws HooshError `invalid_request`, `too_many_runs`, `store_unavailable`
+ * @throws HooshError `invalid_request`, `unknown_run` (the caller is in one that is over), `too_many_runs`, `store_unavailable`
  */
 export async function openRun(
   engine: Engine,
@@ -64,6 +65,7 @@ export async function openRun(
   const { user } = caller
   const { rates, budgets } = engine.storage
   const now = engine.clock()
+  if (caller.runs !== null) await statesOf(engine, caller.runs)
   const expiresAt = now + ttlMs
   const id = runId(user, expiresAt, engine.ids())
   const name = RUN_PREFIX + id
@@ -84,7 +86,7 @@ export async function openRun(
     requestId,
     metadata: { expires_at: expiresAt, nano_usd: nanoUsd, tokens },
   })
-  await budgets.define(name, terms, record && { audit: [record] })
+  await budgets.define(name, terms, record && keptBy(engine, { audit: [record] }))
   if (record !== undefined) await keepStaged(engine, record)
   engine.pools.noteOverride(name, terms)
   const [state] = await budgets.read([{ name, terms }], now)
@@ -102,12 +104,16 @@ function termsOf({ tokens, usd }: { readonly tokens?: unknown; readonly usd?: un
  * @throws HooshError `unknown_run`, alike for one that is over and one of somebody else
  */
 export async function readRun(engine: Engine, caller: Caller, id: string): Promise<PoolState> {
-  const name = ownRun(engine, caller, id)
+  const [state] = await statesOf(engine, [ownRun(engine, caller, id)])
+  return state!
+}
+
+async function statesOf(engine: Engine, runs: readonly string[]): Promise<PoolState[]> {
+  const asks = runs.map((name) => ({ name, terms: null }))
   try {
-    const [state] = await engine.storage.budgets.read([{ name, terms: null }], engine.clock())
-    return state!
+    return await engine.storage.budgets.read(asks, engine.clock())
   } catch (thrown) {
-    throw asUnknownRun(engine, [name], thrown)
+    throw asUnknownRun(engine, runs, thrown)
   }
 }
 

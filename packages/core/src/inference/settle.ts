@@ -15,6 +15,7 @@ import type { Charge } from './charge.js'
 import type { Engine } from './engine.js'
 import { reportFound } from './expired.js'
 import { tellHook } from './hooks.js'
+import { keeps, keptBy } from './joint-step.js'
 import { keepAnswer } from './payloads.js'
 import { tellOfPools } from './pool-events.js'
 import { mendRoutes } from './route-limits.js'
@@ -72,7 +73,10 @@ export async function settle(
       'settle failed; it is repeated',
     )
     engine.metrics.settleRetried()
-    engine.retries.add(held.id, async () => void (await book()))
+    engine.retries.add(held.id, async () => {
+      await book()
+      return true
+    })
   }
   if (admitted.entered !== null) await engine.limits.leave(admitted.entered, charge.amount.tokens)
   if (held.windows !== undefined) await mendRoutes(engine, held.windows, ending.candidate, charge.amount.tokens)
@@ -83,7 +87,8 @@ export async function settle(
 
 function write(engine: Engine, held: CallHold, charge: Charge, records: CallRecords): Awaitable<Settlement> {
   const { budgets } = engine.storage
-  const ended = isFree(charge) ? budgets.release(held.id, records) : budgets.settle(held.id, charge.amount, records)
+  const joint = keptBy(engine, records)
+  const ended = isFree(charge) ? budgets.release(held.id, joint) : budgets.settle(held.id, charge.amount, joint)
   const kept = (settlement: Settlement) => {
     const keeping = keepBeside(engine, records, settlement)
     return keeping === undefined ? settlement : keeping.then(() => settlement)
@@ -93,17 +98,16 @@ function write(engine: Engine, held: CallHold, charge: Charge, records: CallReco
 
 /** Keeps what the budget store has not kept in its own step; no promise where every store answers at once. */
 function keepBeside(engine: Engine, { usage, audit }: CallRecords, settlement: Settlement): Promise<void> | undefined {
-  const { persists = [] } = engine.storage.budgets
   let last: Promise<void> | undefined
   const inOrder = (step: () => Awaitable<void>) => {
     if (last === undefined) last = step() ?? undefined
     else last = last.then(step)
   }
   if (settlement.reversal !== undefined) inOrder(() => reportFound(engine, settlement))
-  if (usage !== undefined && !persists.includes('usage')) inOrder(() => engine.storage.usage.record([usage]))
+  if (usage !== undefined && !keeps(engine, 'usage')) inOrder(() => engine.storage.usage.record([usage]))
   if (audit === undefined || engine.audit === null) return last
   const log = engine.audit
-  const isStaged = persists.includes('audit')
+  const isStaged = keeps(engine, 'audit')
   for (const record of audit) inOrder(() => (isStaged ? log.staged(record) : log.stage(record)))
   return last
 }

@@ -4,6 +4,7 @@ import { HooshError } from '../errors.js'
 import type { GatewayReply } from '../exchange.js'
 import type { Engine } from '../inference/engine.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
+import { idText, text } from './schemas.js'
 import { validated } from './validate.js'
 
 const whole = (low: number, high: number) => {
@@ -19,16 +20,16 @@ const moment = z.string().transform((text, context) => {
 })
 
 const filterQuery = z.object({
-  event: z.string().optional(),
-  subject: z.string().optional(),
-  model: z.string().optional(),
+  event: idText.optional(),
+  subject: idText.optional(),
+  model: idText.optional(),
   from: moment.optional(),
   to: moment.optional(),
   limit: whole(1, 1_000).default(100),
-  cursor: z.string().max(200).optional(),
+  cursor: text(200).optional(),
 })
 
-const exportQuery = filterQuery.omit({ limit: true, cursor: true }).extend({ writer: z.string().max(512).optional() })
+const exportQuery = filterQuery.omit({ limit: true, cursor: true }).extend({ writer: text(512).optional() })
 const checkpointsQuery = exportQuery.pick({ writer: true })
 
 /** Entries of the log, the newest page, oldest first: the caller's own, everybody's for an admin. */

@@ -11,14 +11,14 @@ import { nameablePool } from '../inference/new-call.js'
 import { microUsd } from '../inference/usage-text.js'
 import { MODELS } from '../providers/models.js'
 import { json, type RouteDefinition } from './route.js'
-import { modelName } from './schemas.js'
+import { idText, modelName, poolName } from './schemas.js'
 import { validated } from './validate.js'
 
 const day = z
   .string()
   .regex(/^\d{4}-\d\d-\d\d$/, { error: 'must be a day, YYYY-MM-DD' })
   .optional()
-const costsQuery = z.object({ from: day, to: day })
+const costsQuery = z.object({ from: day, to: day, user: idText.optional(), pool: poolName.optional() })
 const count = z
   .number({ error: 'must be a whole number' })
   .refine((n) => Number.isSafeInteger(n) && n >= 0, { error: 'must be a whole number of at least 0' })
@@ -30,14 +30,13 @@ export const costs: RouteDefinition = {
   access: 'identity',
   async handle(exchange, engine) {
     const { caller, request } = exchange
-    const { query } = request
-    const pool = query.get('pool')
-    if (pool !== null) nameablePool(pool, caller)
-    const { from, to } = validated(costsQuery, Object.fromEntries(query))
-    const user = caller.admin ? query.get('user') : caller.user
+    const said = validated(costsQuery, Object.fromEntries(request.query))
+    const { from, to, pool } = said
+    if (pool !== undefined) nameablePool(pool, caller)
+    const user = caller.admin ? said.user : caller.user
     const totals = await engine.storage.usage.totals({
-      ...(user === null ? {} : { user }),
-      ...(pool === null ? {} : { pool }),
+      ...(user === undefined ? {} : { user }),
+      ...(pool === undefined ? {} : { pool }),
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
     })

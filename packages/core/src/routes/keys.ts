@@ -4,7 +4,7 @@ import { createKey, type FreshKey, type KeyDesk, keyOf, revokeKey, rotateKey } f
 import type { KeyRecord } from '../identity/store.js'
 import type { Engine } from '../inference/engine.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
-import { modelName, poolName } from './schemas.js'
+import { modelName, poolName, text } from './schemas.js'
 import { validated } from './validate.js'
 
 const DAY_S = 86_400
@@ -16,13 +16,6 @@ const whole = (low: number, high: number) => {
   return z.number({ error }).int({ error }).min(low, { error }).max(high, { error })
 }
 const count = whole(0, Number.MAX_SAFE_INTEGER).exactOptional()
-const text = (most: number) => {
-  const error = `must be a text of at most ${most} characters without control characters`
-  return z
-    .string({ error })
-    .max(most, { error })
-    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error })
-}
 const list = <Item extends z.ZodType>(item: Item) =>
   z
     .array(item, { error: 'must be an array' })

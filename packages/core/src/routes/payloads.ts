@@ -1,12 +1,18 @@
 import { isUtf8 } from 'node:buffer'
+import { z } from 'zod'
 import { subjectHash } from '../audit/payload-seal.js'
 import type { AuditEntry, AuditRecord } from '../audit/store.js'
 import { HooshError } from '../errors.js'
 import type { Engine } from '../inference/engine.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
+import { idText } from './schemas.js'
+import { validated } from './validate.js'
 
 /** Most entries of one millisecond that one is looked for among. */
 const MOST_ENTRIES = 1_000
+
+const entryPath = z.object({ id: idText })
+const userPath = z.object({ user: idText })
 
 /** What a call asked or was answered, by the id of the entry that says so. That it was read is recorded first. */
 export const auditPayload: RouteDefinition = {
@@ -14,7 +20,7 @@ export const auditPayload: RouteDefinition = {
   path: '/v1/audit/:id/payload',
   access: 'admin',
   async handle(exchange, engine) {
-    const id = exchange.params.id!
+    const { id } = validated(entryPath, exchange.params)
     const found = await engine.vault?.read(id)
     if (found === undefined || found === null) {
       const message =
@@ -44,7 +50,7 @@ export const auditErase: RouteDefinition = {
   path: '/v1/audit/subjects/:user',
   access: 'admin',
   async handle(exchange, engine) {
-    const user = exchange.params.user!
+    const { user } = validated(userPath, exchange.params)
     const subject_hash = subjectHash(user)
     await note(engine, exchange, {
       event: 'admin.erasure',

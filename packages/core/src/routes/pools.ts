@@ -4,7 +4,7 @@ import { HooshError } from '../errors.js'
 import { creditPool, freezePool, poolEntries, refundIn, setPool, stateOf } from '../inference/pool-admin.js'
 import { wireEntry, wirePool } from './pool-wire.js'
 import { json, type RouteDefinition } from './route.js'
-import { poolName, tokenCount, usd } from './schemas.js'
+import { idText, poolName, text, tokenCount, usd } from './schemas.js'
 import { validated } from './validate.js'
 
 const poolPath = z.object({ name: poolName })
@@ -20,11 +20,7 @@ const given = z.looseObject({
   id: givenId.optional(),
   tokens: tokenCount.optional(),
   usd: usd.optional(),
-  note: z
-    .string({ error: 'must be a text of at most 500 characters' })
-    .max(500, { error: 'must be a text of at most 500 characters' })
-    .regex(/^\P{Cc}*$/u, { error: 'must be without control characters' })
-    .nullish(),
+  note: text(500).nullish(),
 })
 const creditRequest = given.extend({
   expires_at: z.iso
@@ -33,7 +29,7 @@ const creditRequest = given.extend({
     .nullish(),
 })
 const refundRequest = given.extend({
-  reservation_id: z.string({ error: 'is required: the reservation that was charged' }),
+  reservation_id: z.string({ error: 'is required: the reservation that was charged' }).pipe(idText),
 })
 const pageQuery = z.object({
   limit: z.coerce

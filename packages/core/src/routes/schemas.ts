@@ -8,13 +8,25 @@ const MAX_TOOLS = 128
 const MAX_FALLBACKS = 8
 
 const isName = (text: string) => {
-  if (text.length === 0 || text.length > MAX_NAME) return false
+  if (text.length === 0 || text.length > MAX_NAME || !text.isWellFormed()) return false
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index)
     if (code < 0x20 || code === 0x22 || code === 0x5c || code === 0x7f) return false
   }
   return true
 }
+
+/** What can be written down everywhere: Postgres takes no NUL, and half a surrogate pair has no UTF-8. */
+export const text = (most: number) => {
+  const error = `must be a text of at most ${most} characters without control characters`
+  return z
+    .string({ error })
+    .max(most, { error })
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error })
+}
+
+/** A user's name, or an id that we gave. */
+export const idText = text(MAX_NAME)
 
 export const modelName = z.string({ error: 'is required: the name of a model' }).refine(isName, {
   error: `must be 1 to ${MAX_NAME} characters without control characters, quotes or backslashes`,

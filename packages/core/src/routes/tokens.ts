@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { type Amount, type Capacity, nanoUsdOf, usdText } from '../amount.js'
+import { type Amount, type Capacity, nanoUsdOf, nothing, usdText } from '../amount.js'
+import { decide } from '../budget/grant.js'
 import { tightestLeft } from '../budget/pool-book.js'
-import type { Grant, PoolAsk, PoolState, ReserveRequest, Settlement } from '../budget/store.js'
+import type { Ask, Grant, PoolAsk, PoolState, ReserveRequest, Settlement } from '../budget/store.js'
 import { errorBody, errorReply } from '../error-body.js'
 import { HooshError } from '../errors.js'
 import type { GatewayReply } from '../exchange.js'
@@ -12,7 +13,7 @@ import { tellOfPools } from '../inference/pool-events.js'
 import { endReservation, type Holder, takeReservation } from '../inference/reservations.js'
 import { wirePool } from './pool-wire.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
-import { poolName, tokenCount, usd } from './schemas.js'
+import { idText, poolName, tokenCount, usd } from './schemas.js'
 import { validated } from './validate.js'
 
 /** Open reservations over the wire that one user may have. */
@@ -27,7 +28,7 @@ const ttl = z
 const reserveRequest = asked.extend({ ttl_seconds: ttl.default(600) })
 const reportRequest = z.looseObject({
   pool: poolName.optional(),
-  reservation_id: z.string({ error: 'must be a string' }).optional(),
+  reservation_id: idText.optional(),
   reserved: tokenCount.optional(),
   actual: z
     .number({ error: 'must be a whole number of tokens' })
@@ -39,6 +40,8 @@ const reportRequest = z.looseObject({
     .optional(),
 })
 
+const listQuery = z.object({ after: idText.optional() })
+
 export const tokensCheck: RouteDefinition = {
   method: 'POST',
   path: '/v1/tokens/check',
@@ -47,10 +50,8 @@ export const tokensCheck: RouteDefinition = {
     const wanted = validated(asked, (await exchange.readJson()).value)
     const state = await stateOf(engine, exchange.caller, wanted.pool)
     const amount = cappedAmount(wanted, state)
-    const left = tightestLeft([state])
-    const isOpen = state.terms.frozen !== true
-    const allowed = isOpen && amount.tokens <= (left.tokens ?? Infinity) && amount.nanoUsd <= (left.nanoUsd ?? Infinity)
-    return json({ allowed, ...leftOnWire(left) }, exchange)
+    const { granted: allowed } = decide(exactly(amount), [state])
+    return json({ allowed, ...leftOnWire(tightestLeft([state])) }, exchange)
   },
 }
 
@@ -69,7 +70,7 @@ export const tokensReserve: RouteDefinition = {
       owner: caller.user,
       phase: 'reserved',
       pools: [await askFor(engine, caller, state.name)],
-      ask: { fixed: cappedAmount(wanted, state), each: { tokens: 0, nanoUsd: 0 }, floor: 0, wish: 0, atMost: 0 },
+      ask: exactly(cappedAmount(wanted, state)),
       leaseMs,
       now: engine.clock(),
       onExpire: engine.settings.budget.onExpire,
@@ -125,13 +126,17 @@ export const tokensPools: RouteDefinition = {
     const asks = await engine.pools.asksFor(caller.pools, caller.identity)
     const own = await engine.storage.budgets.read(asks, now)
     if (!caller.admin) return json(own.map(wirePool), exchange)
-    const after = request.query.get('after') ?? undefined
+    const { after } = validated(listQuery, Object.fromEntries(request.query))
     const all = await engine.storage.budgets.list({ limit: 1_000, now, ...(after === undefined ? {} : { after }) })
     const named = new Set(all.map(({ name }) => name))
     // His own that nobody has used stand first, since the last name of a page is where the next one begins.
     const unused = after === undefined ? own.filter(({ name }) => !named.has(name)) : []
     return json([...unused, ...all].map(wirePool), exchange)
   },
+}
+
+function exactly(fixed: Amount): Ask {
+  return { fixed, each: nothing, floor: 0, wish: 0, atMost: 0 }
 }
 
 function holderOf({ caller, requestId }: Exchange): Holder {

@@ -31,7 +31,9 @@ export {
   type Standing,
   settled,
 } from '../budget/ending.js'
+export { strangeEntry } from '../budget/entry-cursor.js'
 export type { BookCheck, Finding, FindingCode } from '../budget/findings.js'
+export { freezing } from '../budget/freezing.js'
 export { budgetExceeded, checkSums, decide, type Granted, type Refused, wholeAmount } from '../budget/grant.js'
 export type { HostTransaction, JoinedBudgets, JoinsTransactions } from '../budget/joining.js'
 export { type LostCall, lostEvent, lostUsage, reversalOf } from '../budget/lost.js'

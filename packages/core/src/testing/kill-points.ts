@@ -8,7 +8,7 @@ import { aroundAnswers, aroundStores, type Seam } from './kill-seams.js'
 
 /** Steps of stores that change something, each of them all or nothing. */
 const STEPS = [
-  ...['reserve', 'extend', 'renew', 'settle', 'release', 'expire', 'define'],
+  ...['reserve', 'extend', 'renew', 'settle', 'release', 'expire', 'define', 'freeze'],
   ...['stage', 'link', 'checkpoint', 'trim', 'record', 'put', 'putIfAbsent'],
 ]
 

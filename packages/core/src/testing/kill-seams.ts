@@ -1,4 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http'
+import type { Siblings } from '../budget/store.js'
+import type { Storage } from '../storage/storage.js'
 
 /** The one point at which a process dies, as what it is wrapped in knows it. */
 export interface Seam {
@@ -14,14 +16,27 @@ export interface Seam {
 export type Method = (...args: unknown[]) => unknown
 
 /** Stores whose one step passes the points; one that answers at once still does. */
-export function aroundStores<Kept extends object>(storage: Kept, seam: Seam): Kept {
+export function aroundStores<Kept extends Partial<Storage>>(storage: Kept, seam: Seam): Kept {
   const wrapped: Record<string, unknown> = {}
   for (const [name, store] of Object.entries(storage)) {
     const run: unknown = Object(store)[seam.step]
     wrapped[name] = store
-    if (typeof run === 'function') wrapped[name] = { ...store, [seam.step]: aroundStep(run as Method, seam) }
+    if (typeof run === 'function')
+      wrapped[name] = { ...(store as object), [seam.step]: aroundStep(run as Method, seam) }
   }
+  const { budgets } = wrapped as Partial<Storage>
+  if (budgets?.persists !== undefined)
+    wrapped.budgets = { ...budgets, persists: siblingsIn(wrapped, storage, budgets.persists) }
   return wrapped as Kept
+}
+
+/** A step of the ledger is still one with the stores beside it, now that these are wrapped. */
+function siblingsIn(wrapped: Record<string, unknown>, storage: Partial<Storage>, persists: Siblings): Siblings {
+  const named = Object.entries(persists).map(([kind, store]) => [
+    kind,
+    storage[kind as keyof Siblings] === store ? wrapped[kind] : store,
+  ])
+  return Object.fromEntries(named)
 }
 
 function aroundStep(run: Method, seam: Seam): Method {

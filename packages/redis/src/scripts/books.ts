@@ -146,6 +146,10 @@ local function holdRow(id, hold)
     refunds }
 end
 
+local function expiredRow(id)
+  return { holdRow(id, find(id)), statesOf(accountsOf(find(id))) }
+end
+
 local function same(a, b) return a.t == b.t and a.n == b.n end
 local function plus(a, b) return { t = a.t + b.t, n = a.n + b.n } end
 local function minus(a, b) return { t = a.t - b.t, n = a.n - b.n } end

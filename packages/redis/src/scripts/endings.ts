@@ -65,7 +65,7 @@ local policy, limit = word(), word()
 local expired = {}
 for at, id in ipairs(overdueIn(P .. 'leases', limit)) do
   expireOne(id, find(id), policy)
-  expired[at] = holdRow(id, find(id))
+  expired[at] = expiredRow(id)
 end
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'lapses', '-inf', text(AT), 'LIMIT', '0', '${MOST_LAPSED}')) do
   local name, id = unpack(cmsgpack.unpack(member))
@@ -90,13 +90,8 @@ return say('expired', expired)
 `,
 )
 
-/** `BudgetStore.define`; '' removes. */
-export const DEFINE = script(
-  '',
-  OPENING,
-  BOOKS,
-  `
-local name, terms = word(), word()
+const DEFINING = `
+local terms = word()
 if terms == '' then
   redis.call('HDEL', P .. 'overrides', name)
   if redis.call('EXISTS', P .. 'pool:' .. name) == 0 then redis.call('ZREM', P .. 'names', name) end
@@ -105,7 +100,22 @@ else
   redis.call('ZADD', P .. 'names', '0', name)
 end
 return say('defined')
+`
+
+/** `BudgetStore.define`; '' removes. */
+export const DEFINE = script('', OPENING, BOOKS, 'local name = word()', DEFINING)
+
+/** The same for terms that were made of the override before; where that is another one by now: `stale`. */
+export const REDEFINE = script(
+  '',
+  OPENING,
+  BOOKS,
+  `
+local name, before = word(), word()
+local override = pool(name).override
+if override ~= before then return say('stale', '1', override) end
 `,
+  DEFINING,
 )
 
 /** `BudgetStore.forget`. What corrections may still need is kept as long as ended holds are. */

@@ -79,7 +79,7 @@ holds[id] = { owner = owner, phase = phase, state = 'held', held = granted.amoun
   call = call ~= '' and call or nil }
 hold(holds[id], found, capacities, granted.amount)
 local expired = {}
-for at, other in ipairs(late) do expired[at] = holdRow(other, find(other)) end
+for at, other in ipairs(late) do expired[at] = expiredRow(other) end
 local row = holdRow(id, holds[id])
 commit()
 return say('granted', text(granted.output), row, statesOf(found), expired)

@@ -13,6 +13,7 @@ import {
   type PoolTerms,
   type Refund,
   type Reservation,
+  type ReserveRequest,
   type Standing,
   type UsageRecord,
   windowAt,
@@ -44,6 +45,9 @@ export interface Account {
   lastEntry: number
 }
 
+/** What is known of a call, and whether its usage is kept by somebody else. */
+export type KeptCall = CallFacts & Pick<ReserveRequest, 'usageElsewhere'>
+
 /** A reservation. Its amounts are never changed in place, so that answers may carry them. */
 export interface Held extends Mutable<Standing> {
   readonly owner: string
@@ -54,7 +58,7 @@ export interface Held extends Mutable<Standing> {
   readonly since: number
   /** The audit record that told of the call before it began, where it is kept here. */
   readonly intent: { readonly id: string; readonly at: number } | null
-  /** `CallFacts` as JSON, which is read only where the call is lost; null where it is no call. */
+  /** `KeptCall` as JSON, which is read only where the call is lost; null where it is no call. */
   readonly call: string | null
   overrun: Amount
   leaseUntil: number
@@ -247,5 +251,11 @@ export function expiredOf(held: Held): ExpiredReservation {
 export function usageOf(held: Held): UsageRecord | null {
   if (held.call === null) return null
   const pools = held.accounts.map(({ pool }) => pool.name)
-  return lostUsage({ ...held, pools, call: JSON.parse(held.call) as CallFacts, at: held.endedAt! })
+  const { usageElsewhere: _elsewhere, ...call } = JSON.parse(held.call) as KeptCall
+  return lostUsage({ ...held, pools, call, at: held.endedAt! })
+}
+
+/** Whether that record is kept here, beside the ledger. */
+export function keepsUsage({ call }: Held): boolean {
+  return call !== null && (JSON.parse(call) as KeptCall).usageElsewhere !== true
 }

@@ -14,6 +14,7 @@ import {
   ended,
   expiryCharge,
   extended,
+  freezing,
   type Grant,
   type Granted,
   HooshError,
@@ -76,7 +77,7 @@ export function reserve(books: Books, request: ReserveRequest, sameTerms: SameTe
 }
 
 function born(books: Books, request: ReserveRequest, granted: Granted, accounts: readonly Account[]): Held {
-  const { intent, call } = request
+  const { intent, call, usageElsewhere } = request
   const held: Held = {
     id: request.id,
     owner: request.owner,
@@ -92,7 +93,7 @@ function born(books: Books, request: ReserveRequest, granted: Granted, accounts:
     leaseUntil: books.at + request.leaseMs,
     since: nextNumber(books),
     intent: intent === undefined ? null : { id: intent.id, at: intent.timestamp },
-    call: call === undefined ? null : JSON.stringify(call),
+    call: call === undefined ? null : JSON.stringify({ ...call, usageElsewhere }),
     endedAt: null,
     entries: [],
     draws: draw(books, accounts, statesOf(books, accounts), granted.amount),
@@ -112,8 +113,12 @@ function grantOf(books: Books, held: Held, outputTokens: number, overdue: readon
     held: held.held,
     leaseUntil: held.leaseUntil,
     pools: statesOf(books, held.accounts),
-    expired: overdue.map(expiredOf),
+    expired: toldOf(books, overdue),
   }
+}
+
+function toldOf(books: Books, overdue: readonly Held[]): ExpiredReservation[] {
+  return overdue.map((held) => ({ ...expiredOf(held), booked: statesOf(books, held.accounts.filter(isListed)) }))
 }
 
 function statesOf(books: Books, accounts: readonly Account[]): PoolState[] {
@@ -278,7 +283,14 @@ export function expire(
 ): ExpiredReservation[] {
   const overdue = [...books.overdue].slice(0, limit)
   for (const late of overdue) expireOne(books, late, onExpire, onLost)
-  return overdue.map(expiredOf)
+  return toldOf(books, overdue)
+}
+
+/** Freezes a pool or ends that, as `BudgetStore.freeze` promises. */
+export function freeze(books: Books, pool: PoolAsk, frozen: boolean): PoolTerms | null {
+  const terms = freezing(pool, books.pools.get(pool.name)?.override ?? null, frozen)
+  define(books, pool.name, terms)
+  return terms
 }
 
 /** Sets or removes an override. */

@@ -16,7 +16,9 @@ export async function expire(
   for (const { id } of here) doubt(room, room.books.reservations.get(id)!, plus)
   const limit = policy.limit - here.length
   const there = limit > 0 ? await desk.store.expire({ ...policy, limit }) : []
-  return [...desk.untold.splice(0), ...here, ...there]
+  // What is charged for those here is told of once it is in the store.
+  const unbooked = here.map(({ booked: _booked, ...expired }) => expired)
+  return [...desk.untold.splice(0), ...unbooked, ...there]
 }
 
 /** Takes note of what the store has ended for its lease: leases of ours, and parts of our calls. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import { type Amount, minus } from '../../amount.js'
+import type { UsageStore } from '../../cost/store.js'
 import { compileGlob } from '../../glob.js'
 import type { Awaitable, Clock } from '../../time.js'
 import { emptyBooks, type Held, openIn, reservationOf } from '../memory-books.js'
@@ -18,6 +19,8 @@ import { withoutRecords } from './without-records.js'
 export interface SliceOptions extends store.ExpirePolicy {
   /** Where the pools are, shared by all processes. */
   readonly store: store.BudgetStore
+  /** Where costs are read: a store of budgets that `persists` usage there keeps lost calls itself. */
+  readonly usage?: UsageStore | undefined
   /** Patterns of the pools that are sliced; all others stay in the store. */
   readonly pools: readonly string[]
   readonly clock: Clock
@@ -82,6 +85,7 @@ export function slicedBudgets(options: SliceOptions): Slices {
       entries: (pool, page) => there.entries(pool, page),
       find: (query) => find(room, query),
       define: (pool, terms) => define(room, pool, terms),
+      freeze: (pool, frozen) => freeze(room, pool, frozen),
       overrides: () => mirrored(room),
       forget: (pool) => forget(room, pool),
       ...(there.join !== undefined && { join: there.join }),
@@ -92,7 +96,7 @@ export function slicedBudgets(options: SliceOptions): Slices {
   }
 }
 
-function roomOf({ store: given, pools, clock, leaseMs, onExpire, ids, booked, failed }: SliceOptions): Room {
+function roomOf({ store: given, usage, pools, clock, leaseMs, onExpire, ids, booked, failed }: SliceOptions): Room {
   const books = emptyBooks(REMEMBERED_CALLS, 0)
   const globs = pools.map(compileGlob)
   const known = new LRUCache<string, boolean>({ max: REMEMBERED_POOLS })
@@ -100,7 +104,7 @@ function roomOf({ store: given, pools, clock, leaseMs, onExpire, ids, booked, fa
   let leases = 0
   const shares: Room['shares'] = new Map()
   const desk: Desk = {
-    store: withoutRecords(given, (expired) => noteExpired(room, expired)),
+    store: withoutRecords(given, usage, (expired) => noteExpired(room, expired)),
     clock,
     leaseMs,
     onExpire,
@@ -214,6 +218,16 @@ async function credit(room: Room, ask: store.PoolAsk, given: store.NewCredit, no
 async function define({ desk, ledger, isSliced }: Room, pool: string, terms: PoolTerms | null): Promise<void> {
   await desk.store.define(pool, terms)
   if (isSliced(pool)) ledger.define(pool, terms)
+}
+
+async function freeze(
+  { desk, ledger, isSliced }: Room,
+  pool: store.PoolAsk,
+  frozen: boolean,
+): Promise<PoolTerms | null> {
+  const terms = await desk.store.freeze(pool, frozen)
+  if (isSliced(pool.name)) ledger.define(pool.name, terms)
+  return terms
 }
 
 /** What is leased of it and not needed goes back first; what still runs keeps the pool from being gone. */

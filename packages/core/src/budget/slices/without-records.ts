@@ -1,16 +1,18 @@
-import type { BudgetStore, ExpiredReservation, Grant, ReserveRequest, Settlement } from '../store.js'
+import type { UsageStore } from '../../cost/store.js'
+import type { BudgetStore, ExpiredReservation, Grant, Settlement } from '../store.js'
 
 /**
  * A store that keeps nothing beside its ledger, since whoever asks it does so himself: what it is given to keep is held
- * back, and what it has kept of a lost call it does not tell.
+ * back. But where it keeps usage in the store that is asked for costs, it does so for a lost call, and does not tell of that.
  *
  * @param noteExpired told of all that any step has ended for its lease
  */
 export function withoutRecords(
   store: BudgetStore,
+  usage: UsageStore | undefined,
   noteExpired: (expired: readonly ExpiredReservation[]) => void,
 ): BudgetStore {
-  const keepsUsage = store.persists?.includes('usage') === true
+  const keepsUsage = usage !== undefined && store.persists?.usage === usage
   const expired = (told: readonly ExpiredReservation[]) => {
     noteExpired(told)
     return keepsUsage ? told.map(withoutUsage) : [...told]
@@ -18,8 +20,8 @@ export function withoutRecords(
   const settlement = (told: Settlement) => (keepsUsage ? withoutReversal(told) : told)
   const granted = (grant: Grant) => (grant.expired.length === 0 ? grant : { ...grant, expired: expired(grant.expired) })
   return {
-    reserve: async (request) =>
-      granted(await store.reserve(request.intent === undefined ? request : withoutIntent(request))),
+    reserve: async ({ intent: _intent, ...request }) =>
+      granted(await store.reserve({ ...request, usageElsewhere: !keepsUsage })),
     extend: (id, ask) => store.extend(id, ask),
     renew: (running, leaseMs) => store.renew(running, leaseMs),
     settle: async (id, actual) => settlement(await store.settle(id, actual)),
@@ -32,6 +34,7 @@ export function withoutRecords(
     entries: (pool, page) => store.entries(pool, page),
     find: (query) => store.find(query),
     define: (pool, terms) => store.define(pool, terms),
+    freeze: (pool, frozen) => store.freeze(pool, frozen),
     overrides: () => store.overrides(),
     forget: (pool) => store.forget(pool),
     ...(store.check !== undefined && { check: () => store.check!() }),
@@ -40,6 +43,7 @@ export function withoutRecords(
       join(transaction) {
         const joined = store.join!(transaction)
         return {
+          ...(joined.persists !== undefined && { persists: joined.persists }),
           reserve: async (request) => granted(await joined.reserve(request)),
           settle: async (id, actual, records) => settlement(await joined.settle(id, actual, records)),
           release: async (id, records) => settlement(await joined.release(id, records)),
@@ -47,10 +51,6 @@ export function withoutRecords(
       },
     }),
   }
-}
-
-function withoutIntent({ intent: _intent, ...request }: ReserveRequest): ReserveRequest {
-  return request
 }
 
 function withoutUsage({ usage: _usage, ...expired }: ExpiredReservation): ExpiredReservation {

@@ -11,9 +11,9 @@ import { decodeRecord, encodeRecord, type KeyedRecord } from './record.js'
 export const KEPT_MS = 24 * 3_600_000
 /** How long somebody who waits in another process is counted without a word, ms. */
 export const WANTED_MS = 10_000
-/** The first wait before another process's call is looked at again, ms; it doubles up to a second. */
-const FIRST_LOOK_MS = 50
-const LONGEST_LOOK_MS = 1_000
+/** The first wait before the cache is asked again, ms; it doubles up to a second. */
+export const FIRST_LOOK_MS = 50
+export const LONGEST_LOOK_MS = 1_000
 /** Failures after which a key's calls are no longer told apart in the ledger. */
 const MOST_TURNS = 16
 
@@ -70,6 +70,14 @@ async function claim({ cache, leaseMs }: KeyedParts, { scope, print, holder }: F
   ])
   if (standing !== null) await cache.delete(alive)
   return standing
+}
+
+/** Takes the key off again, where it is still ours. */
+export async function giveUp({ cache }: Pick<KeyedParts, 'cache'>, { scope, holder }: Flight): Promise<void> {
+  const key = recordKey(scope)
+  const standing = await cache.get(key)
+  const record = standing === null ? undefined : decodeRecord(standing)?.record
+  if (record?.state === 'running' && record.holder === holder) await cache.delete(key)
 }
 
 function outcomeOf(record: Exclude<KeyedRecord, { state: 'running' }>, body: Uint8Array): Landed {

@@ -4,7 +4,8 @@ import type { ByteSink, GatewayReply } from '../../exchange.js'
 import type { Logger } from '../../options.js'
 import { within } from '../../time.js'
 import type { Call } from '../call.js'
-import { claimOrWait, idFor, KEPT_MS, type KeyedParts } from './claim.js'
+import type { SettleRetries } from '../settle-retries.js'
+import { claimOrWait, FIRST_LOOK_MS, giveUp, idFor, KEPT_MS, type KeyedParts, LONGEST_LOOK_MS } from './claim.js'
 import { idempotencyMismatch, idempotencyUnknown } from './errors.js'
 import { type Flight, flight, type Landed, type Seat, takeSeat } from './flight.js'
 import { holderKey, printOf, recordKey, scopeOf, wantedKey } from './names.js'
@@ -32,6 +33,8 @@ type StreamedBody = (sink: ByteSink) => Promise<void>
 interface Keyed extends KeyedParts {
   readonly audit: AuditLog | null
   readonly logger: Logger
+  /** Ends of holds that are still owed to the ledger. */
+  readonly retries: Pick<SettleRetries, 'has'>
   /** By scope. */
   readonly flights: Map<string, Flight>
 }
@@ -42,7 +45,9 @@ const KEEP_WAIT_MS = 250
 /** Headers that are about one request rather than about the answer. */
 const OF_THE_REQUEST = /^(?:x-request-id|x-hoosh-cost-micro-usd|x-hoosh-budget-.*|x-ratelimit-.*)$/
 
-export function keyedCalls(options: Omit<KeyedParts, 'sleep'> & Pick<Keyed, 'audit' | 'logger'>): KeyedCalls {
+export function keyedCalls(
+  options: Omit<KeyedParts, 'sleep'> & Pick<Keyed, 'audit' | 'logger' | 'retries'>,
+): KeyedCalls {
   const sleepers = sleeping()
   const keyed: Keyed = { ...options, sleep: sleepers.sleep, flights: new Map() }
   return {
@@ -114,21 +119,28 @@ async function arrive(keyed: Keyed, on: Flight, call: Call, seat: Seat, isLater:
 /** Makes the call, or waits for who does; tells those who wait, and keeps what came of it. Never rejects. */
 async function fly(keyed: Keyed, own: Flight, call: Call, run: (call: Call) => Promise<GatewayReply>): Promise<void> {
   let id: string | undefined
+  let isCharged = false
+  const noteCharged = () => {
+    isCharged = true
+  }
   try {
     const found = await claimOrWait(keyed, own)
     if (found !== null) return own.land(found)
     own.isOurs = true
     id = await idFor(keyed, own.scope)
-    const reply = await run({ ...call, id, signal: own.cut })
+    const reply = await run({ ...call, id, signal: own.cut, noteCharged })
     const { body } = reply
     if (typeof body === 'function') await stream(keyed, own, id, reply, body)
     else await plain(keyed, own, id, reply, wholeOf(body))
   } catch (thrown) {
     const error = asHooshError(thrown)
-    if (own.isOurs) await within(KEEP_WAIT_MS, keepFailure(keyed, own, id, error))
+    const isKept = isCharged || error.code === 'reservation_conflict'
+    const ending = isKept ? keepFailure(keyed, own, error) : free(keyed, own, id, error)
+    if (own.isOurs && !(id !== undefined && keyed.retries.has(id))) await within(KEEP_WAIT_MS, ending)
     own.isOver = true
     own.verify(false)
     own.fail(knownAs(error))
+    await ending
   } finally {
     keyed.flights.delete(own.scope)
   }
@@ -187,19 +199,27 @@ function keptHeaders({ headers }: Pick<Landed, 'headers'>): Record<string, strin
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !OF_THE_REQUEST.test(name)))
 }
 
-/** A failure that cost nothing frees the key; any other is what the key stands for from now on. */
-async function keepFailure(keyed: Keyed, own: Flight, call: string | undefined, error: HooshError): Promise<void> {
-  const { print, scope } = own
-  try {
-    const known = call === undefined ? null : await keyed.budgets.find({ id: call })
-    if (error.code !== 'reservation_conflict' && (known === null || known.state === 'released')) {
-      await keyed.cache.delete(recordKey(scope))
-      return
+/**
+ * Frees the key of a call that has cost nothing, as soon as the cache can be asked. Not before its hold is off the ledger:
+ * the next call of the key may have the same id, and its hold must not be taken for the one that is to be given back.
+ */
+async function free(keyed: Keyed, own: Flight, id: string | undefined, error: HooshError): Promise<void> {
+  const { retries, sleep, logger } = keyed
+  // Where the cache did not answer, the key may be ours without our knowing.
+  if (!own.isOurs && error.code !== 'store_unavailable') return
+  for (let wait = FIRST_LOOK_MS; ; wait = Math.min(2 * wait, LONGEST_LOOK_MS)) {
+    try {
+      if (id === undefined || !retries.has(id)) return await giveUp(keyed, own)
+    } catch (err) {
+      logger.warn({ err }, 'an idempotency key whose call was not made could not be freed; it is tried again')
     }
-  } catch (err) {
-    keyed.logger.warn({ err, code: error.code }, 'what a call with an idempotency key has cost is not known')
+    if (!(await sleep(wait))) return
   }
-  const { code, message, details } = error
+}
+
+/** A failure that has, or may have, cost something is what the key stands for from now on. */
+async function keepFailure(keyed: Keyed, own: Flight, { code, message, details }: HooshError): Promise<void> {
+  const { print } = own
   const isLost = code === 'client_closed' || code === 'reservation_conflict'
   await keep(keyed, own, isLost ? { state: 'lost', print } : { state: 'failed', print, code, message, details })
 }

@@ -1,0 +1,23 @@
+import { type Amount, nanoUsdOf } from '../amount.js'
+import { HooshError } from '../errors.js'
+import type { HostAmount } from '../host.js'
+
+/**
+ * An amount as the host's own code says it: money in USD, by the rules of the HTTP API, or in nano-USD.
+ *
+ * @throws HooshError `invalid_request` that names the field
+ */
+export function amountOf({ tokens = 0, usd, nanoUsd = 0 }: HostAmount): Amount {
+  for (const [param, value] of Object.entries({ tokens, nanoUsd })) {
+    if (!Number.isSafeInteger(value) || value < 0) throw wrong(param, 'must be a whole number of at least 0')
+  }
+  if (usd === undefined) return { tokens, nanoUsd }
+  if (nanoUsd !== 0) throw wrong('usd', 'say the money as `usd` or as `nanoUsd`, not as both')
+  const money = nanoUsdOf(usd)
+  if (money === null) throw wrong('usd', 'must be an amount of USD with at most nine decimals')
+  return { tokens, nanoUsd: money }
+}
+
+function wrong(param: string, what: string): HooshError {
+  return new HooshError('invalid_request', { message: `${param}: ${what}`, details: { param } })
+}
