@@ -21,6 +21,7 @@ export function ledgerLoader(dialect: Dialect, tables: Tables, codec: TermsCodec
   const reader: Reader = { dialect, sql, codec }
   /** Without locking anything: for whoever only looks, or has the whole database locked. */
   const look = async (runner: Runner, books: Books, needs: LedgerNeeds, late: boolean): Promise<void> => {
+    await countOpen(reader, runner, books, needs)
     const rows = await loadHolds(reader, runner, books, needs, late)
     const named = [...needs.asks.map(({ pool }) => pool.name), ...needs.pools, ...rows.map(({ pool }) => String(pool))]
     if (named.length > 0) await loadPools(reader, runner, books, new Set(named))
@@ -41,6 +42,7 @@ export function ledgerLoader(dialect: Dialect, tables: Tables, codec: TermsCodec
     async load(runner: Runner, books: Books, needs: LedgerNeeds, late: boolean): Promise<void> {
       if (locks === null) return look(runner, books, needs, late)
       enterPools(codec, books, await locks.lock(runner, books.at, needs, late))
+      await countOpen(reader, runner, books, needs)
       const rows = await loadHolds(reader, runner, books, needs, late)
       await enter(reader, runner, books, needs, locks.ofLockedPools(rows, books, needs))
     },
@@ -182,12 +184,28 @@ async function loadHolds(
   return reservations.size === 0 ? [] : sql.findHolds(runner, ids)
 }
 
+/**
+ * How many reservations of each owner are open. Counted before holds are read: of a reservation that somebody else makes
+ * under the same id, in pools that are not locked here, either nothing is seen yet or that it exists.
+ */
+async function countOpen(
+  { dialect, sql }: Reader,
+  runner: Runner,
+  { open }: Books,
+  { owners }: LedgerNeeds,
+): Promise<void> {
+  if (owners.size === 0) return
+  for (const owner of owners) open.set(owner, 0)
+  for (const row of await sql.countOpen(runner, dialect.list([...owners])))
+    open.set(String(row.owner), Number(row.open))
+}
+
 /** All that the rows and the asks speak of, in windows that are known only once the pools are. */
 async function enter(
   reader: Reader,
   runner: Runner,
   books: Books,
-  { asks, owners, credits }: LedgerNeeds,
+  { asks, credits }: LedgerNeeds,
   rows: readonly Row[],
 ): Promise<void> {
   const windows = windowsOf(books, asks)
@@ -197,11 +215,6 @@ async function enter(
   await loadAccounts(reader, runner, books, windows)
   enterHolds(books, rows)
   await loadCredits(reader, runner, books, credits)
-  if (owners.size === 0) return
-  for (const owner of owners) books.open.set(owner, 0)
-  for (const { owner, open } of await reader.sql.countOpen(runner, reader.dialect.list([...owners]))) {
-    books.open.set(String(owner), Number(open))
-  }
 }
 
 /** The windows that asks fall in; one that nobody knows the terms of has none. */
