@@ -191,7 +191,7 @@ describe('an answer', () => {
     const { message, ...rest } = choice
     const filter = answerFilter(policy, new Map())!
     const { before, now } = filter.piece(0, { finish_reason: 'stop', ...rest, delta: message })
-    expect(before).toBe(null)
+    expect(before).toEqual([])
     expect(now).toEqual({
       finish_reason: 'stop',
       ...rest,
@@ -241,14 +241,14 @@ describe('an answer', () => {
       for (const unit of sign.split('')) told += textOf(filter.piece(0, { delta: deltaOf(unit) }).now.delta)
     }
     const { before } = filter.piece(0, { delta: {}, finish_reason: 'stop' })
-    expect(told + textOf(before)).toBe(`Take ${GONE}, \u{1f44d}\ufe0f.`)
+    expect(told + before.map(textOf).join('')).toBe(`Take ${GONE}, \u{1f44d}\ufe0f.`)
   })
 
   it('that ends in the event of its last piece is told in its order', () => {
     const filter = answerFilter(policy, new Map())!
     const one = filter.piece(0, { delta: { content: 'mail-ada', reasoning: 'be' } }).now.delta as { content: string }
     const { before, now } = filter.piece(0, { delta: { content: '-at-home' }, finish_reason: 'stop' })
-    expect(before).toEqual({ reasoning: 'be' })
+    expect(before).toEqual([{ reasoning: 'be' }])
     expect(one.content + (now.delta as { content: string }).content).toBe('mail-ada-at-home')
   })
 

@@ -155,11 +155,22 @@ function take(r: Relay, events: Buffer[]): void {
     r.waiting.push(...events)
     return
   }
-  const wait = run(r, events, 0)
-  if (wait === undefined) return
-  r.isBusy = true
-  r.feed.pause()
-  void drain(r, wait)
+  try {
+    const wait = run(r, events, 0)
+    if (wait === undefined) return
+    r.isBusy = true
+    r.feed.pause()
+    void drain(r, wait)
+  } catch (error) {
+    broken(r, error)
+  }
+}
+
+/** An event that cannot be handled ends the answer. */
+function broken(r: Relay, thrown: unknown): void {
+  r.feed.abort()
+  const error = thrown instanceof HooshError ? thrown : new HooshError('internal_error', { cause: thrown })
+  r.end({ how: 'broken', error })
 }
 
 /** Handles events until one has to wait for something; then what it waits for. */
@@ -180,11 +191,7 @@ async function drain(r: Relay, first: Promise<void>): Promise<void> {
     await first
     while (!r.ended && r.waiting.length > 0) await run(r, r.waiting.splice(0), 0)
   } catch (error) {
-    r.feed.abort()
-    r.end({
-      how: 'broken',
-      error: error instanceof HooshError ? error : new HooshError('internal_error', { cause: error }),
-    })
+    broken(r, error)
   }
   r.isBusy = false
   if (r.upstreamEnd === null) r.feed.resume()
