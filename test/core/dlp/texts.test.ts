@@ -140,6 +140,20 @@ describe('a request', () => {
     expect(redacted(say(signature('base64url', `-${KEY}-`)))).not.toEqual(say(signature('base64url', `-${KEY}-`)))
   })
 
+  it("carries signatures in which a host's own pattern finds nothing by chance", () => {
+    const own = createPolicy({ patterns: [{ name: 'ticket', pattern: /\d{6}/, action: 'redact' }], answers: true })
+    const found = (text: string) => {
+      const extra = { extra_content: { google: { thought_signature: text } } }
+      const answered = answerFilter(own, new Map())!.choice(0, { message: extra })
+      const asked = inspectContent(own, contentOf({ messages: [{ role: 'assistant', ...extra }] })) as Inspection
+      expect('extra_content' in (answered.message as object)).toBe(asked.patterns.length === 0)
+      return asked.patterns
+    }
+    expect(found(signature('base64', '123456'))).toEqual([])
+    expect(found(`123456${signature('base64')}`)).toEqual(['ticket'])
+    expect(found('Of 123456.')).toEqual(['ticket'])
+  })
+
   it('hands signatures to no classifier', async () => {
     const asked: (readonly string[])[] = []
     const extra = { google: { thought_signature: signature('base64') } }
