@@ -285,12 +285,15 @@ describe('what an answer holds', () => {
     expect(lists.every(({ type, thinking: [part] }) => type === 'thinking' && part!.type === 'text')).toBe(true)
   })
 
-  it('that cannot be read ends in an error', async () => {
+  it('that cannot be read ends in an error, which the host is told of', async () => {
     const { to, away } = await homeAndAway({ answers: true })
     const deep = `data: {"choices":[{"index":0,"delta":{"content":"a","b":${'['.repeat(50_000)}${']'.repeat(50_000)}}}]}\n\n`
     away.script({ replay: { body: said({ content: 'Well, ' }) + deep + DONE, contentType: 'text/event-stream' } })
     const { text } = await chat(to, 'm', { stream: true })
     expect(text).toContain('"code":"internal_error"')
+    expect(to.logged).toContainEqual(
+      expect.objectContaining({ level: 'error', details: expect.objectContaining({ err: expect.any(RangeError) }) }),
+    )
   })
 
   it('is left alone otherwise', async () => {

@@ -1,7 +1,7 @@
 import { costOf } from '../cost/price.js'
 import { merged, type ReportedUsage } from '../cost/wire-usage.js'
 import type { AnswerFilter } from '../dlp/answers.js'
-import { HooshError } from '../errors.js'
+import { asHooshError, HooshError } from '../errors.js'
 import type { ByteSink } from '../exchange.js'
 import { filteredEvent } from './answer-filter.js'
 import type { Begun } from './begin.js'
@@ -168,8 +168,11 @@ function take(r: Relay, events: Buffer[]): void {
 
 /** An event that cannot be handled ends the answer. */
 function broken(r: Relay, thrown: unknown): void {
-  r.feed.abort()
-  const error = thrown instanceof HooshError ? thrown : new HooshError('internal_error', { cause: thrown })
+  const { engine, begun, feed } = r
+  feed.abort()
+  const error = asHooshError(thrown)
+  if (error !== thrown)
+    engine.logger.error({ requestId: begun.call.requestId, code: error.code, err: thrown }, error.message)
   r.end({ how: 'broken', error })
 }
 
