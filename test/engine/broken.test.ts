@@ -23,6 +23,14 @@ it.each([
   expect(error).toMatchObject(code === null ? { message: expect.any(String) } : { code })
 })
 
+it('a stream that says of its end that there is none yet has not ended', async () => {
+  const choices = [{ index: 0, delta: { content: 'one' }, finish_reason: '' }]
+  const counter = await open()
+  const body = `data: ${JSON.stringify({ id: 'c', choices })}\n\n`
+  counter.provider.script({ replay: { body, contentType: 'text/event-stream' } })
+  expect((await streamed(counter, ask())).error).toMatchObject({ code: 'provider_error' })
+})
+
 it('usage that was said before an answer broke off counts as far as it goes: of the output, the larger figure', async () => {
   const said = (content: string, completion_tokens: number) =>
     `data: ${JSON.stringify({

@@ -255,6 +255,47 @@ describe('what an answer holds', () => {
     expect(streamed.text).not.toMatch(/1111|١/)
   })
 
+  const said = (delta: object, finish: string | null = null) =>
+    `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`
+  const DONE = 'data: [DONE]\n\n'
+
+  it('is read across its pieces where each of them says of its end that there is none', async () => {
+    const { to, away } = await homeAndAway({ answers: true })
+    const pieces = `Use ${CARD}.`.match(/.{1,5}/g)!.map((content) => said({ content }, ''))
+    away.script({ replay: { body: pieces.join('') + said({}, 'stop') + DONE, contentType: 'text/event-stream' } })
+    expect(textOf((await chat(to, 'm', { stream: true })).text, true)).toBe('Use [redacted credit_card].')
+  })
+
+  it('may change between a text and a list of parts, and nothing of either is lost', async () => {
+    const { to, away } = await homeAndAway({ answers: true })
+    const thought = (text: string) => ({ content: [{ type: 'thinking', thinking: [{ type: 'text', text }] }] })
+    const parts = [thought('It is 4111'), { content: 'It is 55' }, thought(' 1111 1111 1111, or 7'), { content: '5.' }]
+    const body = parts.map((delta) => said(delta)).join('') + said({}, 'stop') + DONE
+    away.script({ replay: { body, contentType: 'text/event-stream' } })
+    const deltas = deltasOf((await chat(to, 'm', { stream: true })).text)
+    const contents = deltas.map(({ content }) => content)
+    expect(contents.filter((content) => typeof content === 'string').join('')).toBe('It is 555.')
+    const lists = contents.filter(Array.isArray).flat() as {
+      type: string
+      thinking: { type: string; text: string }[]
+    }[]
+    expect(lists.flatMap(({ thinking }) => thinking.map(({ text }) => text)).join('')).toBe(
+      'It is [redacted credit_card], or 7',
+    )
+    expect(lists.every(({ type, thinking: [part] }) => type === 'thinking' && part!.type === 'text')).toBe(true)
+  })
+
+  it('that cannot be read ends in an error, which the host is told of', async () => {
+    const { to, away } = await homeAndAway({ answers: true })
+    const deep = `data: {"choices":[{"index":0,"delta":{"content":"a","b":${'['.repeat(50_000)}${']'.repeat(50_000)}}}]}\n\n`
+    away.script({ replay: { body: said({ content: 'Well, ' }) + deep + DONE, contentType: 'text/event-stream' } })
+    const { text } = await chat(to, 'm', { stream: true })
+    expect(text).toContain('"code":"internal_error"')
+    expect(to.logged).toContainEqual(
+      expect.objectContaining({ level: 'error', details: expect.objectContaining({ err: expect.any(RangeError) }) }),
+    )
+  })
+
   it('is left alone otherwise', async () => {
     const { to, away } = await homeAndAway({})
     away.script({ text: `Use ${token}.` })
@@ -327,9 +368,14 @@ describe('a classifier of the host', () => {
 /** The text of an answer, plain or streamed. */
 function textOf(text: string, stream: boolean, field = 'content'): string {
   if (!stream) return JSON.parse(text).choices[0].message.content
+  return deltasOf(text)
+    .map((delta) => delta[field] ?? '')
+    .join('')
+}
+
+function deltasOf(text: string): Record<string, unknown>[] {
   return text
     .split('\n\n')
     .filter((event) => event.startsWith('data: {'))
-    .map((event) => JSON.parse(event.slice(6)).choices[0]?.delta[field] ?? '')
-    .join('')
+    .map((event) => JSON.parse(event.slice(6)).choices[0]?.delta ?? {})
 }

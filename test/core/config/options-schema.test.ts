@@ -181,11 +181,19 @@ describe('the options', () => {
   it('take whole storages, in part or mixed, and stores of a class', () => {
     const whole = sqlStorage(new Database(':memory:'))
     class Own {
-      budgets = whole.budgets
+      readonly db = {}
+      get budgets() {
+        return whole.budgets
+      }
+      async close() {}
     }
     for (const storage of [whole, { ...whole, rates: memoryRates() }, { open() {}, describe: 'own' }, new Own()]) {
       expect(faultOf({ storage })).toBe('nothing')
     }
+    class Misspelt extends Own {
+      readonly rate = memoryRates()
+    }
+    expect(faultOf({ storage: new Misspelt() })).toContain('storage has no option "rate"; did you mean "rates"?')
   })
 
   it('with many faults tell the first five, and how many more there are', () => {

@@ -29,7 +29,7 @@ function streamed(pieces: readonly string[], field: 'content' | 'arguments' = 'c
     held = Math.max(held, given - told.length)
   }
   const { before } = filter.piece(0, { delta: {}, finish_reason: 'stop' })
-  return { text: told + textIn(before ?? {}), held }
+  return { text: told + before.map(textIn).join(''), held }
 }
 
 function whole(text: string, field: 'content' | 'arguments' = 'content'): string {
@@ -120,6 +120,30 @@ describe('an answer that comes in pieces', () => {
     expect(streamed([...'这句话里没有任何秘密，']).held).toBe(0)
   })
 
+  it.each([
+    ["We don't know what it's like, and it\u2019s a well-known, long-term, day-to-day matter. "],
+    ['Zażółć gęślą jaźń, a potem idź spać, bo jutro też jest dzień. '],
+    ['Tiếng Việt là ngôn ngữ của người Việt, và nhiều nơi khác. '],
+    ['Příliš žluťoučký kůň úpěl ďábelské ódy. Ağaçlar yeşil, gökyüzü masmavi. '],
+  ])('tells plain words of Latin letters and of several parts at once: %s', (text) => {
+    expect(streamed([...text.repeat(3)])).toMatchObject({ text: text.repeat(3) })
+    expect(streamed([...text.repeat(3)]).held).toBeLessThanOrEqual(16)
+  })
+
+  it.each([
+    'a-----BEGIN PRIVATE KEY-----MIIE-----END PRIVATE KEY-----',
+    "the x-api-key' abcdefghijklmnopqrst",
+    'łxoxb-abcdefghij and e-xoxb-abcdefghij, in all',
+    'łsk-abcdefghijklmnopqrst or it\u2019sk-abcdefghijklmnopqrst',
+    'at łCalle Mayor 5, of aż-Via Roma 5 or l\u2019Via Roma 5',
+    'in Łódź-Hauptstraße 5, Łweg 5',
+    "it's-me@example.org and don\u2019t@example.org",
+  ])('and redacts what begins in a word of several parts as in the whole: %s', (text) => {
+    expect(whole(text)).toContain('[redacted ')
+    const around = `Well, it is so that we have known it for a long-term time: ${text} `.repeat(3)
+    expect(streamed([...around]).text).toBe(whole(around))
+  })
+
   it('is seen through where it is disguised, wherever it is cut', () => {
     const signs: Record<string, string> = {
       4: '\u{1d7d2}\ufe0f',
@@ -192,7 +216,7 @@ describe('fields that no client puts together', () => {
       annotations: [{ title: 'mail [EMAIL-1] or bob@example.org' }],
     }
     expect(filter.piece(0, { delta, finish_reason: 'stop' })).toEqual({
-      before: null,
+      before: [],
       now: {
         delta: { ...delta, annotations: [{ title: 'mail ada@example.org or [redacted email]' }] },
         finish_reason: 'stop',

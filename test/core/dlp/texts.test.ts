@@ -140,6 +140,20 @@ describe('a request', () => {
     expect(redacted(say(signature('base64url', `-${KEY}-`)))).not.toEqual(say(signature('base64url', `-${KEY}-`)))
   })
 
+  it("carries signatures in which a host's own pattern finds nothing by chance", () => {
+    const own = createPolicy({ patterns: [{ name: 'ticket', pattern: /\d{6}/, action: 'redact' }], answers: true })
+    const found = (text: string) => {
+      const extra = { extra_content: { google: { thought_signature: text } } }
+      const answered = answerFilter(own, new Map())!.choice(0, { message: extra })
+      const asked = inspectContent(own, contentOf({ messages: [{ role: 'assistant', ...extra }] })) as Inspection
+      expect('extra_content' in (answered.message as object)).toBe(asked.patterns.length === 0)
+      return asked.patterns
+    }
+    expect(found(signature('base64', '123456'))).toEqual([])
+    expect(found(`123456${signature('base64')}`)).toEqual(['ticket'])
+    expect(found('Of 123456.')).toEqual(['ticket'])
+  })
+
   it('hands signatures to no classifier', async () => {
     const asked: (readonly string[])[] = []
     const extra = { google: { thought_signature: signature('base64') } }
@@ -191,7 +205,7 @@ describe('an answer', () => {
     const { message, ...rest } = choice
     const filter = answerFilter(policy, new Map())!
     const { before, now } = filter.piece(0, { finish_reason: 'stop', ...rest, delta: message })
-    expect(before).toBe(null)
+    expect(before).toEqual([])
     expect(now).toEqual({
       finish_reason: 'stop',
       ...rest,
@@ -241,14 +255,14 @@ describe('an answer', () => {
       for (const unit of sign.split('')) told += textOf(filter.piece(0, { delta: deltaOf(unit) }).now.delta)
     }
     const { before } = filter.piece(0, { delta: {}, finish_reason: 'stop' })
-    expect(told + textOf(before)).toBe(`Take ${GONE}, \u{1f44d}\ufe0f.`)
+    expect(told + before.map(textOf).join('')).toBe(`Take ${GONE}, \u{1f44d}\ufe0f.`)
   })
 
   it('that ends in the event of its last piece is told in its order', () => {
     const filter = answerFilter(policy, new Map())!
     const one = filter.piece(0, { delta: { content: 'mail-ada', reasoning: 'be' } }).now.delta as { content: string }
     const { before, now } = filter.piece(0, { delta: { content: '-at-home' }, finish_reason: 'stop' })
-    expect(before).toEqual({ reasoning: 'be' })
+    expect(before).toEqual([{ reasoning: 'be' }])
     expect(one.content + (now.delta as { content: string }).content).toBe('mail-ada-at-home')
   })
 

@@ -11,8 +11,8 @@ export interface AnswerFilter {
   around(head: Fields): Fields
   /** All of a plain answer's choice. */
   choice(index: number, choice: Fields): Fields
-  /** A piece of a streamed choice; `before` is what has to go out first where this one ends the choice. */
-  piece(index: number, choice: Fields): { before: Fields | null; now: Fields }
+  /** A piece of a streamed choice; `before` are the deltas that have to go out first where this one ends the choice. */
+  piece(index: number, choice: Fields): { before: readonly Fields[]; now: Fields }
   /** What is still held back, by choice, at the end of a stream that did not say so. */
   rest(): { index: number; delta: Fields }[]
   /** Whether the answer may hold values of the request again. */
@@ -42,10 +42,7 @@ export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string
     choice: (_index, choice) => allOf(filter, choice),
     piece: (index, choice) => piece(filter, index, choice),
     rest: () =>
-      [...filter.choices].flatMap(([index, channels]) => {
-        const delta = emptied(channels)
-        return delta === null ? [] : [{ index, delta }]
-      }),
+      [...filter.choices].flatMap(([index, channels]) => emptied(channels).map((delta) => ({ index, delta }))),
   }
 }
 
@@ -85,36 +82,50 @@ function whole(filter: Filter, text: string, spot: Spot): string {
   return passed
 }
 
-function piece(filter: Filter, index: number, choice: Fields): { before: Fields | null; now: Fields } {
+function piece(filter: Filter, index: number, choice: Fields): { before: readonly Fields[]; now: Fields } {
   let channels = filter.choices.get(index)
   if (channels === undefined) {
     channels = new Map()
     filter.choices.set(index, channels)
   }
-  const ends = choice.finish_reason != null
+  // Some providers say `""` for as long as there is more to come.
+  const ends = choice.finish_reason != null && choice.finish_reason !== ''
   const now = allOf(filter, choice, (text, spot) => {
     const path = pathOf(spot)
     if (!comesInPieces(path, spot)) return whole(filter, text, spot)
-    const { key, channel } = through(filter, channels, path, spot)
+    const { key, channel } = through(filter, channels, { path, spot, delta: choice.delta })
     if (!ends) return channel.push(text)
     channels.delete(key)
     return channel.push(text) + channel.end()
   })
-  return { before: ends ? emptied(channels) : null, now }
+  return { before: ends ? emptied(channels) : [], now }
 }
 
 type Path = readonly (string | number)[]
 
-/** The texts of a choice of which more may come, by where they stand in its deltas. */
-type Channels = Map<string, { readonly path: Path; readonly channel: Channel }>
+/** A text of a choice of which more may come. */
+interface Awaited {
+  readonly channel: Channel
+  readonly path: Path
+  /** The delta in which it came last. */
+  delta: unknown
+}
 
-function through(filter: Filter, channels: Channels, path: Path, spot: Spot): { key: string; channel: Channel } {
+/** By where they stand. */
+type Channels = Map<string, Awaited>
+
+function through(
+  filter: Filter,
+  channels: Channels,
+  { path, spot, delta }: { path: Path; spot: Spot; delta: unknown },
+): { key: string; channel: Channel } {
   const key = path.join('\n')
   let known = channels.get(key)
   if (known === undefined) {
-    known = { path: path.slice(1), channel: createChannel(filter, textAt('', spot)) }
+    known = { channel: createChannel(filter, textAt('', spot)), path: path.slice(1), delta }
     channels.set(key, known)
   }
+  known.delta = delta
   return { key, channel: known.channel }
 }
 
@@ -131,26 +142,26 @@ function comesInPieces(path: Path, { field, isUnnumbered }: Spot): boolean {
   return !isUnnumbered || path[1] === 'content'
 }
 
-/** What the channels of a choice held back, as one delta; null where it was nothing. */
-function emptied(channels: Channels): Fields | null {
-  let delta: Fields | null = null
-  for (const [key, { path, channel }] of channels) {
+/** What the channels of a choice held back, a delta each: a member may be a text in one and a list in another. */
+function emptied(channels: Channels): readonly Fields[] {
+  const deltas: Fields[] = []
+  for (const [key, { channel, path, delta }] of channels) {
     channels.delete(key)
     const text = channel.end()
-    if (text !== '') delta = placed(delta ?? {}, path, text) as Fields
+    if (text !== '') deltas.push(only(delta, path, text) as Fields)
   }
-  return delta
+  return deltas
 }
 
-/** A value with a text put at a path; the items of lists are found by their `index`, as deltas write them. */
-function placed(value: unknown, [step, ...rest]: Path, text: string): unknown {
+/** Of a value a text at a path alone, and of lists the item that holds it, with what tells which or what it is. */
+function only(value: unknown, [step, ...rest]: Path, text: string): unknown {
   if (step === undefined) return text
-  if (typeof step === 'string') {
-    const fields = (value ?? {}) as Fields
-    return { ...fields, [step]: placed(fields[step], rest, text) }
-  }
-  const list = (value ?? []) as Fields[]
-  const at = list.findIndex(({ index }) => index === step)
-  if (at < 0) return [...list, placed({ index: step }, rest, text)]
-  return list.map((item, index) => (index === at ? placed(item, rest, text) : item))
+  if (typeof step === 'string') return { [step]: only((value as Fields)[step], rest, text) }
+  const list = value as readonly unknown[]
+  const numbered = (list as readonly Fields[]).find((item) => item?.index === step)
+  const item = numbered ?? list[step]
+  const inner = only(item, rest, text)
+  if (typeof inner === 'string') return [inner]
+  const { index, type } = item as Fields
+  return [{ ...(numbered === undefined ? { type } : { index }), ...(inner as Fields) }]
 }

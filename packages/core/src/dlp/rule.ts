@@ -35,10 +35,12 @@ export type Family =
   | 'custom'
   | 'customAnyCase'
 
+const BY_CHANCE: ReadonlySet<Family> = new Set(['keys', 'custom', 'customAnyCase'])
+
 /**
  * Whether a match in something opaque is one by chance: a key begins with so few letters that they come up inside of long
- * signatures, and there it would not stand behind others.
+ * signatures, and there it would not stand behind others. What a host's own pattern asks for may be six digits.
  */
 export function isChance({ family }: Rule, at: number): boolean {
-  return family === 'keys' && at > 0
+  return BY_CHANCE.has(family) && at > 0
 }

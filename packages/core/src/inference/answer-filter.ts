@@ -21,15 +21,15 @@ export function filteredEvent(filter: AnswerFilter, event: Buffer): Buffer {
   const text = event.toString('latin1')
   const json = parseData(text)
   if (!isFields(json)) return hasData(text) ? NOTHING : event
-  const before: Fields[] = []
+  const before: Held[] = []
   const { changed, head } = withChoices(filter, json, (index, choice) => {
     const piece = filter.piece(index, choice)
-    if (piece.before !== null) before.push(choiceOf(index, piece.before))
+    for (const delta of piece.before) before.push({ index, delta })
     return piece.now
   })
   if (before.length === 0) return changed === null ? event : Buffer.from(eventOf(changed))
   const { usage: _, ...rest } = head
-  return Buffer.from(eventOf({ ...rest, choices: before }) + eventOf(changed ?? json))
+  return Buffer.from(eventsOf(rest, before) + eventOf(changed ?? json))
 }
 
 /** An answer or an event with all of it read: what stands around its choices, and them. Null where nothing changes. */
@@ -50,7 +50,7 @@ function withChoices(
 }
 
 /**
- * What a stream still holds back when it ends without saying so, as an event in the words of those before.
+ * What a stream still holds back when it ends without saying so, as events in the words of those before.
  *
  * @param sample an event of the answer; null where none had come
  */
@@ -60,7 +60,7 @@ export function heldBack(filter: AnswerFilter, sample: string | null): string {
   if (rest.length === 0 || !isFields(said)) return ''
   const { id, object, created, model } = said
   const head = filter.around({ id, object, created, model })
-  return eventOf({ ...head, choices: rest.map(({ index, delta }) => choiceOf(index, delta)) })
+  return eventsOf(head, rest)
 }
 
 function jsonOf(bytes: Buffer): unknown {
@@ -71,8 +71,14 @@ function jsonOf(bytes: Buffer): unknown {
   }
 }
 
-function choiceOf(index: number, delta: Fields): Fields {
-  return { index, delta, finish_reason: null }
+/** What was held back of a choice. */
+interface Held {
+  readonly index: number
+  readonly delta: Fields
+}
+
+function eventsOf(head: Fields, held: readonly Held[]): string {
+  return held.map((one) => eventOf({ ...head, choices: [{ ...one, finish_reason: null }] })).join('')
 }
 
 function eventOf(json: Fields): string {

@@ -1,7 +1,7 @@
 import { costOf } from '../cost/price.js'
 import { merged, type ReportedUsage } from '../cost/wire-usage.js'
 import type { AnswerFilter } from '../dlp/answers.js'
-import { HooshError } from '../errors.js'
+import { asHooshError, HooshError } from '../errors.js'
 import type { ByteSink } from '../exchange.js'
 import { filteredEvent } from './answer-filter.js'
 import type { Begun } from './begin.js'
@@ -155,11 +155,25 @@ function take(r: Relay, events: Buffer[]): void {
     r.waiting.push(...events)
     return
   }
-  const wait = run(r, events, 0)
-  if (wait === undefined) return
-  r.isBusy = true
-  r.feed.pause()
-  void drain(r, wait)
+  try {
+    const wait = run(r, events, 0)
+    if (wait === undefined) return
+    r.isBusy = true
+    r.feed.pause()
+    void drain(r, wait)
+  } catch (error) {
+    broken(r, error)
+  }
+}
+
+/** An event that cannot be handled ends the answer. */
+function broken(r: Relay, thrown: unknown): void {
+  const { engine, begun, feed } = r
+  feed.abort()
+  const error = asHooshError(thrown)
+  if (error !== thrown)
+    engine.logger.error({ requestId: begun.call.requestId, code: error.code, err: thrown }, error.message)
+  r.end({ how: 'broken', error })
 }
 
 /** Handles events until one has to wait for something; then what it waits for. */
@@ -180,11 +194,7 @@ async function drain(r: Relay, first: Promise<void>): Promise<void> {
     await first
     while (!r.ended && r.waiting.length > 0) await run(r, r.waiting.splice(0), 0)
   } catch (error) {
-    r.feed.abort()
-    r.end({
-      how: 'broken',
-      error: error instanceof HooshError ? error : new HooshError('internal_error', { cause: error }),
-    })
+    broken(r, error)
   }
   r.isBusy = false
   if (r.upstreamEnd === null) r.feed.resume()

@@ -124,12 +124,14 @@ function dataStart(text: string): number {
   return text.charCodeAt(at) === 0x20 ? at + 1 : at
 }
 
+/** Some providers say `""` for as long as there is more to come. */
 function saysFinished(text: string, from: number): boolean {
-  const at = text.indexOf('"finish_reason"', from)
-  if (at < 0) return false
-  let value = at + 15
-  while (text.charCodeAt(value) === 0x20 || text.charCodeAt(value) === 0x3a) value += 1
-  return text.charCodeAt(value) === 0x22 || text.indexOf('"finish_reason":"', value) >= 0
+  for (let at = text.indexOf('"finish_reason"', from); at >= 0; at = text.indexOf('"finish_reason"', at)) {
+    at += 15
+    while (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x3a) at += 1
+    if (text.charCodeAt(at) === 0x22 && text.charCodeAt(at + 1) !== 0x22) return true
+  }
+  return false
 }
 
 function usageEvent(text: string, data: number, usage: number, finishes: boolean): StreamEvent | null {
