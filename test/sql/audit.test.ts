@@ -94,6 +94,19 @@ describe('a log of 100,000 entries on SQLite', () => {
     for (const { source } of counts) expect(source).toMatch(/limit 10000\)/)
   })
 
+  it('finds the checkpoints of a writer by their index, whoever else has signed', async () => {
+    for (const asked of [{}, { after: 3 }, { newest: true }]) {
+      ran.length = 0
+      await storage.audit.checkpoints({ writer: 'node/2', limit: 100, ...asked })
+      const [source, ...more] = ran
+      expect(more).toEqual([])
+      const steps = database.prepare(`explain query plan ${source}`).all([]) as { detail: string }[]
+      expect(steps.map(({ detail }) => detail)).toEqual([
+        expect.stringMatching(/^SEARCH c USING INDEX \S+ \(writer=\? AND epoch>\?\)$/),
+      ])
+    }
+  })
+
   it('counts all without counting, and at most 10,000 that match', async () => {
     expect((await query({})).total).toBe(LINKED + STAGED)
     expect((await query({ event: 'inference.request' })).total).toBe(10_000)

@@ -72,11 +72,11 @@ function checkpointsOf(connection: Connection, { checkpoints }: Tables): AuditSt
   const { dialect } = connection
   const { bytes } = dialect
   const columns = `${bytes('c.writer')} as writer, c.epoch, c.seq, ${bytes('c.line')} as line`
-  const findCheckpoints = statement<Row>(
-    dialect,
-    `select ${columns} from ${checkpoints} as c
-      where (c.writer = ? or ? = 1) and c.epoch > ? order by c.writer, c.epoch limit ?`,
-  )
+  const select = `select ${columns} from ${checkpoints} as c where`
+  // One writer or all in one text would be a walk over those of all, whatever writer is asked for.
+  const findOf = statement<Row>(dialect, `${select} c.writer = ? and c.epoch > ? order by c.epoch limit ?`)
+  const findNewestOf = statement<Row>(dialect, `${select} c.writer = ? and c.epoch > ? order by c.epoch desc limit 1`)
+  const findAll = statement<Row>(dialect, `${select} c.epoch > ? order by c.writer, c.epoch limit ?`)
   // From one writer to the next by the index, not over all that each of them signed.
   const findNewest = statement<Row>(
     dialect,
@@ -87,14 +87,14 @@ function checkpointsOf(connection: Connection, { checkpoints }: Tables): AuditSt
           where names.writer is not null
       )
       select ${columns} from names join ${checkpoints} as c on c.writer = names.writer
-        where (c.writer = ? or ? = 1) and c.epoch > ?
-          and c.epoch = (select max(m.epoch) from ${checkpoints} as m where m.writer = names.writer)
+        where c.epoch > ? and c.epoch = (select max(m.epoch) from ${checkpoints} as m where m.writer = names.writer)
         order by c.writer limit ?`,
   )
   return async ({ writer, after = -1, newest = false, limit }) => {
-    const rows = await connection.read((runner) =>
-      (newest ? findNewest : findCheckpoints)(runner, writer ?? '', writer === undefined ? 1 : 0, after, limit),
-    )
+    const rows = await connection.read((runner) => {
+      if (writer === undefined) return (newest ? findNewest : findAll)(runner, after, limit)
+      return newest ? findNewestOf(runner, writer, after) : findOf(runner, writer, after, limit)
+    })
     return rows.map((row) => ({
       writer: textOf(row.writer) ?? '',
       epoch: Number(row.epoch),

@@ -145,6 +145,42 @@ describe('checkpoints', () => {
     expect(fresh.state().valid).toBe(true)
   })
 
+  it.each(['process', 'shared'] as const)(
+    'go on where the store has lost its newest commits: a %s chain',
+    async (chain) => {
+      const [lost, kept] = [memoryAudit(), memoryAudit()]
+      let isCopied = true
+      let links = 0
+      const both = <Name extends 'stage' | 'link' | 'checkpoint'>(name: Name) =>
+        ((...given: Parameters<AuditStore[Name]>) => {
+          const of = (store: AuditStore) => (store[name] as (...those: unknown[]) => never)(...given)
+          if (isCopied) of(kept)
+          return of(lost)
+        }) as AuditStore[Name]
+      const store = { ...lost, stage: both('stage'), link: both('link'), checkpoint: both('checkpoint') }
+      const at = signed({ store, chain, checkpointEvery: { entries: 4 } })
+      await at.log.start()
+      await add(at, 10)
+      isCopied = false
+      await add(at, 10, 'gone')
+      Object.assign(store, kept, {
+        link(...given: Parameters<AuditStore['link']>) {
+          if (++links > 20) throw new Error('it tries without end')
+          return kept.link(...given)
+        },
+      })
+      await add(at, 10, 'after')
+      await at.log.close()
+      const [head] = await kept.heads()
+      expect(head!.seq).toBeGreaterThan(20)
+      const verifier = verifierOf(kept, KEY)
+      await verifier.scrub()
+      expect(verifier.state()).toMatchObject({ valid: true, signed: true })
+      const rows = await linesOf(kept)
+      expect(rows.map(({ epoch }) => epoch)).toEqual(rows.map((_, index) => index))
+    },
+  )
+
   it('are named by the next boot, for a writer that left no seal', async () => {
     const store = memoryAudit()
     const dead = signed({ store, node: 'web' })

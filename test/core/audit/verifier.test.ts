@@ -1,7 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { createChecks } from '../../../packages/core/src/audit/checks.js'
 import { memoryAudit } from '../../../packages/core/src/audit/memory-store.js'
 import type { AuditRecord, AuditStore, StoredEntry, WriterHead } from '../../../packages/core/src/audit/store.js'
-import { answered, changed, edited, linkInto, NOW, recordOf } from './support.js'
+import { answered, changed, edited, linkInto, logOn, NOW, recordOf } from './support.js'
 import { boot, filled, verifierOf, WRITER } from './verifying.js'
 
 /** What a verifier that starts now finds, and what one finds that had seen the log whole. */
@@ -230,6 +232,38 @@ describe('a verifier', () => {
     linkInto(store, WRITER, 'secret', [answered('more')])
     await verifier.follow()
     expect(asked).toEqual([0, 6])
+  })
+
+  it('gives the event loop its turns, however many chains and checkpoints there are', async () => {
+    const inner = memoryAudit()
+    for (let index = 0; index < 100; index += 1) {
+      linkInto(inner, `gone/${index}`, 'secret', [answered(`gone${index}`)])
+      const [head] = (await inner.heads()).filter(({ writer }) => writer === `gone/${index}`)
+      await inner.trim(head!.writer, head!)
+    }
+    const { privateKey: signingKey } = generateKeyPairSync('ed25519')
+    const { log } = logOn({ store: inner, key: 'secret', signingKey, checkpointEvery: { entries: 1 } })
+    await log.start()
+    for (let index = 0; index < 100; index += 1) await log.stage(log.record(answered(`r${index}`)))
+    await log.close()
+    let [inTurn, most] = [0, 0]
+    const store = changed(inner, {
+      chain(...given) {
+        if (inTurn === 0)
+          setImmediate(() => {
+            inTurn = 0
+          })
+        inTurn += 1
+        most = Math.max(most, inTurn)
+        return inner.chain(...given)
+      },
+    })
+    const checks = createChecks({ store, key: 'secret', signingKey, clock: () => NOW })
+    await checks.verifier.scrub()
+    await checks.compare()
+    expect(checks.firstBad).toBeNull()
+    expect(checks.covered.get(log.writer)).toMatchObject({ seq: 102 })
+    expect(most).toBeLessThan(20)
   })
 
   it('finds a flipped byte within one pass of its steps, wherever it is', async () => {

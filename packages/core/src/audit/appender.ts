@@ -50,6 +50,8 @@ export interface Appender {
   stop(): void
 }
 
+type Head = ChainHead & { readonly epoch: number }
+
 interface State extends AppenderOptions {
   head: ChainHead
   /** In order; an id is linked once. */
@@ -240,12 +242,12 @@ function signedAll(state: State): void {
 }
 
 /** Takes over where other processes have brought the chain. */
-async function follow(state: State, { seq, hash }: ChainHead): Promise<void> {
+async function follow(state: State, { seq, hash, epoch }: Head): Promise<void> {
   state.head = { seq, hash }
-  await state.checkpoints?.follow()
+  await state.checkpoints?.follow(epoch)
 }
 
-async function headNow(state: State): Promise<ChainHead & { readonly epoch: number }> {
+async function headNow(state: State): Promise<Head> {
   const heads = await state.store.heads()
   return heads.find(({ writer }) => writer === state.writer) ?? { ...GENESIS, epoch: 0 }
 }

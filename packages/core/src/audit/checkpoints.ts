@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { Clock } from '../time.js'
 import { hashOfLine, readCheckpoint, signCheckpoint } from './checkpoint.js'
-import type { Ratchet } from './ratchet.js'
+import { createRatchet, type Ratchet } from './ratchet.js'
 import type { AuditStore, ChainHead } from './store.js'
 
 /** How often a chain with nothing new is signed again, so that a copy elsewhere shows that the writer lives, ms. */
@@ -10,7 +10,8 @@ const IDLE_MS = 3_600_000
 export interface CheckpointsOptions {
   readonly store: Pick<AuditStore, 'checkpoint' | 'checkpoints'>
   readonly writer: string
-  readonly ratchet: Ratchet
+  /** The configured key; undefined: only the epoch counts. */
+  readonly key: string | undefined
   /** Ed25519, private. */
   readonly signingKey: KeyObject
   /** Most entries, and most ms, that new entries stay without a checkpoint. */
@@ -35,11 +36,17 @@ export interface Checkpoints {
    * @returns false where another process moved the chain or signed it: look again
    */
   make(head: ChainHead): Promise<boolean>
-  /** Takes over what other processes have signed of a chain they share. */
-  follow(): Promise<void>
+  /**
+   * Takes over what other processes have signed of a chain they share, or what is left where the store has lost its newest
+   * commits, as a replica may have that takes over.
+   *
+   * @param epoch of the chain as it is stored; absent: what its newest checkpoint says
+   */
+  follow(epoch?: number): Promise<void>
 }
 
 interface State extends CheckpointsOptions {
+  ratchet: Ratchet
   /** The newest stored one. */
   last: { readonly line: string; readonly seq: number; readonly hash: string; readonly time: number } | null
   /** Signed, and perhaps stored. */
@@ -47,14 +54,17 @@ interface State extends CheckpointsOptions {
 }
 
 export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
-  const state: State = { ...options, last: null, pending: null }
+  const ratchet = createRatchet(options.key, options.writer)
+  const state: State = { ...options, ratchet, last: null, pending: null }
   return {
-    ratchet: options.ratchet,
+    get ratchet() {
+      return state.ratchet
+    },
     room: ({ seq }) => Math.max(0, options.every.entries - (seq - (state.last?.seq ?? 0))),
     isDue: (head) => isDue(state, head),
     covers: ({ seq, hash }) => seq === 0 || (state.last?.seq === seq && state.last.hash === hash),
     make: (head) => make(state, head),
-    follow: () => follow(state),
+    follow: (epoch) => follow(state, epoch),
   }
 }
 
@@ -88,12 +98,16 @@ function signed({ writer, ratchet, last, clock, signingKey }: State, { seq, hash
   return signCheckpoint({ writer, seq, hash, previous, time: clock(), epoch: ratchet.epoch }, signingKey)
 }
 
-async function follow(state: State): Promise<void> {
+async function follow(state: State, at?: number): Promise<void> {
   const stored = await newest(state)
-  if (stored === undefined || stored.epoch < state.ratchet.epoch) return
+  const epoch = at ?? (stored?.epoch ?? -1) + 1
+  if (epoch === state.ratchet.epoch) return
+  state.last = null
   state.pending = null
-  take(state, stored.line)
-  state.ratchet.turnTo(stored.epoch + 1)
+  if (stored !== undefined) take(state, stored.line)
+  // A key cannot be turned back, so it starts anew.
+  if (epoch < state.ratchet.epoch) state.ratchet = createRatchet(state.key, state.writer)
+  state.ratchet.turnTo(epoch)
   state.onStored()
 }
 

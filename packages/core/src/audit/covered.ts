@@ -24,6 +24,8 @@ export interface CoverCheck {
 
 /** Checkpoints read at a time. */
 const PAGE = 100
+/** Checked in one turn of the event loop: a millisecond. */
+const A_TURN = 8
 /** More writers than there are. */
 export const ALL_WRITERS = 1_000_000
 
@@ -72,31 +74,43 @@ async function read(state: State, writer: string, epoch: number, signal: AbortSi
   while ((seen.get(writer)?.epoch ?? -1) < epoch && !signal?.aborted) {
     const page = await store.checkpoints({ writer, after: seen.get(writer)?.epoch ?? -1, limit: PAGE })
     if (page.length === 0) return
-    for (const stored of page) {
-      const reason = await wrong(state, stored, seen.get(writer))
+    const sound: SignedCheckpoint[] = []
+    for (const [index, stored] of page.entries()) {
+      const checkpoint = readCheckpoint(stored.line)
+      const reason = await wrong(state, stored, checkpoint, seen.get(writer))
       if (reason !== null) fault(state, writer, stored.seq, reason)
+      else if (checkpoint !== null) sound.push(checkpoint)
       seen.set(writer, stored)
+      if (index % A_TURN === 0) await nextTurn()
     }
+    await cover(state, sound)
+  }
+}
+
+/** The newest that our key signed covers what all before it do. */
+async function cover({ publicKey, covered }: State, sound: readonly SignedCheckpoint[]): Promise<void> {
+  for (const checkpoint of sound.toReversed()) {
+    const { writer, seq, epoch, time } = checkpoint
+    if (publicKey === null) return
+    if (isSignedBy(checkpoint, publicKey)) return void covered.set(writer, { seq, epoch, time })
+    // A writer of another key: an earlier one of ours, or another host on the same storage.
     await nextTurn()
   }
 }
 
 async function wrong(
-  { store, publicKey, covered }: State,
+  { store }: State,
   stored: StoredCheckpoint,
+  checkpoint: SignedCheckpoint | null,
   before: StoredCheckpoint | undefined,
 ): Promise<string | null> {
-  const { writer, line } = stored
-  const checkpoint = readCheckpoint(line)
+  const { writer } = stored
   if (checkpoint === null || checkpoint.writer !== writer) return 'the stored checkpoint is damaged'
-  const { seq, hash, epoch, time } = checkpoint
+  const { seq, hash, epoch } = checkpoint
   if (seq !== stored.seq || epoch !== stored.epoch) return 'the stored checkpoint is damaged'
   if (!follows(checkpoint, before, store.evicts === true)) return 'the checkpoint does not follow the one before it'
   const [entry] = await store.chain(writer, seq - 1, 1)
-  if (entry?.integrity?.seq === seq && entry.integrity.hash !== hash) return 'the entry is not what was signed'
-  // A writer of another key: an earlier one of ours, or another host on the same storage.
-  if (publicKey !== null && isSignedBy(checkpoint, publicKey)) covered.set(writer, { seq, epoch, time })
-  return null
+  return entry?.integrity?.seq === seq && entry.integrity.hash !== hash ? 'the entry is not what was signed' : null
 }
 
 function follows({ seq, epoch, previous }: SignedCheckpoint, before: StoredCheckpoint | undefined, evicts: boolean) {

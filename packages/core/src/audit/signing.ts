@@ -3,7 +3,6 @@ import type { Logger } from '../options.js'
 import type { Awaitable, Clock } from '../time.js'
 import { type Checkpoints, createCheckpoints } from './checkpoints.js'
 import { createDelivery, type Delivery } from './delivery.js'
-import { createRatchet } from './ratchet.js'
 import type { AuditStore } from './store.js'
 
 export interface SigningOptions {
@@ -32,11 +31,10 @@ export function createSigning(options: SigningOptions, writer: string): Signing 
   if (signingKey === undefined) return null
   const delivery =
     onCheckpoint === undefined ? null : createDelivery({ store, writer, onCheckpoint, ...(logger && { logger }) })
-  const ratchet = createRatchet(key, writer)
   const checkpoints = createCheckpoints({
     store,
     writer,
-    ratchet,
+    key,
     signingKey,
     every: { entries: checkpointEvery.entries ?? 1_000, ms: checkpointEvery.ms ?? 60_000 },
     clock,
@@ -48,7 +46,7 @@ export function createSigning(options: SigningOptions, writer: string): Signing 
     async start() {
       await checkpoints.follow()
       // The newest one again: whoever made it may have died before it was taken.
-      delivery?.startAfter(ratchet.epoch - 2)
+      delivery?.startAfter(checkpoints.ratchet.epoch - 2)
     },
   }
 }
