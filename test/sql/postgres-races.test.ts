@@ -17,7 +17,7 @@ describe.skipIf(!hasPostgres)('two processes with one id at the same moment on P
     const postgres = postgresSchema()
     onTestFinished(() => postgres.remove())
     const other = await postgres.open()
-    let meanwhile: (() => Promise<unknown>) | undefined = () => other.budgets.reserve(request('hourly'))
+    let meanwhile: (() => unknown) | undefined = () => other.budgets.reserve(request('hourly'))
     const pool = postgres.pool()
     pool.on('connect', (client) => {
       const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>
@@ -34,9 +34,8 @@ describe.skipIf(!hasPostgres)('two processes with one id at the same moment on P
     })
     const { budgets, open } = sqlStorage(pool, { schema: postgres.schema, silenceMs: PATIENT_MS })
     await open!({ migrate: false })
-    await expect(budgets.reserve(request('lifetime', { maxOpen: 1 }))).rejects.toMatchObject({
-      code: 'reservation_conflict',
-    })
+    const late = async () => budgets.reserve(request('lifetime', { maxOpen: 1 }))
+    await expect(late()).rejects.toMatchObject({ code: 'reservation_conflict' })
     expect(meanwhile).toBeUndefined()
   })
 })
