@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { PoolTerms } from '../budget/terms.js'
 import {
   assertRefused,
   assertTokens,
@@ -58,8 +59,12 @@ export const budgetFrozenCases: readonly BudgetCase[] = [
     name: 'a freeze leaves the other terms as they are, and its end as well: where the template says the same, it counts again',
     async run(harness) {
       const [store, other] = [await harness.open(), await harness.open()]
-      const team = pool('team', { tokens: 100 })
-      assert.deepEqual(await store.freeze(team, true), frozen)
+      const terms: PoolTerms = {
+        ...{ capacity: { tokens: 100, nanoUsd: 5 }, window: 'day', timeZone: 'Europe/Berlin' },
+        ...{ limits: { concurrent: 3 }, unpriced: 'allow' },
+      }
+      const team = { name: 'team', terms }
+      assert.deepEqual(await store.freeze(team, true), { ...terms, frozen: true })
       await assertRefused('pool_frozen', () => reserve(harness, other, 'r', [team], 1))
       assert.equal(await other.freeze(team, false), null)
       assert.deepEqual(await store.overrides(), [])
@@ -78,7 +83,8 @@ export const budgetFrozenCases: readonly BudgetCase[] = [
     name: 'a pool that nobody knows is neither frozen nor made by it',
     async run(harness) {
       const store = await harness.open()
-      await assertRefused('unknown_pool', () => store.freeze({ name: 'nobody', terms: null }, true))
+      const { code, details } = await refusal(() => store.freeze({ name: 'nobody', terms: null }, true))
+      assert.deepEqual([code, details.pool], ['unknown_pool', 'nobody'])
       assert.deepEqual(await store.overrides(), [])
       assert.deepEqual(await store.list({ limit: 10, now: harness.now() }), [])
     },

@@ -110,4 +110,22 @@ const DEFINE: readonly Mutant<BudgetStore>[] = [
   }),
 ]
 
-export const bookMutants = [...GIVE, ...READ, ...DEFINE]
+const FREEZE: readonly Mutant<BudgetStore>[] = [
+  idle('freeze', null),
+  ...twice('freeze'),
+  ...misanswering('freeze', ['', ...TERMS]),
+  ...misrefusing('freeze', { unknown_pool: ['pool'] }),
+  ignoring('freeze', 'pool', ({ terms }, frozen) => [{ name: 'team', terms }, frozen]),
+  ignoring('freeze', 'frozen, freezes', (pool) => [pool, true]),
+  ignoring('freeze', 'frozen, unfreezes', (pool) => [pool, false]),
+  ...TERMS.map((path) =>
+    ignoring('freeze', `a template's ${path}`, (pool, frozen) => [inTerms([pool], path)[0]!, frozen]),
+  ),
+  faulty('freeze', 'keeps an override that its template says as well', async (act, [pool, frozen], store) => {
+    const terms = await act(pool, frozen)
+    if (terms === null && pool.terms !== null) await store.define(pool.name, pool.terms)
+    return terms
+  }),
+]
+
+export const bookMutants = [...GIVE, ...READ, ...DEFINE, ...FREEZE]

@@ -16,6 +16,8 @@ export const budgetEquivalents = {
   'refund acts twice, and answers as the first time': SAME,
   'define acts twice, and answers as the first time': SAME,
   'define acts twice, and answers as the second time': SAME,
+  'freeze acts twice, and answers as the first time': SAME,
+  'freeze acts twice, and answers as the second time': SAME,
   'forget acts twice, and answers as the first time': SAME,
   'forget acts twice, and answers as the second time': SAME,
   'reserve answers `expired.*.usage.latencyMs` as nothing': 'of a lost call it is nothing',
@@ -30,6 +32,4 @@ export const budgetEquivalents = {
   'extend answers `expired` as another': 'an extension ends no hold',
   'extend answers `pools.*.terms.frozen` as left out': 'a frozen pool refuses extensions',
   'extend answers `pools.*.terms.frozen` as nothing': 'a frozen pool refuses extensions',
-  'entries answers `*.id` as another':
-    'an id says nothing but which entry it is, and the store in memory reads its number',
 }
