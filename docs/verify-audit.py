@@ -244,6 +244,7 @@ class Writer:
         self.signed = self.epoch = None
         self.hashes = {seq: digest} if seq > 0 else {}
         self.entries, self.sealed, self.begin = 0, False, None
+        self.again = None  # behind the end of a segment: up to where the chain is told again
 
     def wrong(self, entry):
         """What is wrong with an entry by itself, but for what its tag is."""
@@ -364,6 +365,9 @@ class Verification:
             own = self.writers[name] = Writer(name, seq - 1, previous if seq > 1 else ZERO, self.root)
         if seq <= own.seq:
             known, parent = own.hashes.get(seq), own.hashes.get(seq - 1, ZERO)
+            if known == digest and own.again == seq - 1 and own.wrong(entry) is None:
+                own.again = seq
+                return
             if known not in (None, digest) and previous == parent and not self.settled \
                     and place["epoch"] <= (own.epoch or 0) and self.wrong(own, entry, afresh=True) is None:
                 self.settled = True
@@ -417,6 +421,7 @@ class Verification:
         own.seq, own.hash = place["seq"], place["hash"]
         own.signed = place["signature"] != "" if own.signed is None else own.signed
         own.entries += 1
+        own.again = None
         own.sealed = own.sealed or entry["event"] == "audit.seal"
         details = entry.get("metadata", {})
         if entry["event"] == "audit.segment_closed":
@@ -433,7 +438,12 @@ class Verification:
         own = self.writers.get(place["writer"])
         if own is None and kind == "anchor":
             self.writers[place["writer"]] = Writer(place["writer"], place["seq"], place["hash"], self.root, (line, place))
-        elif own is None or (own.seq, own.hash) != (place["seq"], place["hash"]):
+        elif own is not None and (own.seq, own.hash) == (place["seq"], place["hash"]):
+            own.again = 0 if kind == "end" else own.again
+        elif own is not None and kind == "anchor" and own.again is not None \
+                and own.hashes.get(place["seq"]) == place["hash"]:
+            own.again = place["seq"]
+        else:
             what = "begin" if kind == "anchor" else "end"
             self.fault("tampered", line, place["writer"], place["seq"],
                        f"the segment does not {what} where the entries before it stopped")

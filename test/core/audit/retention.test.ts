@@ -141,6 +141,9 @@ describe('old entries', () => {
     await at.log.start()
     await add(at, 40)
     await expect(at.log.archive()).rejects.toThrow('killed')
+    // What is in both is no fault.
+    const both = filesIn(path).join('') + (await exported(store))
+    expect(verifyAuditLog(both, { key: KEY })).toMatchObject({ code: 0, entries: 42 })
     dies = false
     await at.log.archive()
     const text = filesIn(path).join('') + (await exported(store))

@@ -24,6 +24,14 @@ const anchor = (fields: object) => JSON.stringify({ anchor: { hash, seq, writer,
 const cut = (text: string) => text.slice(0, -30)
 const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
 
+/** The first entries as they are archived, and what the export says from one of them on. */
+const placeOf = (at: number) => {
+  const { hash, seq, writer } = JSON.parse(one.lines[at - 1]!).integrity
+  return { hash, seq, writer }
+}
+const segment = (last: number) => [...one.lines.slice(0, last), JSON.stringify({ end: placeOf(last) })]
+const retold = (from: number) => textOf([JSON.stringify({ anchor: placeOf(from) }), ...one.lines.slice(from)])
+
 const scratch = scratchFiles()
 const caseOf = (
   logs: readonly (string | Buffer)[],
@@ -99,6 +107,20 @@ const CASES: readonly Case[] = [
         [`${anchor({ seq: 77_777 }).replace('77777', spelled)}\n`],
       ] as const,
   ),
+  ['a segment that is in the export too', 0, [textOf(segment(6)), textOf(one.lines)], []],
+  ['a segment that is in the export too, from an anchor', 0, [textOf(segment(6)), retold(3)], []],
+  ['a segment that is there again as a segment', 0, [textOf([...segment(6), ...segment(6), ...one.lines])], []],
+  ['entries told again where no segment ended', 1, [textOf(one.lines.slice(0, 6)), textOf(one.lines)], []],
+  ['entries told again with a gap', 1, [textOf(segment(6)), textOf(one.lines.toSpliced(2, 1))], []],
+  ['entries told again from the middle', 1, [textOf(segment(6)), textOf(one.lines.slice(2))], []],
+  ['entries told again twice', 1, [textOf(segment(6)), textOf([...one.lines.slice(0, 3), ...one.lines])], []],
+  [
+    'an entry told again with another text',
+    1,
+    [textOf(segment(6)), textOf(one.lines).replace('"level":"', '"level":"x')],
+    [],
+  ],
+  ['an anchor that nobody read behind a segment', 1, [textOf([...segment(6), anchor({ writer: one.writer })])], []],
   ['100 levels at the end', 1, [`${log}${deep(100)}`]],
   ['101 levels at the end', 4, [`${log}${deep(101)}`]],
   ['100,000 levels at the end', 4, [`${log}${deep(100_000)}`]],

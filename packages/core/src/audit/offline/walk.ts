@@ -17,6 +17,8 @@ export interface WriterWalk {
   begin: { readonly line: number; readonly time: number } | null
   entries: number
   isSealed: boolean
+  /** Behind the end of a segment: up to where its chain is told again. Null elsewhere. */
+  again: number | null
 }
 
 /** A place in some chain that an entry of the log names. */
@@ -64,6 +66,10 @@ function readEntry(state: State, line: number, entry: EntryLine): void {
     state.findings.add(kind, { line, writer, seq: at, reason })
   if (seq <= walk.seq) {
     const [known, parent] = [hashes.at(seq), hashes.at(seq - 1) ?? GENESIS.hash]
+    if (known === hash && own.again === seq - 1 && wrongBySelf(entry, walk) === null) {
+      own.again = seq
+      return
+    }
     const isOther = known !== null && known !== hash && previous_hash === parent
     if (isOther && isFork(state, own, entry)) fault('fork', 'another entry has this number and follows the same one')
     else fault('tampered', known === hash ? 'the entry is there twice' : 'the entry is not in its place')
@@ -95,6 +101,7 @@ function opened(state: State, writer: string, at: ChainHead, anchorLine: number 
     begin: null,
     entries: 0,
     isSealed: false,
+    again: null,
   }
   if (at.seq > 0) own.hashes.add(at.seq, at.hash)
   state.writers.set(writer, own)
@@ -165,6 +172,7 @@ function moveOn(state: State, own: WriterWalk, { integrity, record }: EntryLine)
   walk.signed ??= signature !== ''
   if (mayFollow({ seq: seq - 1, epoch: walk.epoch }, epoch)) walk.epoch = epoch
   own.entries += 1
+  own.again = null
   if (record.event === 'audit.seal') own.isSealed = true
   if (record.event === 'audit.segment_closed') claim(state, record.metadata, 'segment')
   if (record.event !== 'audit.boot') return
@@ -181,7 +189,15 @@ function claim(state: State, value: unknown, by: Claim['by']): void {
 function readPlace(state: State, line: number, { kind, writer, at }: PlaceLine): void {
   const own = state.writers.get(writer)
   if (own === undefined && kind === 'anchor') return void opened(state, writer, at, line)
-  if (own !== undefined && own.walk.seq === at.seq && own.walk.hash === at.hash) return
+  if (own !== undefined && own.walk.seq === at.seq && own.walk.hash === at.hash) {
+    if (kind === 'end') own.again = 0
+    return
+  }
+  // Who archived a segment may have died before it was taken out.
+  if (kind === 'anchor' && own !== undefined && own.again !== null && own.hashes.at(at.seq) === at.hash) {
+    own.again = at.seq
+    return
+  }
   const what = kind === 'anchor' ? 'the segment does not begin' : 'the segment does not end'
   state.findings.add('tampered', {
     line,
