@@ -245,6 +245,7 @@ class Writer:
         self.hashes = {seq: digest} if seq > 0 else {}
         self.entries, self.sealed, self.begin = 0, False, None
         self.again = None  # behind the end of a segment: up to where the chain is told again
+        self.told = None  # the line and the number with which that began
 
     def wrong(self, entry):
         """What is wrong with an entry by itself, but for what its tag is."""
@@ -366,7 +367,7 @@ class Verification:
         if seq <= own.seq:
             known, parent = own.hashes.get(seq), own.hashes.get(seq - 1, ZERO)
             if known == digest and own.again == seq - 1 and own.wrong(entry) is None:
-                own.again = seq
+                own.again, own.told = seq, own.told or (line, seq)
                 return
             if known not in (None, digest) and previous == parent and not self.settled \
                     and place["epoch"] <= (own.epoch or 0) and self.wrong(own, entry, afresh=True) is None:
@@ -376,6 +377,7 @@ class Verification:
                 self.fault("tampered", line, name, seq,
                            "the entry is there twice" if known == digest else "the entry is not in its place")
             return
+        self.end_telling(own)
         if own.sealed:
             self.fault("tampered", line, name, seq, "an entry stands behind the seal")
         if seq > own.seq + 1:
@@ -439,18 +441,28 @@ class Verification:
         if own is None and kind == "anchor":
             self.writers[place["writer"]] = Writer(place["writer"], place["seq"], place["hash"], self.root, (line, place))
         elif own is not None and (own.seq, own.hash) == (place["seq"], place["hash"]):
-            own.again = 0 if kind == "end" else own.again
-        elif own is not None and kind == "anchor" and own.again is not None \
+            if kind == "end":
+                self.end_telling(own)
+                own.again = 0
+        elif own is not None and kind == "anchor" and own.again is not None and own.told is None \
                 and own.hashes.get(place["seq"]) == place["hash"]:
-            own.again = place["seq"]
+            own.again, own.told = place["seq"], (line, place["seq"])
         else:
             what = "begin" if kind == "anchor" else "end"
             self.fault("tampered", line, place["writer"], place["seq"],
                        f"the segment does not {what} where the entries before it stopped")
 
+    def end_telling(self, own):
+        """A chain that is told again is told up to where it stands: of a part of it alone the entries are there twice."""
+        if own.told is not None and own.again != own.seq:
+            self.fault("tampered", own.told[0], own.name, own.told[1], "the entry is there twice")
+        own.told = None
+
     # What the whole of it has to satisfy
 
     def conclude(self, require_tags):
+        for own in self.writers.values():
+            self.end_telling(own)
         for writer, row in self.rows.items():
             own = self.writers.get(writer)
             if own is None:

@@ -113,6 +113,13 @@ const CASES: readonly Case[] = [
   ['entries told again where no segment ended', 1, [textOf(one.lines.slice(0, 6)), textOf(one.lines)], []],
   ['entries told again with a gap', 1, [textOf(segment(6)), textOf(one.lines.toSpliced(2, 1))], []],
   ['entries told again from the middle', 1, [textOf(segment(6)), textOf(one.lines.slice(2))], []],
+  [
+    'a beginning told again behind a segment, and no more of it',
+    1,
+    [textOf([...segment(6), one.lines[0]!, ...one.lines.slice(6)])],
+    [],
+  ],
+  ['a beginning told again at the end, and no more of it', 1, [textOf([...segment(6), ...one.lines.slice(0, 2)])], []],
   ['entries told again twice', 1, [textOf(segment(6)), textOf([...one.lines.slice(0, 3), ...one.lines])], []],
   [
     'an entry told again with another text',

@@ -4,7 +4,7 @@ import type { SignedCheckpoint } from '../checkpoint.js'
 import { readLine } from '../entry-line.js'
 import { createFindings, type Finding, type Findings, type Verdict, type VerdictCode } from './findings.js'
 import { type Lines, linesOf } from './lines.js'
-import { createReader, type Reader, type WriterWalk } from './walk.js'
+import { createReader, endTelling, type Reader, type WriterWalk } from './walk.js'
 import { readWitnesses, type Witnesses } from './witnesses.js'
 
 /** What a log is checked against. */
@@ -83,6 +83,7 @@ export function verifyAuditLog(log: Lines, options: VerifyOptions = {}): AuditVe
       findings.add('tampered', { line: number, writer: line.writer, seq: line.seq, reason: 'it is no canonical entry' })
     else findings.add('incomplete', { line: number, writer: null, seq: null, reason: 'the line is torn' })
   }
+  for (const [writer, own] of reader.writers) endTelling(findings, writer, own)
   checkWitnesses(reader, witnesses, findings)
   checkClaims(reader, findings)
   checkAnchors(reader, witnesses, findings)

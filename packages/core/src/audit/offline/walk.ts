@@ -19,6 +19,8 @@ export interface WriterWalk {
   isSealed: boolean
   /** Behind the end of a segment: up to where its chain is told again. Null elsewhere. */
   again: number | null
+  /** Where that telling began. */
+  told: { readonly line: number; readonly seq: number } | null
 }
 
 /** A place in some chain that an entry of the log names. */
@@ -67,6 +69,7 @@ function readEntry(state: State, line: number, entry: EntryLine): void {
   if (seq <= walk.seq) {
     const [known, parent] = [hashes.at(seq), hashes.at(seq - 1) ?? GENESIS.hash]
     if (known === hash && own.again === seq - 1 && wrongBySelf(entry, walk) === null) {
+      own.told ??= { line, seq }
       own.again = seq
       return
     }
@@ -75,6 +78,7 @@ function readEntry(state: State, line: number, entry: EntryLine): void {
     else fault('tampered', known === hash ? 'the entry is there twice' : 'the entry is not in its place')
     return
   }
+  endTelling(state.findings, writer, own)
   if (own.isSealed) fault('tampered', 'an entry stands behind the seal')
   if (seq > walk.seq + 1) fault('tampered', 'an entry is missing', walk.seq + 1)
   else if (previous_hash !== walk.hash) fault('tampered', 'it does not follow the entry before it')
@@ -102,10 +106,19 @@ function opened(state: State, writer: string, at: ChainHead, anchorLine: number 
     entries: 0,
     isSealed: false,
     again: null,
+    told: null,
   }
   if (at.seq > 0) own.hashes.add(at.seq, at.hash)
   state.writers.set(writer, own)
   return own
+}
+
+/** A chain that is told again is told up to where it stands: of a part of it alone the entries are there twice. */
+export function endTelling(findings: Findings, writer: string, own: WriterWalk): void {
+  const { told, again, walk } = own
+  if (told !== null && again !== walk.seq)
+    findings.add('tampered', { ...told, writer, reason: 'the entry is there twice' })
+  own.told = null
 }
 
 /** The hash of an entry, and whether it has a tag, whatever its place. */
@@ -190,11 +203,15 @@ function readPlace(state: State, line: number, { kind, writer, at }: PlaceLine):
   const own = state.writers.get(writer)
   if (own === undefined && kind === 'anchor') return void opened(state, writer, at, line)
   if (own !== undefined && own.walk.seq === at.seq && own.walk.hash === at.hash) {
-    if (kind === 'end') own.again = 0
+    if (kind === 'anchor') return
+    endTelling(state.findings, writer, own)
+    own.again = 0
     return
   }
   // Who archived a segment may have died before it was taken out.
-  if (kind === 'anchor' && own !== undefined && own.again !== null && own.hashes.at(at.seq) === at.hash) {
+  const mayBegin = own !== undefined && own.again !== null && own.told === null
+  if (kind === 'anchor' && mayBegin && own.hashes.at(at.seq) === at.hash) {
+    own.told = { line, seq: at.seq }
     own.again = at.seq
     return
   }
