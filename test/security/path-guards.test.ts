@@ -34,7 +34,11 @@ const HOSTS: [name: string, listening: () => RequestListener][] = [
   ],
 ]
 
-describe.each(HOSTS)("a host's guard of /v1, on %s", (_name, listening) => {
+/** Koa reads a path with a parser that newer Nodes let throw here, and answers 500 itself, in its own words. */
+const unparsed = new Set(['Koa http://a:b@c:d/v1/models'])
+const UNPARSED = /^HTTP\/1\.1 (?:403|404|400|500 [\s\S]*\r\n\r\nInternal Server Error$)/
+
+describe.each(HOSTS)("a host's guard of /v1, on %s", (name, listening) => {
   it.each([
     '/v1/models',
     '//v1/models',
@@ -66,7 +70,6 @@ describe.each(HOSTS)("a host's guard of /v1, on %s", (_name, listening) => {
       answer += piece
     })
     await once(socket, 'close')
-    // 500 is Koa's own: it reads paths with a parser that newer Nodes let throw.
-    expect(answer).toMatch(/^HTTP\/1\.1 (?:403|404|400|500) /)
+    expect(answer).toMatch(unparsed.has(`${name} ${target}`) ? UNPARSED : /^HTTP\/1\.1 (?:403|404|400) /)
   })
 })
