@@ -10,6 +10,7 @@ import type { CallResult } from '../options.js'
 import type { Candidate } from '../routing/route.js'
 import type { Awaitable } from '../time.js'
 import type { Admitted } from './admit.js'
+import { keepStaged } from './audit-staging.js'
 import type { Call, CallHold } from './call.js'
 import type { Charge } from './charge.js'
 import type { Engine } from './engine.js'
@@ -106,9 +107,7 @@ function keepBeside(engine: Engine, { usage, audit }: CallRecords, settlement: S
   if (settlement.reversal !== undefined) inOrder(() => reportFound(engine, settlement))
   if (usage !== undefined && !keeps(engine, 'usage')) inOrder(() => engine.storage.usage.record([usage]))
   if (audit === undefined || engine.audit === null) return last
-  const log = engine.audit
-  const isStaged = keeps(engine, 'audit')
-  for (const record of audit) inOrder(() => (isStaged ? log.staged(record) : log.stage(record)))
+  for (const record of audit) inOrder(() => keepStaged(engine, record))
   return last
 }
 
