@@ -1,3 +1,5 @@
+import { firstWhere } from './first-where.js'
+
 /** Hashes of a writer's entries by number, 32 bytes each, so that a log of millions can be looked back into. */
 export interface HashRuns {
   /** Numbers rise; there may be gaps. */
@@ -25,22 +27,11 @@ export function createHashRuns(): HashRuns {
       count += 1
     },
     at(seq) {
-      const index = runOf(runs, seq)
+      const index = firstWhere(runs.length, (run) => runs[run]!.first > seq) - 1
       if (index < 0) return null
       const { first, before } = runs[index]!
       const place = before + seq - first
       return place < (runs[index + 1]?.before ?? count) ? bytes.toString('hex', place * 32, (place + 1) * 32) : null
     },
   }
-}
-
-/** The last run that begins at or before a number; -1 where none does. */
-function runOf(runs: readonly Run[], seq: number): number {
-  let [low, high] = [0, runs.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (runs[middle]!.first <= seq) low = middle + 1
-    else high = middle
-  }
-  return low - 1
 }

@@ -23,19 +23,20 @@ export function* linesOf(source: Lines): Generator<TextLine> {
   let areEnded = false
   for (const piece of typeof source === 'string' || source instanceof Uint8Array ? pieces(source) : source) {
     if (waiting !== null) {
-      const { isString, ...line } = waiting
+      const { text, start, isEnded, isString } = waiting
       // Where strings come without their newlines, only the last one can be torn.
-      yield { number: ++number, ...line, isEnded: line.isEnded || (isString && !areEnded) }
+      yield { number: ++number, text, start, isEnded: isEnded || (isString && !areEnded) }
     }
     const isString = typeof piece === 'string'
     const isEnded = isString ? piece.endsWith('\n') : piece.at(-1) === 10
     const bare = isEnded ? (isString ? piece.slice(0, -1) : piece.subarray(0, -1)) : piece
     areEnded ||= isEnded
-    waiting = { ...textsOf(bare), isEnded, isString }
+    const { text, start } = textsOf(bare)
+    waiting = { text, start, isEnded, isString }
   }
   if (waiting === null || (!waiting.isEnded && waiting.text === '')) return
-  const { isString: _, ...line } = waiting
-  yield { number: ++number, ...line }
+  const { text, start, isEnded } = waiting
+  yield { number: ++number, text, start, isEnded }
 }
 
 function* pieces(whole: string | Uint8Array): Generator<string | Uint8Array> {

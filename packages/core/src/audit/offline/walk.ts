@@ -4,6 +4,7 @@ import type { SignedCheckpoint } from '../checkpoint.js'
 import { isPlace, type Line } from '../entry-line.js'
 import type { ChainHead } from '../store.js'
 import type { Findings } from './findings.js'
+import { firstWhere } from './first-where.js'
 import { createHashRuns, type HashRuns } from './hash-runs.js'
 
 /** What was read of one writer's chain. */
@@ -157,22 +158,11 @@ function wrongEpoch({ witnesses }: State, { walk }: WriterWalk, { integrity }: E
   const { writer, seq, epoch } = integrity
   if (!mayFollow(walk, epoch)) return 'its epoch cannot follow that of the entry before it'
   const row = witnesses.get(writer) ?? []
-  const index = firstFrom(row, seq)
+  const index = firstWhere(row.length, (at) => row[at]!.seq >= seq)
   const [ends, before] = [row[index], row[index - 1]]
   if (ends !== undefined && epoch > ends.epoch) return 'its epoch is later than the checkpoint that covers it'
   if (before !== undefined && epoch <= before.epoch) return 'its epoch had ended before it'
   return null
-}
-
-/** The first checkpoint at or behind a number. */
-function firstFrom(row: readonly SignedCheckpoint[], seq: number): number {
-  let [low, high] = [0, row.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (row[middle]!.seq < seq) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 /** Also past an entry that is wrong: what follows is compared with what it claims to be. */

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { hashOfLine, isSignedBy, readCheckpoint, type SignedCheckpoint } from '../checkpoint.js'
 import { isReadable } from '../json-levels.js'
 import type { Findings } from './findings.js'
+import { firstWhere } from './first-where.js'
 import { type Lines, linesOf } from './lines.js'
 
 /** Checkpoints of each writer, by epoch. */
@@ -78,11 +79,6 @@ function checkRow(row: readonly { line: string; checkpoint: SignedCheckpoint }[]
 
 /** Whether one of the lines, which are sorted, begins so. */
 function isBeginning(start: string, lines: readonly string[]): boolean {
-  let [low, high] = [0, lines.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (lines[middle]! < start) low = middle + 1
-    else high = middle
-  }
-  return lines[low]?.startsWith(start) === true
+  const first = firstWhere(lines.length, (line) => lines[line]! >= start)
+  return lines[first]?.startsWith(start) === true
 }
