@@ -171,5 +171,6 @@ function conflict({ id, state }: Pick<Standing, 'id' | 'state'>): HooshError {
 }
 
 function beyond(actual: Amount, covered: Amount): Amount {
+  if (actual.tokens <= covered.tokens && actual.nanoUsd <= covered.nanoUsd) return nothing
   return larger(minus(actual, covered), nothing)
 }

@@ -103,8 +103,8 @@ function reserve(books: Books, request: store.ReserveRequest, at: number): store
   if (!decision.granted) throw budgetExceeded(decision, now)
 
   for (const late of overdue) expireOne(books, late, onExpire, at)
-  for (const [index, { terms }] of pools.entries()) {
-    accounts[index] = ledger.enterAccount(books, accounts[index]!, terms)
+  for (let index = 0; index < pools.length; index++) {
+    accounts[index] = ledger.enterAccount(books, accounts[index]!, pools[index]!.terms)
   }
   const draws = draw(accounts, decision.amount, (account) => ledger.stateOf(account, at))
   const held = born(request, decision, accounts, draws, at + leaseMs)
@@ -163,8 +163,10 @@ export function withoutRepetition(pools: readonly store.PoolAsk[]): readonly sto
   return pools.filter(({ name }, index) => pools.findIndex((other) => other.name === name) === index)
 }
 
+const NO_HOLDS: readonly Held[] = Object.freeze([])
+
 function overdueIn(books: Books, pools: readonly store.PoolAsk[], at: number): readonly Held[] {
-  let overdue: Held[] = []
+  let overdue = NO_HOLDS
   for (const { name } of pools) {
     const pool = books.pools.get(name)
     if (pool !== undefined && at >= pool.calmUntil) overdue = overdue.concat(ledger.overdueIn(pool, at))
