@@ -6,7 +6,7 @@ type Json = Record<string, unknown>
 
 /** A gateway of one user before a provider of some type, called in process. */
 async function open(
-  type: 'openai' | 'groq' | 'openrouter' = 'openai',
+  type: 'openai' | 'groq' | 'openrouter' | 'google' = 'openai',
   pool: object = { tokens: 1_000_000 },
   options: HooshOptions = {},
 ) {
@@ -260,4 +260,13 @@ it('an answer that cannot be shown to its caller is charged all the same', async
   const { reply } = await call()
   expect([reply.status, reply.headers.get('x-should-retry')]).toEqual([502, 'false'])
   expect(await used()).toBe(120)
+})
+
+it.each([false, true])('why a prompt was not answered is no output, whoever says it (stream: %s)', async (stream) => {
+  const { provider, call, used } = await open('google')
+  const usageMetadata = { promptTokenCount: 10, totalTokenCount: 10 }
+  const blocked = JSON.stringify({ promptFeedback: { blockReason: 'SAFETY' }, usageMetadata })
+  provider.script(stream ? sse(`data: ${blocked}\n\n`) : { replay: { contentType: 'application/json', body: blocked } })
+  expect((await call({ model: 'gemini-2.5-flash', stream })).text).toContain('SAFETY')
+  expect(await used()).toBe(10)
 })

@@ -138,5 +138,15 @@ function answerText(bytes: Buffer): string {
     return text
   }
   if (!Array.isArray(choices)) return ''
-  return choices.map((choice) => generatedText((choice as { message?: unknown } | null)?.message)).join('')
+  return choices.map((choice: Choice | null) => generatedText(messageOf(choice))).join('')
+}
+
+interface Choice {
+  readonly message?: object | null
+  readonly finish_reason?: unknown
+}
+
+/** Why an answer was withheld is no output of the model's. */
+function messageOf(choice: Choice | null): unknown {
+  return choice?.finish_reason === 'content_filter' ? { ...choice.message, refusal: null } : choice?.message
 }
