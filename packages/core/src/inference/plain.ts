@@ -12,6 +12,7 @@ import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
 import { type Charge, chargeOf } from './charge.js'
 import type { Engine } from './engine.js'
+import { generatedImages } from './generated-images.js'
 import { generatedText } from './generated-text.js'
 import { answerPayload } from './payloads.js'
 import { callHeaders, headersOfBill } from './reply-headers.js'
@@ -75,8 +76,11 @@ function garbage(): HooshError {
 }
 
 function chargeFor(engine: Engine, { call, held }: Begun, { candidate }: Try, answer: PlainAnswer): Awaitable<Charge> {
-  const countOutput = async () =>
-    (await engine.outputCounter(candidate.model, candidate.route)).countAll(answerText(answer.bytes))
+  const { bytes } = answer
+  const countOutput = async () => {
+    const counter = await engine.outputCounter(candidate.model, candidate.route)
+    return (await counter.countAll(answerText(bytes))) + generatedImages(bytes.toString('latin1')).tokens
+  }
   const reported = believable(answer, call)
   return chargeOf(held, { reported, whole: true, countOutput: call.kind === 'chat' ? countOutput : () => 0 })
 }
