@@ -17,10 +17,8 @@ const choice = (delta: object, finish_reason: string | null = null) =>
     model: 'm',
     choices: [{ index: 0, delta, finish_reason }],
   })
-const image = choice({
-  content: '',
-  images: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${base64}` } }],
-})
+const images = [{ type: 'image_url', image_url: { url: `data:image/png;base64,${base64}` } }]
+const image = choice({ content: '', images })
 const end = `${choice({}, 'stop')}${event({ id: 'c', choices: [], usage })}data: [DONE]\n\n`
 const inlineData = { mimeType: 'image/png', data: base64 }
 const gemini = event({
@@ -28,7 +26,7 @@ const gemini = event({
   usageMetadata: { promptTokenCount: 10, candidatesTokenCount: BILLED, totalTokenCount: 10 + BILLED },
 })
 
-async function streamed(type: 'openai' | 'openrouter' | 'google', body: string) {
+async function streamed(type: 'openai' | 'openrouter' | 'google', body: string, more: Record<string, unknown> = {}) {
   const provider = await scriptedProvider()
   provider.script({ replay: { contentType: 'text/event-stream', body } })
   const gateway = createGateway({
@@ -45,7 +43,7 @@ async function streamed(type: 'openai' | 'openrouter' | 'google', body: string) 
   const reply = await user.fetch('http://hoosh/v1/chat/completions', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(ask({ model: 'gemini-2.5-flash-image', stream: true })),
+    body: JSON.stringify(ask({ model: 'gemini-2.5-flash-image', stream: true, ...more })),
   })
   const text = await reply.text()
   const [pool] = await user.budget.pools()
@@ -69,4 +67,15 @@ it('an image of a stream that breaks off is charged as one, and not as its bytes
   expect(text).toContain('"provider_error"')
   expect(used).toBeGreaterThan(BILLED)
   expect(used).toBeLessThan(10_000)
+})
+
+it('an image that goes back in the history is held for as one', async () => {
+  const messages = [
+    { role: 'user', content: 'Draw the sea.' },
+    { role: 'assistant', content: '', images },
+    { role: 'user', content: 'Bluer.' },
+  ]
+  const { text, used } = await streamed('openrouter', image + end, { messages })
+  expect(text).toContain(base64)
+  expect(used).toBe(10 + BILLED)
 })
