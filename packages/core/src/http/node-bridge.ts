@@ -112,13 +112,25 @@ function signalOf(req: IncomingMessage, res: ServerResponse, hostAnswers: boolea
   return gone
 }
 
-/** A response that waits for those of pipelined requests before it has no socket yet, and is never told that it closes. */
-function leaveWith(socket: Socket, res: ServerResponse, leave: () => void): void {
-  if (socket.destroyed) leave()
-  else {
-    socket.on('close', leave)
-    res.on('close', () => socket.off('close', leave))
+const WAITING = Symbol('hoosh.waiting')
+
+/**
+ * A response that waits for those of pipelined requests before it has no socket yet, and is never told that it closes. All
+ * of a connection share one listener: of more than ten Node would warn.
+ */
+function leaveWith(socket: Socket & { [WAITING]?: Set<() => void> }, res: ServerResponse, leave: () => void): void {
+  if (socket.destroyed) return void leave()
+  let waiting = socket[WAITING]
+  if (waiting === undefined) {
+    const all = new Set<() => void>()
+    socket.on('close', () => {
+      for (const one of all) one()
+    })
+    socket[WAITING] = all
+    waiting = all
   }
+  waiting.add(leave)
+  res.on('close', () => waiting.delete(leave))
 }
 
 /**
