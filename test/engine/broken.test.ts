@@ -57,3 +57,12 @@ it('usage that was said before an answer broke off counts as far as it goes: of 
     expect(await counter.settled()).toMatchObject({ used: billed(counter.provider.bill), held: { tokens: 0 } })
   }
 })
+
+it('the last words before a stream breaks off arrive, though they waited for room', async () => {
+  const counter = await open()
+  const said = ' word'.repeat(1_000)
+  const delta = { index: 0, delta: { content: said }, finish_reason: null }
+  counter.provider.script({ replay: { body: `data: ${JSON.stringify({ id: 'c', choices: [delta] })}\n\n` } })
+  const answer = await streamed(counter, ask())
+  expect([answer.said, answer.error?.code]).toEqual([said, 'provider_error'])
+})

@@ -66,6 +66,21 @@ describe.each(STORES)('a client that hangs up, on $name', (store) => {
     },
   )
 
+  it('while the key of the provider is fetched holds nothing any more, and reaches no provider', async () => {
+    const asked = deferred()
+    const apiKey = () => {
+      asked.resolve()
+      return new Promise<string>(() => {})
+    }
+    const provider = { type: 'openai' as const, baseUrl: 'http://127.0.0.1:9/v1', apiKey }
+    const counter = await till(store, { providers: [provider], pools: { 'user:*': { tokens: 1_000_000 } } })
+    onTestFinished(() => counter.close())
+    const socket = await rawCall(counter.url, ask())
+    await asked.promise
+    socket.destroy()
+    expect(await counter.settled()).toMatchObject({ used: { tokens: 0 }, held: { tokens: 0 } })
+  })
+
   it('before the request has arrived costs nothing and never reaches the provider', async () => {
     const counter = await open()
     const socket = connect(Number(new URL(counter.url).port), '127.0.0.1')

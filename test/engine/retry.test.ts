@@ -142,3 +142,11 @@ describe('the retry budget', () => {
     expect(saved).toBe(10)
   })
 })
+
+it('who comes while all are left alone is told of the first that may be asked again, whichever was asked', async () => {
+  const { to, main, spare } = await pair()
+  main.script(soon(429, 30_000), soon(429, 30_000))
+  spare.script(soon(429, 7_000))
+  const waits = [await chat(to, 'm'), await chat(to, 'm')].map(({ headers }) => headers.get('retry-after'))
+  expect(waits).toEqual(['7', '7'])
+})

@@ -1,16 +1,21 @@
-import { createGateway } from '@hoosh/core'
+import { createGateway, type HooshOptions } from '@hoosh/core'
 import { type Script, scriptedProvider } from '@hoosh/core/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 type Json = Record<string, unknown>
 
 /** A gateway of one user before a provider of some type, called in process. */
-async function open(type: 'openai' | 'groq' | 'openrouter' = 'openai', pool: object = { tokens: 1_000_000 }) {
+async function open(
+  type: 'openai' | 'groq' | 'openrouter' | 'google' = 'openai',
+  pool: object = { tokens: 1_000_000 },
+  options: HooshOptions = {},
+) {
   const provider = await scriptedProvider()
   const gateway = createGateway({
     providers: [{ type, baseUrl: provider.url, apiKey: 'sk-test' }],
     pools: { 'user:*': pool },
     logger: false,
+    ...options,
   })
   onTestFinished(async () => {
     await gateway.close({ timeoutMs: 0 })
@@ -143,6 +148,32 @@ describe('thinking that is said under several names', () => {
   })
 })
 
+describe('two limits of the caller', () => {
+  type Limits = { max_tokens: number; max_completion_tokens: number }
+  const sent = (provider: { requests: readonly { body: unknown }[] }) => provider.requests[0]!.body as Limits
+
+  it.each([
+    { max_tokens: 5_000, max_completion_tokens: 10 },
+    { max_tokens: 10, max_completion_tokens: 5_000 },
+  ])(
+    'are held for by the larger, as providers know one or the other: $max_tokens and $max_completion_tokens',
+    async (limits) => {
+      const { provider, call } = await open('openai', { tokens: 1_000 })
+      expect((await call(limits)).reply.status).toBe(200)
+      const { max_tokens: older, max_completion_tokens: newer } = sent(provider)
+      expect(Math.min(older, newer)).toBe(10)
+      expect(Math.max(older, newer)).toBeLessThan(1_000)
+    },
+  )
+
+  it('go up as they are where the pools pay for the larger', async () => {
+    const { provider, call } = await open()
+    const limits = { max_tokens: 50, max_completion_tokens: 10 }
+    await call(limits)
+    expect(sent(provider)).toMatchObject(limits)
+  })
+})
+
 describe('a limit that is ours and more than the model can', () => {
   /** The eighth of a pool of 100,000 that a plain call may have, and all of it that a stream may. */
   const [PLAIN, STREAMED] = [12_481, 99_854]
@@ -212,4 +243,30 @@ data: "choices":[{"index":0,"delta":{"content":"hello"},"finish_reason":null}]}
     expect(await used()).toBe(6)
     expect(text).not.toContain('"usage"')
   })
+})
+
+it('an answer whose choices are none is charged, and no fault of ours', async () => {
+  const { provider, call, used } = await open()
+  provider.script({ body: { object: 'chat.completion', choices: [null] } })
+  const { reply } = await call()
+  expect(reply.status).toBe(200)
+  expect(await used()).toBeGreaterThan(0)
+})
+
+it('an answer that cannot be shown to its caller is charged all the same', async () => {
+  const { provider, call, used } = await open('openai', { tokens: 1_000_000 }, { dlp: { answers: true } })
+  const usage = '"usage":{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120}}'
+  provider.script({ replay: { contentType: 'application/json', body: `{"choices":[{"message":{,${usage}` } })
+  const { reply } = await call()
+  expect([reply.status, reply.headers.get('x-should-retry')]).toEqual([502, 'false'])
+  expect(await used()).toBe(120)
+})
+
+it.each([false, true])('why a prompt was not answered is no output, whoever says it (stream: %s)', async (stream) => {
+  const { provider, call, used } = await open('google')
+  const usageMetadata = { promptTokenCount: 10, totalTokenCount: 10 }
+  const blocked = JSON.stringify({ promptFeedback: { blockReason: 'SAFETY' }, usageMetadata })
+  provider.script(stream ? sse(`data: ${blocked}\n\n`) : { replay: { contentType: 'application/json', body: blocked } })
+  expect((await call({ model: 'gemini-2.5-flash', stream })).text).toContain('SAFETY')
+  expect(await used()).toBe(10)
 })

@@ -1,5 +1,6 @@
 import { cancel, follow } from './cancel.js'
 import type { Gateway, HooshContext } from './host.js'
+import { STALL_MS } from './http/node-reply.js'
 import { fromWeb, toResponse } from './http/web-bridge.js'
 import { ask } from './identity/ask.js'
 import { anonymousInDev } from './identity/no-socket.js'
@@ -52,7 +53,7 @@ export function toFetchHandler(
       finish()
     }
     const asked = fromWeb(request, { identify: () => ask(() => identify(request)), signal: gone })
-    return toResponse(await gateway.handle(asked), { method: request.method, gone, ended })
+    return toResponse(await gateway.handle(asked), { method: request.method, gone, stallMs: STALL_MS, ended })
   }
   const context = (request: Request) =>
     gateway.context({ identify: () => ask(() => identify(request)), signal: request.signal })

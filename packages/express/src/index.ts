@@ -35,7 +35,7 @@ export function hoosh(
   const lazy: PropertyDescriptor & ThisType<Request> = {
     configurable: true,
     get() {
-      const context = gateway.context(fromNode(this, this.res!, { identify: () => identify(this) }))
+      const context = gateway.context(fromNode(this, this.res!, { identify: () => identify(this), hostAnswers: true }))
       Object.defineProperty(this, 'hoosh', { configurable: true, value: context })
       return context
     },

@@ -37,7 +37,9 @@ export function hoosh(
   const lazy: PropertyDescriptor & ThisType<Context> = {
     configurable: true,
     get() {
-      const context = gateway.context(fromNode(this.req, this.res, { identify: () => identify(this) }))
+      const context = gateway.context(
+        fromNode(this.req, this.res, { identify: () => identify(this), hostAnswers: true }),
+      )
       Object.defineProperty(this, 'hoosh', { configurable: true, value: context })
       return context
     },

@@ -1,6 +1,8 @@
-import { createGateway, type GatewayRequest } from '@hoosh/core'
+import { type ByteSink, createGateway, type GatewayRequest } from '@hoosh/core'
 import { type FetchSettings, toFetchHandler } from '@hoosh/core/fetch'
 import { describe, expect, it } from 'vitest'
+import { cancel } from '../../../packages/core/src/cancel.js'
+import { toResponse } from '../../../packages/core/src/http/web-bridge.js'
 import { deferred } from '../../support/deferred.js'
 import { fakeGateway, text } from '../../support/fake-gateway.js'
 
@@ -156,6 +158,22 @@ describe('a web response', () => {
     if (how === 'the reader cancels') await reader.cancel()
     else leaving.abort()
     expect(await over.promise).toBe(true)
+  })
+
+  it('counts its reader as gone where nothing is taken for so long, and not while it is read', async () => {
+    const gone = cancel()
+    const over = deferred()
+    const chunk = new Uint8Array(64 * 1_024)
+    const write = async (sink: ByteSink) => {
+      for (let left = 100; left > 0 && !sink.closed; left -= 1) await sink.write(chunk)
+    }
+    const response = toResponse(text(write), { method: 'GET', gone, stallMs: 50, ended: over.resolve })
+    const reader = response.body!.getReader()
+    for (let left = 20; left > 0; left -= 1) expect((await reader.read()).value).toHaveLength(chunk.length)
+    expect(gone.aborted).toBe(false)
+    await over.promise
+    expect(gone.reason).toMatchObject({ code: 'client_closed' })
+    await expect(reader.read()).rejects.toMatchObject({ code: 'client_closed' })
   })
 
   it('tells a server that cancels it of no error: the client had gone, and that is all', async () => {

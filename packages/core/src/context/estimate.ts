@@ -109,7 +109,7 @@ function visitMessage(message: unknown, facts: TokenFacts, show: Show): number {
       show(value)
       // Names, call ids and the like stand behind a separator.
       if (key !== 'content') beside += 2
-    } else if (key === 'content' && Array.isArray(value)) {
+    } else if ((key === 'content' || key === 'images') && Array.isArray(value)) {
       for (const part of value) beside += visitPart(part, facts, show)
     } else {
       show(JSON.stringify(value) ?? '')

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { type CancelSignal, cancel } from '../cancel.js'
 import type { BodySource, GatewayRequest } from '../exchange.js'
 import { type Answer, ask } from '../identity/ask.js'
 import { peerIn } from '../identity/request-facts.js'
 import type { Identity } from '../options.js'
 import { bodyGone, bodyInMemory, bodyTooLarge, clientClosed, parsedBody } from './body.js'
-import { isClosed } from './node-reply.js'
+import { isClosed, isEndedByUs } from './node-reply.js'
 
 /** What a framework knows of a request that `node:http` does not. */
 export interface NodeRequestFacts {
@@ -17,6 +18,8 @@ export interface NodeRequestFacts {
   from?: unknown
   /** The mount has a path of its own, which is gone from `req.url`. */
   mounted?: boolean
+  /** The host answers by itself and hoosh only works for it: that its answer is through ends nothing then. */
+  hostAnswers?: boolean
 }
 
 /**
@@ -71,7 +74,7 @@ const LAZY: ThisType<NodeRequest> = {
     return peerIn(this.facts.from ?? this.req)
   },
   get signal() {
-    this.madeSignal ??= signalOf(this.res)
+    this.madeSignal ??= signalOf(this.req, this.res, this.facts.hostAnswers === true)
     return this.madeSignal
   },
 }
@@ -90,18 +93,44 @@ function originForm(target: string): string {
 }
 
 /**
- * Aborts when the client goes before it has its answer. That is `close` of the response: a request closes as soon as
- * its body has been read, long before the client leaves.
+ * Aborts when nobody waits for the answer any more. That is `close` of the response: a request closes as soon as its
+ * body has been read, long before the client leaves. A response that is through without our having ended it was answered
+ * by somebody else, such as a timeout of the host's own.
  */
-function signalOf(res: ServerResponse): CancelSignal {
+function signalOf(req: IncomingMessage, res: ServerResponse, hostAnswers: boolean): CancelSignal {
   const gone = cancel()
   const leave = () => {
     // HTTP/2's response counts as finished once it is closed.
-    if (!res.writableFinished || !res.writableEnded) gone.abort(clientClosed())
+    const isThrough = res.writableFinished && res.writableEnded
+    if (!isThrough || !(hostAnswers || isEndedByUs(res))) gone.abort(clientClosed())
   }
   if (isClosed(res)) leave()
-  else res.on('close', leave)
+  else {
+    res.on('close', leave)
+    if (res.socket === null) leaveWith(req.socket, res, leave)
+  }
   return gone
+}
+
+const WAITING = Symbol('hoosh.waiting')
+
+/**
+ * A response that waits for those of pipelined requests before it has no socket yet, and is never told that it closes. All
+ * of a connection share one listener: of more than ten Node would warn.
+ */
+function leaveWith(socket: Socket & { [WAITING]?: Set<() => void> }, res: ServerResponse, leave: () => void): void {
+  if (socket.destroyed) return void leave()
+  let waiting = socket[WAITING]
+  if (waiting === undefined) {
+    const all = new Set<() => void>()
+    socket.on('close', () => {
+      for (const one of all) one()
+    })
+    socket[WAITING] = all
+    waiting = all
+  }
+  waiting.add(leave)
+  res.on('close', () => waiting.delete(leave))
 }
 
 /**

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { ByteSink, GatewayReply } from '../exchange.js'
 
 /** How long a client may take nothing while we have bytes for it, in ms. */
-const STALL_MS = 30_000
+export const STALL_MS = 30_000
 
 /** Up to this size joining head and body is cheaper than writing them apart. */
 const ONE_WRITE_BYTES = 65_536
@@ -29,6 +29,7 @@ export function writeReply(
   // HTTP/2 has no such header.
   if (reply.isLast === true && res.req.httpVersionMajor === 1) headers.connection = 'close'
   res.writeHead(status, headers)
+  noteEnd(res)
   if (!hasBody || res.req.method === 'HEAD') res.end()
   else if (pieces === null) res.end(body)
   else if (length <= ONE_WRITE_BYTES) res.end(latin1(pieces), 'latin1')
@@ -67,6 +68,8 @@ async function writeStream(
     },
     write: (chunk) => {
       if (!usable || isClosed(res)) return
+      // Ended by the host: what it has said still goes out, and no more of ours.
+      if (res.writableEnded) return drained(res, stallMs)
       written = true
       // `=== false`, since middleware that wraps `write` may return nothing.
       if (res.write(chunk) === false) return drained(res, stallMs)
@@ -78,12 +81,25 @@ async function writeStream(
     // Headers travel with the first chunk if it is there by now.
     if (usable && !written) res.flushHeaders()
     await writing
-    if (!usable) return
+    if (!usable || res.writableEnded) return
+    noteEnd(res)
     res.end()
     cutIfStalled(res, stallMs)
   } catch {
     res.destroy()
   }
+}
+
+const ENDED_BY_US = Symbol('hoosh.ended')
+
+/** Says of a response that it ends with the whole of our answer. */
+function noteEnd(res: ServerResponse & { [ENDED_BY_US]?: true }): void {
+  res[ENDED_BY_US] = true
+}
+
+/** Whether a response has had all of our answer, rather than one of the host's own. */
+export function isEndedByUs(res: ServerResponse & { [ENDED_BY_US]?: true }): boolean {
+  return res[ENDED_BY_US] === true
 }
 
 /** Whether a response is through, or its client gone. HTTP/2's does not say it itself. */

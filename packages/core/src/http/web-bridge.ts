@@ -16,6 +16,8 @@ export interface Answering {
   readonly method: string
   /** Aborted by us when the reader cancels the answer's body. */
   readonly gone: Cancel
+  /** A reader that takes nothing for so long, ms, while our queue is full, counts as gone; absent where it may take its time. */
+  readonly stallMs?: number
   /** Called once, after the last of the answer's work. */
   ended(): void
 }
@@ -94,7 +96,7 @@ export function toResponse({ status, headers, body }: GatewayReply, answering: A
   return new Response(null, { status, headers: { ...headers, 'content-length': String(length) } })
 }
 
-function streamOf(body: Stream, { gone, ended }: Answering): ReadableStream<Uint8Array> {
+function streamOf(body: Stream, { gone, stallMs, ended }: Answering): ReadableStream<Uint8Array> {
   let wake: (() => void) | undefined
   return new ReadableStream<Uint8Array>(
     {
@@ -108,7 +110,12 @@ function streamOf(body: Stream, { gone, ended }: Answering): ReadableStream<Uint
             queue.enqueue(typeof chunk === 'string' ? encoder.encode(chunk) : chunk)
             if (queue.desiredSize! > 0) return
             return new Promise((resolve) => {
-              wake = resolve
+              const stalled = () => gone.abort(clientClosed())
+              const timer = stallMs === undefined ? undefined : setTimeout(stalled, stallMs)
+              wake = () => {
+                clearTimeout(timer)
+                resolve()
+              }
             })
           },
         }

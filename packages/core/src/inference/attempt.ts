@@ -103,7 +103,7 @@ export async function attempt<Received>(
       if (again !== null) later.again.push(again)
     }
   }
-  throw lastWord(call, failures, waitMs)
+  throw lastWord(call, failures, Math.min(waitMs, shortestRest(candidates, engine.clock())))
 }
 
 /**
@@ -194,6 +194,12 @@ function endedByUs(held: CallHold, failure: UpstreamFailure): UpstreamFailure {
   const error = reasonOf(held.cut)
   const hadAllTime = held.attempts === 1 && error.code === 'total_timeout'
   return { ...failure, error, blameless: failure.blameless && !hadAllTime }
+}
+
+/** Until the first of the candidates may be asked again that have said when, ms: also of those that were not asked this time. */
+function shortestRest(candidates: readonly Candidate[], now: number): number {
+  const rests = candidates.map(({ route }) => route.provider.rest)
+  return Math.min(...rests.map((rest) => (rest?.why === 'limited' && rest.until > now ? rest.until - now : Infinity)))
 }
 
 /** What the caller is told when every candidate has failed. */

@@ -288,8 +288,8 @@ export async function finish(engine: Engine, begun: Begun, ending: Ending): Prom
 }
 
 /** The error of a call that may have been billed: a client that repeats it may pay twice. */
-function saidOnce({ spent }: CallHold, error: HooshError): HooshError {
-  if (spent.tokens === 0) return error
+function saidOnce({ amount }: Charge, error: HooshError): HooshError {
+  if (amount.tokens === 0) return error
   return new HooshError(error.code, {
     message: error.message,
     details: { ...error.details, retryable: false },
@@ -304,7 +304,7 @@ export async function finishFailed(
   thrown: unknown,
   charge: Charge = chargeOfNothing(begun.held),
 ): Promise<HooshError> {
-  const error = saidOnce(begun.held, asHooshError(thrown))
+  const error = saidOnce(charge, asHooshError(thrown))
   if (charge.amount.tokens + charge.amount.nanoUsd > 0) begun.call.noteCharged?.()
   const outcome = error.code === 'client_closed' ? 'aborted' : 'error'
   await finish(engine, begun, { outcome, candidate: begun.held.candidate, charge, error })

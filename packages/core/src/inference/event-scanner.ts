@@ -2,8 +2,8 @@ import { HooshError } from '../errors.js'
 
 const LF = 0x0a
 const CR = 0x0d
-/** Longest event that is waited for, bytes. */
-const MAX_EVENT_BYTES = 4 * 1024 * 1024
+/** Longest event that is waited for, bytes: an image comes in one, as base64. */
+const MAX_EVENT_BYTES = 8 * 1024 * 1024
 
 /** Finds where SSE events end in a stream of chunks, without decoding them. */
 export interface EventScanner {

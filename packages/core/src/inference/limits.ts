@@ -6,6 +6,7 @@ import type { Limits, Logger } from '../options.js'
 import type { Candidate } from '../routing/route.js'
 import type { Awaitable, Clock } from '../time.js'
 import type { Call } from './call.js'
+import { askedLimit } from './output-range.js'
 import { rateHeaders } from './rate-headers.js'
 
 const MINUTE_MS = 60_000
@@ -157,8 +158,7 @@ export function estimateOf({ kind, params }: Call, first: Candidate | undefined)
   const bytes = first === undefined ? 0 : promptBound(params, tokenFacts(first.route, first.model)).plenty
   const prompt = Math.max(1, Math.ceil(bytes / USUAL_BYTES))
   if (kind !== 'chat') return prompt
-  const asked = params.max_completion_tokens ?? params.max_tokens
-  return prompt + (typeof asked === 'number' ? Math.min(asked, MOST_GUESSED) : MOST_GUESSED)
+  return prompt + Math.min(askedLimit(params) ?? Infinity, MOST_GUESSED)
 }
 
 /** Few answers are longer, whatever their calls allow. */

@@ -28,7 +28,7 @@ export function outputRange(
   budget: BudgetSettings,
 ): OutputRange {
   const choices = positive(params.n) ?? 1
-  const callerLimit = positive(params.max_completion_tokens) ?? positive(params.max_tokens)
+  const callerLimit = askedLimit(params)
   const modelLimit = facts === null ? null : (facts.maxOutput ?? facts.contextWindow)
   const routeLimit = route.maxTokens ?? null
   const perChoice = Math.min(callerLimit ?? Infinity, routeLimit ?? Infinity, modelLimit ?? UNKNOWN_MODEL_OUTPUT)
@@ -49,6 +49,12 @@ export function outputRange(
       !(facts === null && route.type === 'google') &&
       !asksToThink(params),
   }
+}
+
+/** The larger of a caller's limits per choice, since providers differ in which of the two they know; null for none. */
+export function askedLimit(params: Readonly<Record<string, unknown>>): number | null {
+  const [newer, older] = [positive(params.max_completion_tokens), positive(params.max_tokens)]
+  return newer === null || older === null ? (newer ?? older) : Math.max(newer, older)
 }
 
 /** Models that think only where they are asked to. (Google's do it unasked, the newest of which the table may not know.) */

@@ -32,6 +32,7 @@ export function outputTally(): OutputTally {
   let counter: OutputCounter | null = null
   let kept: Buffer | null = null
   let used = 0
+  /** Tokens of what is not kept. */
   let beyond = 0
   let starting: Promise<void> | null = null
   const keep = (escaped: string) => {
@@ -60,18 +61,20 @@ export function outputTally(): OutputTally {
     weigh(event, text) {
       if (event.atMostTokens === 0 || counter === null) return event.atMostTokens
       const said = deltaText(text)
-      if (said === '') return 0
-      const tokens = counter.count(said)
+      if (said === '' && event.imageTokens === 0) return 0
+      const tokens = counter.count(said) + event.imageTokens
       return counter.isEstimate ? Math.max(0, counted(events + 1, estimate + tokens) - bound) : tokens
     },
     add(tokens, event, text) {
       bound += tokens
       if (counter !== null && !counter.isEstimate) return
       const said = counter === null ? escapedText(event, text) : deltaText(text)
-      if (said === '') return // the role, which costs nothing
+      if (said === '' && event.imageTokens === 0) return // the role, which costs nothing
       events += 1
-      if (counter === null) keep(said)
-      else estimate += counter.count(said)
+      if (counter === null) {
+        beyond += event.imageTokens
+        keep(said)
+      } else estimate += counter.count(said) + event.imageTokens
     },
     get atMost() {
       return bound

@@ -5,12 +5,14 @@ import { HooshError } from '../errors.js'
 import type { GatewayReply } from '../exchange.js'
 import { failureAfterSending } from '../providers/failures.js'
 import type { Provider, UpstreamFailure, UpstreamRequest } from '../providers/provider.js'
+import type { Awaitable } from '../time.js'
 import { filteredAnswer } from './answer-filter.js'
 import { attempt } from './attempt.js'
 import { type Begun, begin, finish, finishFailed, prepare } from './begin.js'
 import type { Call } from './call.js'
-import { chargeOf } from './charge.js'
+import { type Charge, chargeOf } from './charge.js'
 import type { Engine } from './engine.js'
+import { generatedImages } from './generated-images.js'
 import { generatedText } from './generated-text.js'
 import { answerPayload } from './payloads.js'
 import { callHeaders, headersOfBill } from './reply-headers.js'
@@ -30,6 +32,7 @@ interface PlainAnswer {
  */
 export async function answerPlain(engine: Engine, call: Call): Promise<GatewayReply> {
   const begun = await begin(engine, call)
+  let charge: Charge | undefined
   try {
     const { tried, received } = await attempt(engine, call, begun.held, {
       candidates: begun.admitted.candidates,
@@ -38,9 +41,11 @@ export async function answerPlain(engine: Engine, call: Call): Promise<GatewayRe
       ask,
       discard,
     })
-    return await deliver(engine, begun, tried, received)
+    const charging = chargeFor(engine, begun, tried, received)
+    charge = charging instanceof Promise ? await charging : charging
+    return await deliver(engine, begun, tried, received, charge)
   } catch (thrown) {
-    throw await finishFailed(engine, begun, thrown)
+    throw await finishFailed(engine, begun, thrown, charge)
   }
 }
 
@@ -70,18 +75,25 @@ function garbage(): HooshError {
   return new HooshError('provider_error', { message: 'The provider answered with something that is no answer.' })
 }
 
-async function deliver(engine: Engine, begun: Begun, tried: Try, answer: PlainAnswer): Promise<GatewayReply> {
-  const { call, held } = begun
-  const { candidate } = tried
-  const countOutput = async () =>
-    (await engine.outputCounter(candidate.model, candidate.route)).countAll(answerText(answer.bytes))
+function chargeFor(engine: Engine, { call, held }: Begun, { candidate }: Try, answer: PlainAnswer): Awaitable<Charge> {
+  const { bytes } = answer
+  const countOutput = async () => {
+    const counter = await engine.outputCounter(candidate.model, candidate.route)
+    return (await counter.countAll(answerText(bytes))) + generatedImages(bytes.toString('latin1')).tokens
+  }
   const reported = believable(answer, call)
-  const charging = chargeOf(held, {
-    reported,
-    whole: true,
-    countOutput: call.kind === 'chat' ? countOutput : () => 0,
-  })
-  const charge = charging instanceof Promise ? await charging : charging
+  return chargeOf(held, { reported, whole: true, countOutput: call.kind === 'chat' ? countOutput : () => 0 })
+}
+
+async function deliver(
+  engine: Engine,
+  begun: Begun,
+  tried: Try,
+  answer: PlainAnswer,
+  charge: Charge,
+): Promise<GatewayReply> {
+  const { call } = begun
+  const { candidate } = tried
   const filter = begun.inspected?.filter ?? null
   const { found, bytes } = filter === null ? answer : shown(filter, answer)
   const settled = await finish(
@@ -120,10 +132,25 @@ function believable({ bytes, found }: PlainAnswer, call: Call): ReportedUsage | 
   return found.reported
 }
 
-/** All text of an answer's choices, tool calls and reasoning included. */
+/** All text of an answer's choices, tool calls and reasoning included; of what is no JSON, all of it. */
 function answerText(bytes: Buffer): string {
-  const json = JSON.parse(bytes.toString('utf8')) as { choices?: unknown }
-  return Array.isArray(json.choices)
-    ? json.choices.map((choice) => generatedText((choice as { message?: unknown }).message)).join('')
-    : ''
+  const text = bytes.toString('utf8')
+  let choices: unknown
+  try {
+    choices = (JSON.parse(text) as { choices?: unknown }).choices
+  } catch {
+    return text
+  }
+  if (!Array.isArray(choices)) return ''
+  return choices.map((choice: Choice | null) => generatedText(messageOf(choice))).join('')
+}
+
+interface Choice {
+  readonly message?: object | null
+  readonly finish_reason?: unknown
+}
+
+/** Why an answer was withheld is no output of the model's. */
+function messageOf(choice: Choice | null): unknown {
+  return choice?.finish_reason === 'content_filter' ? { ...choice.message, refusal: null } : choice?.message
 }

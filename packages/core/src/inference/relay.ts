@@ -192,7 +192,8 @@ function run(r: Relay, events: Buffer[], from: number): Promise<void> | undefine
 async function drain(r: Relay, first: Promise<void>): Promise<void> {
   try {
     await first
-    while (!r.ended && r.waiting.length > 0) await run(r, r.waiting.splice(0), 0)
+    // What has waited for room may be all there is: it goes out too.
+    while (!r.ended && r.waiting.length + r.out.length > 0) await run(r, r.waiting.splice(0), 0)
   } catch (error) {
     broken(r, error)
   }

@@ -59,5 +59,6 @@ function optionsOf(params: Readonly<Record<string, unknown>>): Record<string, un
 
 function setLimit(params: Record<string, unknown>, limit: number, otherwise: BodyChanges['limitField']): void {
   const used = (['max_completion_tokens', 'max_tokens'] as const).filter((field) => params[field] != null)
-  for (const field of used.length > 0 ? used : [otherwise]) params[field] = limit
+  for (const field of used) params[field] = Math.min(params[field] as number, limit)
+  if (used.length === 0) params[otherwise] = limit
 }

@@ -1,4 +1,5 @@
 import { parseUsage, type ReportedUsage } from '../cost/wire-usage.js'
+import { generatedImages } from './generated-images.js'
 import { generatedText } from './generated-text.js'
 
 /** What one SSE event of a chat stream is, read from its bytes: only what matters is parsed. */
@@ -14,6 +15,8 @@ export interface StreamEvent {
   readonly usageAt: number
   /** At most this many tokens: bytes of the delta's text, at least 1 where there is a delta. */
   readonly atMostTokens: number
+  /** Those of them that are for images. */
+  readonly imageTokens: number
   /** Where the delta's text stands, escaped, if it is all that the delta has; -1 where only parsing can tell. */
   readonly textFrom: number
   readonly textTo: number
@@ -26,6 +29,7 @@ const OTHER: StreamEvent = {
   onlyUsage: false,
   usageAt: -1,
   atMostTokens: 0,
+  imageTokens: 0,
   textFrom: -1,
   textTo: -1,
 }
@@ -64,13 +68,15 @@ export function readEvent(text: string): StreamEvent {
   const textFrom = textStart(text, choices)
   const textTo = textFrom < 0 ? -1 : textEnd(text, textFrom)
   const isPlain = textTo >= 0
+  const size = isPlain ? null : deltaSize(text, choices)
   return {
     kind: 'delta',
     finishes,
     reported: null,
     onlyUsage: false,
     usageAt: -1,
-    atMostTokens: isPlain ? Math.max(1, textTo - textFrom) : deltaBytes(text, choices),
+    atMostTokens: size === null ? Math.max(1, textTo - textFrom) : size.atMostTokens,
+    imageTokens: size === null ? 0 : size.imageTokens,
     textFrom: isPlain ? textFrom : -1,
     textTo,
   }
@@ -150,7 +156,7 @@ function usageEvent(text: string, data: number, usage: number, finishes: boolean
     reported,
     onlyUsage,
     usageAt: json.usage == null || reported === null ? -1 : brace + 1,
-    atMostTokens: onlyUsage || choices < 0 ? 0 : deltaBytes(text, choices),
+    ...(onlyUsage || choices < 0 ? NO_DELTA : deltaSize(text, choices)),
     textFrom: -1,
     textTo: -1,
   }
@@ -179,12 +185,17 @@ function textEnd(text: string, from: number): number {
   return isAll && text.indexOf(DELTA, end) < 0 ? end : -1
 }
 
-/** All bytes from the delta on: never too few for its text, and 0 where it is empty or carries what is opaque to us. */
-function deltaBytes(text: string, from: number): number {
+type Size = Pick<StreamEvent, 'atMostTokens' | 'imageTokens'>
+
+const NO_DELTA: Size = { atMostTokens: 0, imageTokens: 0 }
+
+/** All bytes from the delta on, but for images: never too few, and 0 where it is empty or carries what is opaque to us. */
+function deltaSize(text: string, from: number): Size {
   const delta = text.indexOf('"delta"', from)
-  if (delta < 0 || text.startsWith('"delta":{}', delta)) return 0
-  if (text.startsWith(OPAQUE, delta)) return 0
-  return text.length - delta
+  if (delta < 0 || text.startsWith('"delta":{}', delta)) return NO_DELTA
+  if (text.startsWith(OPAQUE, delta)) return NO_DELTA
+  const { tokens, length } = generatedImages(text.slice(delta))
+  return { atMostTokens: text.length - delta - length + tokens, imageTokens: tokens }
 }
 
 function closingQuote(text: string, from: number): number {

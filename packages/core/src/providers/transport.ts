@@ -70,9 +70,26 @@ type Result = UpstreamAnswer | UpstreamReply | UpstreamFailure
 
 function withKey(line: Line, request: HttpRequest, options: TransportOptions): Promise<Result> {
   const key = options.keys.next()
-  return key instanceof Promise
-    ? key.then((found) => sendWith(found, line, request, options))
-    : sendWith(key, line, request, options)
+  return key instanceof Promise ? onceThere(key, line, request, options) : sendWith(key, line, request, options)
+}
+
+/** With a key that has to be fetched, which a caller who leaves does not wait for. */
+function onceThere(
+  key: Promise<Key | UpstreamFailure>,
+  line: Line,
+  request: HttpRequest,
+  options: TransportOptions,
+): Promise<Result> {
+  const { signal } = request
+  return new Promise((resolve, reject) => {
+    const left = () => resolve(failureOfAbort(false))
+    if (signal.aborted) return left()
+    signal.addEventListener('abort', left)
+    key
+      .finally(() => signal.removeEventListener('abort', left))
+      .then((found) => sendWith(found, line, request, options))
+      .then(resolve, reject)
+  })
 }
 
 function sendWith(

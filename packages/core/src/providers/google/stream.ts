@@ -76,7 +76,7 @@ function translate(stream: Stream, event: Json): string {
   const first = choiceAt(stream, 0)
   first.isFinished = true
   return (
-    write.delta({ refusal: blocked.refusal }) + write.finish('content_filter', { native_finish_reason: blocked.reason })
+    write.delta(unbilled(blocked.refusal)) + write.finish('content_filter', { native_finish_reason: blocked.reason })
   )
 }
 
@@ -144,10 +144,15 @@ function finished(write: ChunkWriter, held: Choice, candidate: Json): string {
   const annotations = annotationsOf(held.text, candidate)
   if (annotations.length > 0) out += write.delta({ annotations }, held.index)
   const refusal = refusalOf(candidate)
-  if (refusal !== null) out += write.delta({ refusal }, held.index)
   const extra = carriedOf(held.carried)
-  if (extra !== undefined) out += write.delta({ extra_content: extra }, held.index)
+  if (refusal !== null) out += write.delta(unbilled(refusal, extra), held.index)
+  else if (extra !== undefined) out += write.delta({ extra_content: extra }, held.index)
   return out + write.finish(finishOf(candidate.finishReason, held.calls.length), factsOf(candidate), held.index)
+}
+
+/** Why an answer was withheld. No model has written that: by how the delta begins the relay tells that it is no output. */
+function unbilled(refusal: string, extra: object = {}): object {
+  return { extra_content: extra, refusal }
 }
 
 /** Nothing where a choice is unfinished: then the answer broke off. */

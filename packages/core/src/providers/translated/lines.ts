@@ -3,12 +3,12 @@ import { HooshError } from '../../errors.js'
 
 const LF = 0x0a
 const CR = 0x0d
-/** Longest line of a provider's stream, bytes. */
-const MAX_LINE_BYTES = 1_048_576
+/** Longest line of a provider's stream, bytes: an image comes in one, as base64. */
+const MAX_LINE_BYTES = 8 * 1_048_576
 
 /** Cuts a stream of chunks into texts, each as soon as its end has come. */
 export interface Framer {
-  /** @throws HooshError `provider_error` for a line of more than 1 MiB, and for what is not UTF-8 */
+  /** @throws HooshError `provider_error` for a line of more than 8 MiB, and for what is not UTF-8 */
   push(chunk: Uint8Array): void
   /** What is left at the end of the stream counts as whole. */
   end(): void
