@@ -6,7 +6,7 @@ import type { Unreadable } from './media.js'
 import { createPass, type Findings, passWhole } from './pass.js'
 import type { Inspection, Policy, Ruling } from './policy.js'
 import { createPseudonyms, STAND_IN } from './pseudonyms.js'
-import { type Place, type Reading, readingOf, replaced, valueAt } from './reading.js'
+import { type Place, type Reading, readingOf, replaced } from './reading.js'
 import { isChance } from './rule.js'
 import type { RequestContent } from './texts.js'
 
@@ -170,8 +170,8 @@ function changed(readings: readonly Reading[], changing: readonly Found[][]): Pi
   const taken = new Set(readings.flatMap(({ plain }) => plain.match(looksTaken) ?? []))
   const pseudonyms = createPseudonyms((standIn) => taken.has(standIn))
   const texts = readings.map((reading, index) =>
-    replaced(reading, changing[index]!, ({ start, end, kind: { name, action, redaction } }) =>
-      action === 'redact' ? redaction : pseudonyms.of(name, valueAt(reading, start, end)),
+    replaced(reading, changing[index]!, ({ kind: { name, action, redaction } }, value) =>
+      action === 'redact' ? redaction : pseudonyms.of(name, value),
     ),
   )
   return { texts, restore: pseudonyms.values }
