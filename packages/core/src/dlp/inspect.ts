@@ -177,6 +177,9 @@ function changed(readings: readonly Reading[], changing: readonly Found[][]): Pi
   return { texts, restore: pseudonyms.values }
 }
 
+/** What looks like something that was removed. */
+export const REDACTION = /\[redacted [A-Za-z]\w*\]/g
+
 /** What stands in the place of what was removed. */
 export function redaction(name: string): string {
   return `[redacted ${name}]`

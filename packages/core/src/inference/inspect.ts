@@ -2,6 +2,7 @@ import { type AnswerFilter, answerFilter } from '../dlp/answers.js'
 import { askClassifier } from '../dlp/classifier.js'
 import { inspectContent } from '../dlp/inspect.js'
 import type { Inspection, Policy } from '../dlp/policy.js'
+import { withoutBroken } from '../dlp/signed.js'
 import { contentOf, withTexts } from '../dlp/texts.js'
 import { HooshError } from '../errors.js'
 import type { DlpLevel } from '../options.js'
@@ -50,8 +51,10 @@ function applied(engine: Engine, policy: Policy, call: Call, admitted: Admitted,
   const found = { level, patterns }
   if (patterns.length > 0) tellFound(engine, policy, call, 'request', found)
   if (inspection.blocking.length > 0) throw blocked(inspection)
+  const read = texts === null ? call.params : withTexts(call.params, texts)
+  const params = withoutBroken(call.params, read, { redactsAnswers: policy.answers !== null })
   return {
-    call: texts === null ? call : { ...call, params: withTexts(call.params, texts), bytes: null },
+    call: params === call.params ? call : { ...call, params, bytes: null },
     admitted: inspection.keeping.length === 0 ? admitted : keptLocal(engine, call, admitted, inspection),
     staysLocal: inspection.keeping.length > 0,
     found,
