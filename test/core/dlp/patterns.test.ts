@@ -221,6 +221,7 @@ describe('what is looked through', () => {
     expect(contentOf(params).texts.map(({ text }) => text)).toEqual([
       'u-1',
       'f',
+      'a',
       'five',
       'six',
       'one',

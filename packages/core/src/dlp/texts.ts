@@ -1,5 +1,5 @@
 import { readAround, type Unreadable } from './media.js'
-import { rewritten, type Spot, spotOf, type Visitor } from './walk.js'
+import { rewritten, type Spot, type Visitor } from './walk.js'
 
 /** One text of a request. */
 export interface RequestText {
@@ -25,12 +25,16 @@ export interface RequestContent {
 }
 
 /**
- * Every string of a request that would go to a provider, but for the words of the protocol. Those outside of `messages`
- * come first, so that a conversation that grows keeps the order of what it had.
+ * Every string of a request that would go to a provider, but for the words of the protocol; names of members, each once;
+ * and numbers. Those outside of `messages` come first, so that a conversation that grows keeps the order of what it had.
  */
 export function contentOf(params: Params): RequestContent {
   const texts: RequestText[] = []
   const unreadable = new Set<Unreadable>()
+  const read = (text: string) => {
+    texts.push({ text, isJson: false })
+    return text
+  }
   rewrittenRequest(params, {
     text: (text, spot) =>
       readAround(text, spot.field, {
@@ -40,6 +44,8 @@ export function contentOf(params: Params): RequestContent {
         },
         data: (kind) => void unreadable.add(kind),
       }),
+    name: once(read),
+    digits: read,
   })
   // Embeddings of numbers are those of a text that somebody has already turned into tokens.
   const { input } = params
@@ -53,7 +59,23 @@ export function contentOf(params: Params): RequestContent {
 export function withTexts(params: Params, texts: readonly string[]): Params {
   let next = 0
   const read = () => texts[next++]!
-  return rewrittenRequest(params, { text: (text, { field }) => readAround(text, field, { read }) })
+  return rewrittenRequest(params, {
+    text: (text, { field }) => readAround(text, field, { read }),
+    name: once(read),
+    digits: read,
+  })
+}
+
+function once(read: (name: string) => string): (name: string) => string {
+  const known = new Map<string, string>()
+  return (name) => {
+    let changed = known.get(name)
+    if (changed === undefined) {
+      changed = read(name)
+      known.set(name, changed)
+    }
+    return changed
+  }
 }
 
 export function textAt(text: string, { field, isCarried }: Spot): RequestText {
@@ -62,16 +84,13 @@ export function textAt(text: string, { field, isCarried }: Spot): RequestText {
 }
 
 function rewrittenRequest(params: Params, visit: Visitor): Params {
-  const fields = Object.keys(params).filter((field) => !OWN.has(field))
-  const ordered = [...fields.filter((field) => field !== 'messages'), ...fields.filter((field) => field === 'messages')]
-  let copy: Record<string, unknown> | null = null
-  for (const field of ordered) {
-    const value = params[field]
-    const changed = rewritten(value, spotOf(field, null), visit)
-    if (changed !== value) {
-      copy ??= { ...params }
-      copy[field] = changed
-    }
+  const own: Record<string, unknown> = {}
+  const others: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(params)) {
+    if (OWN.has(field)) own[field] = value
+    else if (field !== 'messages') others[field] = value
   }
-  return copy ?? params
+  if ('messages' in params) others.messages = params.messages
+  const changed = rewritten(others, null, visit)
+  return changed === others ? params : { ...own, ...(changed as Params) }
 }
