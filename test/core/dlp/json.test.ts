@@ -73,6 +73,33 @@ describe('the arguments of a call', () => {
   })
 })
 
+describe('an answer that was asked for as JSON', () => {
+  const restore = new Map([['[PERSON-1]', 'Ada "the first"\nLovelace']])
+  const made = JSON.stringify({ to: MAIL, who: '[PERSON-1]', card: CARD }).replace('@', '\\u0040')
+  const clean = { to: '[redacted email]', who: restore.get('[PERSON-1]'), card: '[redacted credit_card]' }
+
+  it('stays JSON, plain and streamed, however it is cut', () => {
+    const filter = () => answerFilter(policy, restore, { isJson: true })!
+    const { message } = filter().choice(0, { message: { content: made } }) as { message: { content: string } }
+    expect(JSON.parse(message.content)).toEqual(clean)
+    for (let at = 0; at <= made.length; at += 1) {
+      const cut = filter()
+      const deltas = [made.slice(0, at), made.slice(at)].map((content) => cut.piece(0, { delta: { content } }).now.delta)
+      deltas.push(...cut.piece(0, { delta: {}, finish_reason: 'stop' }).before)
+      expect(deltas.map((delta) => (delta as { content?: string }).content ?? '').join('')).toBe(message.content)
+    }
+  })
+
+  it('is no JSON elsewhere: parts, reasoning, and where none was asked for', () => {
+    const elsewhere = { content: [{ type: 'text', text: '[PERSON-1]' }], reasoning: '[PERSON-1]' }
+    const { message } = answerFilter(policy, restore, { isJson: true })!.choice(0, { message: elsewhere })
+    expect(message).toEqual({ content: [{ type: 'text', text: clean.who }], reasoning: clean.who })
+    expect(answerFilter(policy, restore)!.choice(0, { message: { content: '{[PERSON-1]}' } })).toEqual({
+      message: { content: `{${clean.who}}` },
+    })
+  })
+})
+
 describe('numbers of a request', () => {
   const schema = (members: object) => ({ tools: [{ type: 'function', function: { parameters: members } }] })
   it.each<[string, Record<string, unknown>]>([

@@ -1,6 +1,6 @@
 import type { DlpLevel } from '../options.js'
 import { type CallIds, callByCall, takenOver } from './calls.js'
-import { type Channel, createChannel, type Filtering, passedWhole } from './channel.js'
+import { type Channel, createChannel, type Filtering, type Manner, passedWhole } from './channel.js'
 import { readAround } from './media.js'
 import type { Policy } from './policy.js'
 import { textAt } from './texts.js'
@@ -26,16 +26,24 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** An answer being filtered. */
 interface Filter extends Filtering {
+  readonly isJson: boolean
   readonly choices: Map<number, Choice>
   /** Short strings that were read and stay as they are: many stand in every event. */
   readonly clean: Set<string>
 }
 
-/** @returns null where there is nothing to do */
-export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string>): AnswerFilter | null {
+/**
+ * @param options.isJson its content was asked for as JSON, and has to stay so
+ * @returns null where there is nothing to do
+ */
+export function answerFilter(
+  policy: Policy,
+  restore: ReadonlyMap<string, string>,
+  { isJson = false }: { isJson?: boolean } = {},
+): AnswerFilter | null {
   if (policy.answers === null && restore.size === 0) return null
   const redacted: Filtering['redacted'] = { count: 0, level: 'public', names: new Set() }
-  const filter: Filter = { policy, restore, redacted, choices: new Map(), clean: new Set() }
+  const filter: Filter = { policy, restore, redacted, isJson, choices: new Map(), clean: new Set() }
   return {
     restores: restore.size > 0,
     redacted: () => ({ level: redacted.level, patterns: [...redacted.names].sort() }),
@@ -75,12 +83,18 @@ const MANY = 256
 
 function whole(filter: Filter, text: string, spot: Spot): string {
   const { clean } = filter
-  const isSmall = text.length <= SHORT && spot.field !== 'arguments'
+  const isSmall = text.length <= SHORT && !mannerOf(filter, '', spot).isJson
   if (isSmall && clean.has(text)) return text
-  const read = (part: string) => passedWhole(filter, part, textAt(part, spot))
+  const read = (part: string) => passedWhole(filter, part, mannerOf(filter, part, spot))
   const passed = readAround(text, spot.field, { read })
   if (isSmall && passed === text && clean.size < MANY) clean.add(text)
   return passed
+}
+
+function mannerOf({ isJson }: Filter, text: string, spot: Spot): Manner {
+  const { field, above } = spot
+  const isContent = field === 'content' && (above?.field === 'message' || above?.field === 'delta') && above.above === null
+  return isJson && isContent && spot.step === field ? { isJson } : textAt(text, spot)
 }
 
 /** A streamed choice. */
@@ -151,7 +165,7 @@ function through(
   const key = keyOf(path)
   let known = channels.get(key)
   if (known === undefined) {
-    known = { channel: createChannel(filter, textAt('', spot)), path: path.slice(1), delta }
+    known = { channel: createChannel(filter, mannerOf(filter, '', spot)), path: path.slice(1), delta }
     channels.set(key, known)
   }
   known.delta = delta

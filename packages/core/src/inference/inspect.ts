@@ -10,6 +10,7 @@ import type { Awaitable } from '../time.js'
 import { type Admitted, allowedOf } from './admit.js'
 import { type Call, infoOf } from './call.js'
 import type { Engine } from './engine.js'
+import { asksForJson } from './request-body.js'
 
 /** A call that was looked through: as it may go on, and what its answer has to pass. */
 export interface Inspected {
@@ -58,7 +59,7 @@ function applied(engine: Engine, policy: Policy, call: Call, admitted: Admitted,
     admitted: inspection.keeping.length === 0 ? admitted : keptLocal(engine, call, admitted, inspection),
     staysLocal: inspection.keeping.length > 0,
     found,
-    filter: call.kind === 'chat' ? answerFilter(policy, restore) : null,
+    filter: call.kind === 'chat' ? answerFilter(policy, restore, { isJson: asksForJson(call.params) }) : null,
   }
 }
 

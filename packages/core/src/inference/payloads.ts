@@ -6,6 +6,7 @@ import { filteredAnswer } from './answer-filter.js'
 import type { Call, CallHold } from './call.js'
 import type { Engine } from './engine.js'
 import { type HoldPlan, hold } from './hold.js'
+import { asksForJson } from './request-body.js'
 
 /** What a call asks, as it goes up: behind DLP, so with stand-ins and redactions in place of what was found. */
 export function requestPayload(vault: PayloadVault, { bytes, params }: Call): PreparedPayload {
@@ -47,8 +48,8 @@ export async function keepAnswer(engine: Engine, outcome: AuditRecord, payload: 
 const NO_VALUES: ReadonlyMap<string, string> = new Map()
 
 /** Redacts what the caller does not get to see either, and puts no value back: what was replaced stays so. */
-export function hostFilter({ dlp }: Engine, { kind }: Call): AnswerFilter | null {
-  return dlp === null || kind !== 'chat' ? null : answerFilter(dlp, NO_VALUES)
+export function hostFilter({ dlp }: Engine, { kind, params }: Call): AnswerFilter | null {
+  return dlp === null || kind !== 'chat' ? null : answerFilter(dlp, NO_VALUES, { isJson: asksForJson(params) })
 }
 
 /** A plain answer as it is kept. */
