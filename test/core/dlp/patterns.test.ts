@@ -249,6 +249,17 @@ describe('what is looked through', () => {
   })
 })
 
+it('many short texts are looked at in turns too', async () => {
+  const content = contentOf({ metadata: Array.from({ length: 20_000 }, () => 'x1') })
+  const looking = inspectContent(createPolicy({}), content)
+  expect(looking).toBeInstanceOf(Promise)
+  let others = 0
+  const ticking = setInterval(() => others++, 0)
+  await looking
+  clearInterval(ticking)
+  expect(others).toBeGreaterThan(0)
+})
+
 const LINEAR_AT_MOST = 10
 
 /**

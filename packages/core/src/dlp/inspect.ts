@@ -26,6 +26,8 @@ interface Found extends Place {
 const TURN = 256 * 1024
 /** Characters looked at in one go. */
 const WINDOW = 64 * 1024
+/** A text costs as much as so many characters, however short it is. */
+const EACH = 64
 
 /**
  * Looks through the texts of a request. A promise only where they are long, or the host's classifier is asked.
@@ -39,7 +41,7 @@ export function inspectContent(
 ): Awaitable<Inspection> {
   const { texts, unreadable } = content
   let length = 0
-  for (const { text } of texts) length += text.length
+  for (const { text } of texts) length += text.length + EACH
   if (ask !== undefined || length > TURN) return inspectLong(policy, content, ask)
   const readings = texts.map(readingOf)
   const found = readings.map((reading) => findIn(policy, reading))
@@ -56,25 +58,42 @@ async function inspectLong(
   { texts, unreadable }: RequestContent,
   ask: ((texts: readonly string[]) => Promise<DlpVerdict>) | undefined,
 ): Promise<Inspection> {
-  const readings = texts.map(readingOf)
+  const readings: Reading[] = []
+  let looked = 0
+  const isOver = (length: number) => {
+    looked += length
+    if (looked < TURN) return false
+    looked = 0
+    return true
+  }
+  for (const text of texts) {
+    readings.push(readingOf(text))
+    if (isOver(text.text.length / 4 + EACH)) await others()
+  }
   const verdict = await ask?.(readings.map(({ text, isOpaque }) => (isOpaque ? '' : text)))
   const found: Found[][] = []
-  let looked = 0
   for (const reading of readings) {
     const { text } = reading
+    if (text.length <= WINDOW) {
+      found.push(findIn(policy, reading))
+      if (isOver(text.length + EACH)) await others()
+      continue
+    }
     const one = collector(policy, reading)
     const pass = createPass(policy.scanner, one.findings, { releasesWords: false })
     for (let at = 0; at < text.length; at += WINDOW) {
       pass.push(text.slice(at, at + WINDOW))
-      looked += Math.min(WINDOW, text.length - at)
-      if (looked < TURN) continue
-      looked = 0
-      await new Promise((resolve) => setImmediate(resolve))
+      if (isOver(WINDOW)) await others()
     }
     pass.end()
     found.push(one.found)
   }
   return conclusion(policy, { readings, unreadable }, found, verdict ?? {})
+}
+
+/** Others get their turn. */
+function others(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 const NONE: Found[] = []
