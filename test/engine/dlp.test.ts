@@ -49,7 +49,8 @@ describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
       dlp_level: 'restricted',
       dlp_patterns: ['credit_card'],
     })
-    expect(JSON.stringify([reply.text, refused, to.events, to.logged])).not.toContain('4111')
+    // Ids and hashes may hold a few digits of it by chance.
+    expect(JSON.stringify([reply.text, refused, to.events, to.logged])).not.toMatch(/4111\D?1111/)
     expect(to.events).toContainEqual({
       type: 'dlp.found',
       requestId: reply.headers.get('x-request-id'),

@@ -84,7 +84,9 @@ describe('an answer that was asked for as JSON', () => {
     expect(JSON.parse(message.content)).toEqual(clean)
     for (let at = 0; at <= made.length; at += 1) {
       const cut = filter()
-      const deltas = [made.slice(0, at), made.slice(at)].map((content) => cut.piece(0, { delta: { content } }).now.delta)
+      const deltas = [made.slice(0, at), made.slice(at)].map(
+        (content) => cut.piece(0, { delta: { content } }).now.delta,
+      )
       deltas.push(...cut.piece(0, { delta: {}, finish_reason: 'stop' }).before)
       expect(deltas.map((delta) => (delta as { content?: string }).content ?? '').join('')).toBe(message.content)
     }
@@ -97,6 +99,23 @@ describe('an answer that was asked for as JSON', () => {
     expect(answerFilter(policy, restore)!.choice(0, { message: { content: '{[PERSON-1]}' } })).toEqual({
       message: { content: `{${clean.who}}` },
     })
+  })
+})
+
+describe('a text of a request that is JSON', () => {
+  it.each([['tool'], ['user']])('is read as what it means, and stays JSON: of a %s', (role) => {
+    const content = ` ${JSON.stringify({ to: MAIL, card: CARD, note: '"\\' }).replace('@', '\\u0040')}\n`
+    const { messages } = asked({ messages: [{ role, content }] }) as { messages: [{ content: string }] }
+    expect(JSON.parse(messages[0].content)).toEqual({
+      to: '[redacted email]',
+      card: '[redacted credit_card]',
+      note: '"\\',
+    })
+  })
+
+  it.each(['[1] Write to ada@example.org', '{ada@example.org}', '[4111111111111111'])('is none: %s', (content) => {
+    const clean = content.replace(MAIL, '[redacted email]').replace(String(CARD), '[redacted credit_card]')
+    expect(asked({ messages: [{ role: 'user', content }] })).toEqual({ messages: [{ role: 'user', content: clean }] })
   })
 })
 

@@ -93,7 +93,8 @@ function whole(filter: Filter, text: string, spot: Spot): string {
 
 function mannerOf({ isJson }: Filter, text: string, spot: Spot): Manner {
   const { field, above } = spot
-  const isContent = field === 'content' && (above?.field === 'message' || above?.field === 'delta') && above.above === null
+  const isContent =
+    field === 'content' && (above?.field === 'message' || above?.field === 'delta') && above.above === null
   return isJson && isContent && spot.step === field ? { isJson } : textAt(text, spot)
 }
 

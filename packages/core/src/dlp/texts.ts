@@ -4,7 +4,7 @@ import { rewritten, type Spot, type Visitor } from './walk.js'
 /** One text of a request. */
 export interface RequestText {
   readonly text: string
-  /** It is JSON text inside a string: the arguments of a tool call. */
+  /** It is JSON text inside a string, such as the arguments of a tool call. */
   readonly isJson: boolean
   /** It is a signature, or something encrypted, that a provider wants back as it came. */
   readonly isOpaque?: boolean
@@ -39,7 +39,8 @@ export function contentOf(params: Params): RequestContent {
     text: (text, spot) =>
       readAround(text, spot.field, {
         read(part) {
-          texts.push(textAt(part, spot))
+          const found = textAt(part, spot)
+          texts.push(!found.isJson && isJsonText(part) ? { text: part, isJson: true } : found)
           return part
         },
         data: (kind) => void unreadable.add(kind),
@@ -64,6 +65,18 @@ export function withTexts(params: Params, texts: readonly string[]): Params {
     name: once(read),
     digits: read,
   })
+}
+
+/** Results of tools are JSON more often than not: read as what it means, and kept JSON. */
+function isJsonText(text: string): boolean {
+  const all = text.trim()
+  if (!(all.startsWith('{') && all.endsWith('}')) && !(all.startsWith('[') && all.endsWith(']'))) return false
+  try {
+    JSON.parse(all)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function once(read: (name: string) => string): (name: string) => string {
