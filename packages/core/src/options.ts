@@ -257,7 +257,7 @@ export interface DlpPattern extends DlpRuling {
   pattern: string | RegExp
 }
 
-/** All texts of one request. */
+/** All texts of one request, names of members and numbers among them; of a text that is JSON what it means. */
 export interface DlpContent {
   readonly texts: readonly string[]
   readonly call: CallInfo

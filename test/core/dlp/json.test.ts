@@ -113,6 +113,17 @@ describe('a text of a request that is JSON', () => {
     })
   })
 
+  it('is handed to a classifier as what it means, with places that count in it', async () => {
+    const content = JSON.stringify({ note: 'So "he"\n\u0000said \\o/ to Ada.' })
+    const asking = contentOf({ messages: [{ role: 'tool', content }] })
+    const { texts } = await inspectContent(policy, asking, async ([text]) => {
+      expect(text).toBe('{"note":"So "he"\nsaid \\o/ to Ada."}')
+      const start = text!.indexOf('Ada')
+      return { findings: [{ text: 0, start, end: start + 3, name: 'person', action: 'redact' }] }
+    })
+    expect(JSON.parse(texts![0]!)).toEqual({ note: 'So "he"\n\u0000said \\o/ to [redacted person].' })
+  })
+
   it.each(['[1] Write to ada@example.org', '{ada@example.org}', '[4111111111111111'])('is none: %s', (content) => {
     const clean = content.replace(MAIL, '[redacted email]').replace(String(CARD), '[redacted credit_card]')
     expect(asked({ messages: [{ role: 'user', content }] })).toEqual({ messages: [{ role: 'user', content: clean }] })

@@ -1,6 +1,7 @@
 import { HooshError } from '../errors.js'
 import type { DlpFinding, DlpVerdict } from '../options.js'
 import type { Awaitable } from '../time.js'
+import { meant } from './escapes.js'
 import { higher } from './levels.js'
 import type { Unreadable } from './media.js'
 import { createPass, type Findings, passWhole } from './pass.js'
@@ -70,7 +71,7 @@ async function inspectLong(
     readings.push(readingOf(text))
     if (isOver(text.text.length / 4 + EACH)) await others()
   }
-  const verdict = await ask?.(readings.map(({ text, isOpaque }) => (isOpaque ? '' : text)))
+  const verdict = await ask?.(readings.map(({ text, isJson, isOpaque }) => (isOpaque ? '' : isJson ? meant(text) : text)))
   const found: Found[][] = []
   for (const reading of readings) {
     const { text } = reading
