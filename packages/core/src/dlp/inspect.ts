@@ -71,7 +71,9 @@ async function inspectLong(
     readings.push(readingOf(text))
     if (isOver(text.text.length / 4 + EACH)) await others()
   }
-  const verdict = await ask?.(readings.map(({ text, isJson, isOpaque }) => (isOpaque ? '' : isJson ? meant(text) : text)))
+  const verdict = await ask?.(
+    readings.map(({ text, isJson, isOpaque }) => (isOpaque ? '' : isJson ? meant(text) : text)),
+  )
   const found: Found[][] = []
   for (const reading of readings) {
     const { text } = reading
