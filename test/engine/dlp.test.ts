@@ -49,7 +49,8 @@ describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
       dlp_level: 'restricted',
       dlp_patterns: ['credit_card'],
     })
-    expect(JSON.stringify([reply.text, refused, to.events, to.logged])).not.toContain('4111')
+    // Ids and hashes may hold a few digits of it by chance.
+    expect(JSON.stringify([reply.text, refused, to.events, to.logged])).not.toMatch(/4111\D?1111/)
     expect(to.events).toContainEqual({
       type: 'dlp.found',
       requestId: reply.headers.get('x-request-id'),
@@ -146,6 +147,15 @@ describe.each([false, true])('what a request holds (stream: %s)', (stream) => {
     expect(away.requests).toHaveLength(1)
     expect(kept.length).toBeGreaterThan(0)
     expect(kept.join()).not.toContain(MAIL)
+  })
+
+  it('is found where it is a number or the name of a member', async () => {
+    const { to, away } = await homeAndAway({ actions: { internal: 'redact' } })
+    const metadata = { [MAIL]: 'x', n: 1 }
+    await chat(to, 'm', { stream, metadata })
+    expect(away.requests[0]?.body).toMatchObject({ metadata: { '[redacted email]': 'x', n: 1 } })
+    const refused = await chat(to, 'm', { stream, metadata: { n: 4111111111111111 } })
+    expect(whoAnswered(refused)).toBe('content_blocked')
   })
 
   it('cannot stand behind a second member of the same name', async () => {
@@ -283,6 +293,14 @@ describe('what an answer holds', () => {
       'It is [redacted credit_card], or 7',
     )
     expect(lists.every(({ type, thinking: [part] }) => type === 'thinking' && part!.type === 'text')).toBe(true)
+  })
+
+  it.each([false, true])('stays JSON where JSON was asked for (stream: %s)', async (stream) => {
+    const { to, away } = await homeAndAway({ answers: true })
+    away.script({ text: '{"card":4111111111111111,"at":"\\u0034111 1111 1111 1111"}' })
+    const reply = await chat(to, 'm', { stream, response_format: { type: 'json_object' } })
+    const gone = '[redacted credit_card]'
+    expect(JSON.parse(textOf(reply.text, stream))).toEqual({ card: gone, at: gone })
   })
 
   it('that cannot be read ends in an error, which the host is told of', async () => {

@@ -215,6 +215,19 @@ describe('onChunk', () => {
     for (const [, data] of chunks) expect(reply.text).toContain(data.trim())
   })
 
+  it('is told no more than the caller where answers are redacted, and no value that a stand-in stands for', async () => {
+    const { told, hooks } = noting()
+    const { to, main } = await pair({ hooks, dlp: { actions: { internal: 'pseudonymise' }, answers: true } })
+    main.script({ text: 'I told [EMAIL-1] of 4111 1111 1111 1111 and of 4111 1111 1111 1111' })
+    const messages = [{ role: 'user', content: 'Write to ada@example.org.' }]
+    const reply = await chat(to, 'm', { stream: true, messages })
+    const texts = of(told, 'onChunk').map(([, , data]) => {
+      return JSON.parse((data as string).replace(/^data: /, '')).choices[0].delta.content ?? ''
+    })
+    expect(texts.join('')).toBe('I told [EMAIL-1] of [redacted credit_card] and of [redacted credit_card]')
+    expect(reply.text).toContain('ada@example.org')
+  })
+
   it('is not for plain answers', async () => {
     const { told, hooks } = noting()
     const { to } = await pair({ hooks })

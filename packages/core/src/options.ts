@@ -257,7 +257,7 @@ export interface DlpPattern extends DlpRuling {
   pattern: string | RegExp
 }
 
-/** All texts of one request. */
+/** All texts of one request, names of members and numbers among them; of a text that is JSON what it means. */
 export interface DlpContent {
   readonly texts: readonly string[]
   readonly call: CallInfo
@@ -428,7 +428,7 @@ export interface Hooks {
   /** A HooshError that it throws refuses the call with that error; anything else is 500 `hook_failed`. */
   beforeCall?(call: CallInfo): Awaitable<void>
   afterCall?(call: CallInfo, result: CallResult): Awaitable<void>
-  /** Text of one streamed event, not awaited. */
+  /** Text of one streamed event, not awaited. With `dlp` redacted where the caller's is, and with stand-ins. */
   onChunk?(call: CallInfo, data: string): void
   onError?(call: CallInfo, error: Error): Awaitable<void>
 }

@@ -145,12 +145,12 @@ const KEYS: Labelled[] = [
   ...of('twilio_key', [key('SK', '0123456789abcdef0123456789abcdef')]),
   ...of('digitalocean_token', [key('dop_v1_', '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef')]),
   ...of('telegram_token', [key('110201543:', 'AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw')]),
-  ...of('url_password', ['postgres://app:hunter2-s3cret@']),
+  ...of('url_password', ['postgres://app:hunter2-s3cret@', 'HTTPS://app:hunter2-s3cret@']),
 ]
 
 /** Numbers set aside for films and books: NANPA (555-01xx), Ofcom, ARCEP, Bundesnetzagentur; and of the SSA's own papers. */
 const NUMBERS: Labelled[] = [
-  ...of('phone_us', ['212-555-0142', '(415) 555-0199', '303.555.0121', '808 555 0111']),
+  ...of('phone_us', ['212-555-0142', '1-212-555-0142', '(415) 555-0199', '303.555.0121', '808 555 0111']),
   ...of('phone', ['+1 212 555 0142', '+44 20 7946 0958', '+33 1 99 00 12 34', '+49 30 23125 000', '+4915228817386']),
   ...of('phone_uk', ['020 7946 0958', '0161 496 0123', '01632 960123']),
   ...of('phone_fr', ['01 99 00 12 34', '06.39.98.12.34']),

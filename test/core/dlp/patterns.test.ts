@@ -221,6 +221,7 @@ describe('what is looked through', () => {
     expect(contentOf(params).texts.map(({ text }) => text)).toEqual([
       'u-1',
       'f',
+      'a',
       'five',
       'six',
       'one',
@@ -246,6 +247,17 @@ describe('what is looked through', () => {
     expect(texts?.map((one) => one.indexOf('[redacted credit_card]'))).toEqual([4 * 65_535, 4 * 65_535])
     expect(others).toBeGreaterThan(0)
   })
+})
+
+it('many short texts are looked at in turns too', async () => {
+  const content = contentOf({ metadata: Array.from({ length: 20_000 }, () => 'x1') })
+  const looking = inspectContent(createPolicy({}), content)
+  expect(looking).toBeInstanceOf(Promise)
+  let others = 0
+  const ticking = setInterval(() => others++, 0)
+  await looking
+  clearInterval(ticking)
+  expect(others).toBeGreaterThan(0)
 })
 
 const LINEAR_AT_MOST = 10

@@ -115,7 +115,7 @@ describe('a request', () => {
         { type: 'function', function: { parameters: { type: 'object', properties: { a: { type: 'string' } } } } },
       ],
     }
-    expect(contentOf(params).texts.map(({ text }) => text)).toEqual(['user'])
+    expect(contentOf(params).texts.map(({ text }) => text)).toEqual(['a', 'user'])
   })
 
   it.each(['base64', 'base64url'] as const)('carries signatures (%s) in which no key is seen by chance', (alphabet) => {

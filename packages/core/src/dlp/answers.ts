@@ -1,5 +1,6 @@
 import type { DlpLevel } from '../options.js'
-import { type Channel, createChannel, type Filtering, passedWhole } from './channel.js'
+import { type CallIds, callByCall, takenOver } from './calls.js'
+import { type Channel, createChannel, type Filtering, type Manner, passedWhole } from './channel.js'
 import { readAround } from './media.js'
 import type { Policy } from './policy.js'
 import { textAt } from './texts.js'
@@ -25,16 +26,24 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** An answer being filtered. */
 interface Filter extends Filtering {
-  readonly choices: Map<number, Channels>
+  readonly isJson: boolean
+  readonly choices: Map<number, Choice>
   /** Short strings that were read and stay as they are: many stand in every event. */
   readonly clean: Set<string>
 }
 
-/** @returns null where there is nothing to do */
-export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string>): AnswerFilter | null {
+/**
+ * @param options.isJson its content was asked for as JSON, and has to stay so
+ * @returns null where there is nothing to do
+ */
+export function answerFilter(
+  policy: Policy,
+  restore: ReadonlyMap<string, string>,
+  { isJson = false }: { isJson?: boolean } = {},
+): AnswerFilter | null {
   if (policy.answers === null && restore.size === 0) return null
   const redacted: Filtering['redacted'] = { count: 0, level: 'public', names: new Set() }
-  const filter: Filter = { policy, restore, redacted, choices: new Map(), clean: new Set() }
+  const filter: Filter = { policy, restore, redacted, isJson, choices: new Map(), clean: new Set() }
   return {
     restores: restore.size > 0,
     redacted: () => ({ level: redacted.level, patterns: [...redacted.names].sort() }),
@@ -42,7 +51,7 @@ export function answerFilter(policy: Policy, restore: ReadonlyMap<string, string
     choice: (_index, choice) => allOf(filter, choice),
     piece: (index, choice) => piece(filter, index, choice),
     rest: () =>
-      [...filter.choices].flatMap(([index, channels]) => emptied(channels).map((delta) => ({ index, delta }))),
+      [...filter.choices].flatMap(([index, { channels }]) => emptied(channels).map((delta) => ({ index, delta }))),
   }
 }
 
@@ -74,20 +83,51 @@ const MANY = 256
 
 function whole(filter: Filter, text: string, spot: Spot): string {
   const { clean } = filter
-  const isSmall = text.length <= SHORT && spot.field !== 'arguments'
+  const isSmall = text.length <= SHORT && !mannerOf(filter, '', spot).isJson
   if (isSmall && clean.has(text)) return text
-  const read = (part: string) => passedWhole(filter, part, textAt(part, spot))
+  const read = (part: string) => passedWhole(filter, part, mannerOf(filter, part, spot))
   const passed = readAround(text, spot.field, { read })
   if (isSmall && passed === text && clean.size < MANY) clean.add(text)
   return passed
 }
 
+function mannerOf({ isJson }: Filter, text: string, spot: Spot): Manner {
+  const { field, above } = spot
+  const isContent =
+    field === 'content' && (above?.field === 'message' || above?.field === 'delta') && above.above === null
+  return isJson && isContent && spot.step === field ? { isJson } : textAt(text, spot)
+}
+
+/** A streamed choice. */
+interface Choice {
+  readonly channels: Channels
+  readonly calls: CallIds
+}
+
 function piece(filter: Filter, index: number, choice: Fields): { before: readonly Fields[]; now: Fields } {
-  let channels = filter.choices.get(index)
-  if (channels === undefined) {
-    channels = new Map()
-    filter.choices.set(index, channels)
+  let known = filter.choices.get(index)
+  if (known === undefined) {
+    known = { channels: new Map(), calls: new Map() }
+    filter.choices.set(index, known)
   }
+  const deltas = callByCall(choice.delta)
+  if (deltas.length === 1) return pieceOfOne(filter, known, choice)
+  const before: Fields[] = []
+  for (const delta of deltas.slice(0, -1)) {
+    const told = pieceOfOne(filter, known, { delta })
+    before.push(...told.before, told.now.delta as Fields)
+  }
+  const last = pieceOfOne(filter, known, { ...choice, delta: deltas.at(-1) })
+  return { before: [...before, ...last.before], now: last.now }
+}
+
+/** A piece in which no index has two calls. */
+function pieceOfOne(
+  filter: Filter,
+  { channels, calls }: Choice,
+  choice: Fields,
+): { before: readonly Fields[]; now: Fields } {
+  const over = takenOver(choice.delta, calls).flatMap((at) => emptied(channels, ['delta', 'tool_calls', at]))
   // Some providers say `""` for as long as there is more to come.
   const ends = choice.finish_reason != null && choice.finish_reason !== ''
   const now = allOf(filter, choice, (text, spot) => {
@@ -98,7 +138,7 @@ function piece(filter: Filter, index: number, choice: Fields): { before: readonl
     channels.delete(key)
     return channel.push(text) + channel.end()
   })
-  return { before: ends ? emptied(channels) : [], now }
+  return { before: ends ? [...over, ...emptied(channels)] : over, now }
 }
 
 type Path = readonly (string | number)[]
@@ -114,15 +154,19 @@ interface Awaited {
 /** By where they stand. */
 type Channels = Map<string, Awaited>
 
+function keyOf(path: Path): string {
+  return path.map((step) => `${step}\n`).join('')
+}
+
 function through(
   filter: Filter,
   channels: Channels,
   { path, spot, delta }: { path: Path; spot: Spot; delta: unknown },
 ): { key: string; channel: Channel } {
-  const key = path.join('\n')
+  const key = keyOf(path)
   let known = channels.get(key)
   if (known === undefined) {
-    known = { channel: createChannel(filter, textAt('', spot)), path: path.slice(1), delta }
+    known = { channel: createChannel(filter, mannerOf(filter, '', spot)), path: path.slice(1), delta }
     channels.set(key, known)
   }
   known.delta = delta
@@ -143,9 +187,11 @@ function comesInPieces(path: Path, { field, isUnnumbered }: Spot): boolean {
 }
 
 /** What the channels of a choice held back, a delta each: a member may be a text in one and a list in another. */
-function emptied(channels: Channels): readonly Fields[] {
+function emptied(channels: Channels, below: Path = []): readonly Fields[] {
   const deltas: Fields[] = []
+  const beginning = keyOf(below)
   for (const [key, { channel, path, delta }] of channels) {
+    if (!key.startsWith(beginning)) continue
     channels.delete(key)
     const text = channel.end()
     if (text !== '') deltas.push(only(delta, path, text) as Fields)

@@ -3,6 +3,7 @@ import { escaped, insideJson, type Unescaper, unescaper } from './escapes.js'
 import { folded } from './fold.js'
 import { createFolder } from './folder.js'
 import { redaction } from './inspect.js'
+import { createJsonWriter } from './json-writer.js'
 import { higher } from './levels.js'
 import { createPass, type Pass } from './pass.js'
 import type { Policy } from './policy.js'
@@ -30,12 +31,13 @@ export type Manner = Omit<RequestText, 'text'>
 
 export function createChannel({ policy, restore, redacted }: Filtering, { isJson, isOpaque }: Manner): Channel {
   const folder = createFolder(isJson)
+  const writer = isJson ? createJsonWriter() : null
   let out = ''
   /** What a match was written as; null outside of one. */
   let value: string | null = null
   let isFirst = true
   const say = (text: string) => {
-    out += isJson ? escaped(text) : text
+    out += writer === null ? text : escaped(writer.keep(text))
   }
   const pass: Pass = createPass(
     policy.answers ?? policy.standIns,
@@ -57,13 +59,14 @@ export function createChannel({ policy, restore, redacted }: Filtering, { isJson
         if (name === STAND_IN.name) {
           const meant = restore.get(beginning)
           if (meant === undefined) say(written)
-          else out += isJson ? insideJson(meant) : meant
+          else out += writer === null ? meant : writer.put(insideJson(meant))
         } else if (isOpaque === true && isChance(rule, begins ? 0 : 1)) say(written)
         else {
           redacted.count += 1
           redacted.names.add(name)
           redacted.level = higher(redacted.level, policy.rule(name, level).level)
-          say(redaction(name))
+          const instead = redaction(name)
+          out += writer === null ? instead : escaped(writer.replace(written, () => instead))
         }
       },
     },
@@ -86,7 +89,8 @@ export function createChannel({ policy, restore, redacted }: Filtering, { isJson
       if (read !== null) pass.push(folder.push(read.rest()))
       pass.push(folder.rest())
       pass.end()
-      return taken()
+      const text = taken()
+      return writer === null ? text : text + escaped(writer.end())
     },
   }
 }

@@ -1,12 +1,13 @@
 import { HooshError } from '../errors.js'
 import type { DlpFinding, DlpVerdict } from '../options.js'
 import type { Awaitable } from '../time.js'
+import { meant } from './escapes.js'
 import { higher } from './levels.js'
 import type { Unreadable } from './media.js'
 import { createPass, type Findings, passWhole } from './pass.js'
 import type { Inspection, Policy, Ruling } from './policy.js'
 import { createPseudonyms, STAND_IN } from './pseudonyms.js'
-import { type Place, type Reading, readingOf, replaced, valueAt } from './reading.js'
+import { type Place, type Reading, readingOf, replaced } from './reading.js'
 import { isChance } from './rule.js'
 import type { RequestContent } from './texts.js'
 
@@ -26,6 +27,8 @@ interface Found extends Place {
 const TURN = 256 * 1024
 /** Characters looked at in one go. */
 const WINDOW = 64 * 1024
+/** A text costs as much as so many characters, however short it is. */
+const EACH = 64
 
 /**
  * Looks through the texts of a request. A promise only where they are long, or the host's classifier is asked.
@@ -39,7 +42,7 @@ export function inspectContent(
 ): Awaitable<Inspection> {
   const { texts, unreadable } = content
   let length = 0
-  for (const { text } of texts) length += text.length
+  for (const { text } of texts) length += text.length + EACH
   if (ask !== undefined || length > TURN) return inspectLong(policy, content, ask)
   const readings = texts.map(readingOf)
   const found = readings.map((reading) => findIn(policy, reading))
@@ -56,25 +59,50 @@ async function inspectLong(
   { texts, unreadable }: RequestContent,
   ask: ((texts: readonly string[]) => Promise<DlpVerdict>) | undefined,
 ): Promise<Inspection> {
-  const readings = texts.map(readingOf)
-  const verdict = await ask?.(readings.map(({ text, isOpaque }) => (isOpaque ? '' : text)))
-  const found: Found[][] = []
+  const readings: Reading[] = []
   let looked = 0
+  const isOver = (length: number) => {
+    looked += length
+    if (looked < TURN) return false
+    looked = 0
+    return true
+  }
+  for (const text of texts) {
+    readings.push(readingOf(text))
+    if (isOver(text.text.length / 4 + EACH)) await others()
+  }
+  const verdict = await ask?.(
+    readings.map(({ text, isJson, isOpaque }) => (isOpaque ? '' : isJson ? meant(text) : text)),
+  )
+  const found: Found[][] = []
   for (const reading of readings) {
     const { text } = reading
+    if (text.length <= WINDOW) {
+      found.push(findIn(policy, reading))
+      if (isOver(text.length + EACH)) await others()
+      continue
+    }
     const one = collector(policy, reading)
     const pass = createPass(policy.scanner, one.findings, { releasesWords: false })
     for (let at = 0; at < text.length; at += WINDOW) {
       pass.push(text.slice(at, at + WINDOW))
-      looked += Math.min(WINDOW, text.length - at)
-      if (looked < TURN) continue
-      looked = 0
-      await new Promise((resolve) => setImmediate(resolve))
+      if (isOver(WINDOW)) await others()
     }
     pass.end()
     found.push(one.found)
   }
   return conclusion(policy, { readings, unreadable }, found, verdict ?? {})
+}
+
+/** Others get their turn. */
+function others(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A text of a record, with names in the place of whatever is found in it. */
+export function withoutValues(policy: Policy, text: string): string {
+  const reading = readingOf({ text, isJson: false })
+  return replaced(reading, findIn(policy, reading), ({ kind }) => kind.redaction)
 }
 
 const NONE: Found[] = []
@@ -170,12 +198,15 @@ function changed(readings: readonly Reading[], changing: readonly Found[][]): Pi
   const taken = new Set(readings.flatMap(({ plain }) => plain.match(looksTaken) ?? []))
   const pseudonyms = createPseudonyms((standIn) => taken.has(standIn))
   const texts = readings.map((reading, index) =>
-    replaced(reading, changing[index]!, ({ start, end, kind: { name, action, redaction } }) =>
-      action === 'redact' ? redaction : pseudonyms.of(name, valueAt(reading, start, end)),
+    replaced(reading, changing[index]!, ({ kind: { name, action, redaction } }, value) =>
+      action === 'redact' ? redaction : pseudonyms.of(name, value),
     ),
   )
   return { texts, restore: pseudonyms.values }
 }
+
+/** What looks like something that was removed. */
+export const REDACTION = /\[redacted [A-Za-z]\w*\]/g
 
 /** What stands in the place of what was removed. */
 export function redaction(name: string): string {

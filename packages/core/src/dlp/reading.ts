@@ -1,5 +1,6 @@
 import { escaped, meant, unescaped } from './escapes.js'
 import { type Folded, folded } from './fold.js'
+import { createJsonWriter } from './json-writer.js'
 import type { RequestText } from './texts.js'
 
 /** A text as it is read: the escapes of JSON resolved, disguises removed, and what it was made of. */
@@ -25,28 +26,28 @@ export interface Place {
 }
 
 /**
- * The text with something else in the place of parts of it, written as it came.
+ * The text with something else in the place of parts of it, written as it came. JSON stays JSON.
  *
  * @param places in their order
- * @param by letters, digits and signs that JSON has no escapes for
+ * @param by letters, digits and signs that JSON has no escapes for, told the value as the caller meant it; of a place that
+ *   reaches over several strings of a JSON text it is asked for each
  */
 export function replaced<P extends Place>(
   { isJson, plain, view }: Reading,
   places: readonly P[],
-  by: (place: P) => string,
+  by: (place: P, value: string) => string,
 ): string {
+  const writer = isJson ? createJsonWriter() : null
   let result = ''
   let at = 0
   for (const place of places) {
-    result += plain.slice(at, view.start(place.start)) + by(place)
-    at = view.end(place.end)
+    const start = view.start(place.start)
+    const end = view.end(place.end)
+    const [before, value] = [plain.slice(at, start), plain.slice(start, end)]
+    if (writer === null) result += before + by(place, value)
+    else result += writer.keep(before) + writer.replace(value, (part) => by(place, meant(part)))
+    at = end
   }
-  result += plain.slice(at)
-  return isJson ? escaped(result) : result
-}
-
-/** The value that stands at a place, as the caller meant it. */
-export function valueAt({ isJson, plain, view }: Reading, start: number, end: number): string {
-  const value = plain.slice(view.start(start), view.end(end))
-  return isJson ? meant(value) : value
+  const rest = plain.slice(at)
+  return writer === null ? result + rest : escaped(result + writer.keep(rest) + writer.end())
 }

@@ -21,7 +21,7 @@ import { leavePlace } from './queue.js'
 import { upstreamBody } from './request-body.js'
 import { type RunningCall, runningCall } from './running.js'
 import { asUnknownRun } from './runs.js'
-import { type Ending, type Settled, settle } from './settle.js'
+import { type Ending, recordedMessage, type Settled, settle } from './settle.js'
 import type { Try } from './try.js'
 import { giveBackUnused } from './unused-hold.js'
 
@@ -224,7 +224,7 @@ export async function noteRefusal(engine: Engine, call: Call, error: HooshError)
   await tellHook(engine, call, 'onError', (hooks, info) => hooks.onError?.(info, error))
   if (engine.audit === null || error.code === 'store_unavailable') return
   await engine.audit.refused({
-    message: error.message,
+    message: recordedMessage(engine, error),
     model: call.model,
     subject: call.caller.user,
     pool: call.pools[0]!,

@@ -2,6 +2,7 @@ import { type AnswerFilter, answerFilter } from '../dlp/answers.js'
 import { askClassifier } from '../dlp/classifier.js'
 import { inspectContent } from '../dlp/inspect.js'
 import type { Inspection, Policy } from '../dlp/policy.js'
+import { withoutBroken } from '../dlp/signed.js'
 import { contentOf, withTexts } from '../dlp/texts.js'
 import { HooshError } from '../errors.js'
 import type { DlpLevel } from '../options.js'
@@ -9,6 +10,7 @@ import type { Awaitable } from '../time.js'
 import { type Admitted, allowedOf } from './admit.js'
 import { type Call, infoOf } from './call.js'
 import type { Engine } from './engine.js'
+import { asksForJson } from './request-body.js'
 
 /** A call that was looked through: as it may go on, and what its answer has to pass. */
 export interface Inspected {
@@ -50,12 +52,14 @@ function applied(engine: Engine, policy: Policy, call: Call, admitted: Admitted,
   const found = { level, patterns }
   if (patterns.length > 0) tellFound(engine, policy, call, 'request', found)
   if (inspection.blocking.length > 0) throw blocked(inspection)
+  const read = texts === null ? call.params : withTexts(call.params, texts)
+  const params = withoutBroken(call.params, read, { redactsAnswers: policy.answers !== null })
   return {
-    call: texts === null ? call : { ...call, params: withTexts(call.params, texts), bytes: null },
+    call: params === call.params ? call : { ...call, params, bytes: null },
     admitted: inspection.keeping.length === 0 ? admitted : keptLocal(engine, call, admitted, inspection),
     staysLocal: inspection.keeping.length > 0,
     found,
-    filter: call.kind === 'chat' ? answerFilter(policy, restore) : null,
+    filter: call.kind === 'chat' ? answerFilter(policy, restore, { isJson: asksForJson(call.params) }) : null,
   }
 }
 

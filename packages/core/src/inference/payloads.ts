@@ -2,10 +2,11 @@ import type { Writable } from '../audit/canonical.js'
 import type { PayloadVault, PreparedPayload } from '../audit/payload-vault.js'
 import type { AuditRecord } from '../audit/store.js'
 import { type AnswerFilter, answerFilter } from '../dlp/answers.js'
-import { filteredAnswer, filteredEvent, heldBack } from './answer-filter.js'
+import { filteredAnswer } from './answer-filter.js'
 import type { Call, CallHold } from './call.js'
 import type { Engine } from './engine.js'
 import { type HoldPlan, hold } from './hold.js'
+import { asksForJson } from './request-body.js'
 
 /** What a call asks, as it goes up: behind DLP, so with stand-ins and redactions in place of what was found. */
 export function requestPayload(vault: PayloadVault, { bytes, params }: Call): PreparedPayload {
@@ -47,40 +48,12 @@ export async function keepAnswer(engine: Engine, outcome: AuditRecord, payload: 
 const NO_VALUES: ReadonlyMap<string, string> = new Map()
 
 /** Redacts what the caller does not get to see either, and puts no value back: what was replaced stays so. */
-function keptFilter({ dlp }: Engine, { kind }: Call): AnswerFilter | null {
-  return dlp === null || kind !== 'chat' ? null : answerFilter(dlp, NO_VALUES)
+export function hostFilter({ dlp }: Engine, { kind, params }: Call): AnswerFilter | null {
+  return dlp === null || kind !== 'chat' ? null : answerFilter(dlp, NO_VALUES, { isJson: asksForJson(params) })
 }
 
 /** A plain answer as it is kept. */
 export function answerPayload(engine: Engine, call: Call, bytes: Buffer): PreparedPayload {
-  const filter = keptFilter(engine, call)
+  const filter = hostFilter(engine, call)
   return engine.vault!.prepare(filter === null ? bytes : (filteredAnswer(filter, bytes) ?? Buffer.alloc(0)))
-}
-
-/** The events of a streamed answer, as many as are kept. */
-export interface KeptEvents {
-  add(event: Buffer): void
-  /** @param sample an event of the answer; null where none had come */
-  end(sample: string | null): PreparedPayload | undefined
-}
-
-export function keptEvents(engine: Engine, vault: PayloadVault, call: Call): KeptEvents {
-  const filter = keptFilter(engine, call)
-  const kept: Buffer[] = []
-  let left = vault.maxBytes
-  let size = 0
-  const take = (bytes: Buffer) => {
-    size += bytes.length
-    if (left <= 0) return
-    // A copy: a piece of a socket's chunk would keep all of that.
-    kept.push(Buffer.from(bytes))
-    left -= bytes.length
-  }
-  return {
-    add: (event) => take(filter === null ? event : filteredEvent(filter, event)),
-    end(sample) {
-      if (filter !== null) take(Buffer.from(heldBack(filter, sample)))
-      return size === 0 ? undefined : vault.prepare(Buffer.concat(kept), size)
-    },
-  }
 }

@@ -9,9 +9,8 @@ import { reasonOf } from './call.js'
 import type { Engine } from './engine.js'
 import type { EventFeed } from './event-feed.js'
 import { holdMoreOutput } from './hold.js'
-import { tellHook } from './hooks.js'
+import { type HostView, hostView } from './host-view.js'
 import { type OutputTally, outputTally } from './output-tally.js'
-import { type KeptEvents, keptEvents } from './payloads.js'
 import { asksForUsage } from './request-body.js'
 import { readEvent, type StreamEvent } from './stream-event.js'
 import { toldError } from './told-error.js'
@@ -39,8 +38,8 @@ export interface Relayed {
   readonly sample: string | null
   /** The limit that we gave the provider, rather than the caller's, has ended the answer. */
   readonly isLimited: boolean
-  /** What has come, where that is kept. */
-  readonly kept: KeptEvents | null
+  /** Null where the host asks for nothing of it. */
+  readonly view: HostView | null
 }
 
 interface Relay {
@@ -53,7 +52,7 @@ interface Relay {
   readonly wantsUsage: boolean
   /** What its content has to pass; null where events go out as they come. */
   readonly filter: AnswerFilter | null
-  readonly kept: KeptEvents | null
+  readonly view: HostView | null
   /** Whether output beyond the hold is looked for. */
   readonly watches: boolean
   readonly waiting: Buffer[]
@@ -90,7 +89,7 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
       tally: outputTally(),
       wantsUsage: asksForUsage(call.params),
       filter: begun.inspected?.filter ?? null,
-      kept: engine.vault === null ? null : keptEvents(engine, engine.vault, call),
+      view: hostView(engine, call),
       watches: tried.watchable && engine.settings.budget.enforcement === 'hard' && held.couldGive !== Infinity,
       waiting: [],
       out: [],
@@ -108,8 +107,8 @@ export function relay(engine: Engine, begun: Begun, tried: Try, feed: EventFeed,
         held.cut.removeEventListener('abort', aborted)
         begun.running.ping = undefined
         held.counted = r.tally.atMost
-        const { reported, tally, sample, isLimited, kept } = r
-        resolve({ end, reported, tally, sample, isLimited, kept })
+        const { reported, tally, sample, isLimited, view } = r
+        resolve({ end, reported, tally, sample, isLimited, view })
       },
     }
     const aborted = () => {
@@ -231,13 +230,10 @@ function handle(r: Relay, event: Buffer): Promise<void> | undefined {
 function deliverDelta(r: Relay, weight: number, read: StreamEvent, text: string): void {
   r.tally.add(weight, read, text)
   r.begun.held.counted = r.tally.atMost
-  if (r.engine.settings.hooks?.onChunk === undefined) return
-  const data = Buffer.from(text, 'latin1').toString('utf8')
-  void tellHook(r.engine, r.begun.call, 'onChunk', (hooks, info) => hooks.onChunk?.(info, data))
 }
 
 function forward(r: Relay, event: Buffer, read: StreamEvent): void {
-  if (r.kept !== null) r.kept.add(event)
+  r.view?.take(event, read.atMostTokens > 0)
   if (read.kind === 'usage' && read.onlyUsage && !r.wantsUsage) return
   if (read.kind !== 'usage' || read.usageAt < 0 || !r.wantsUsage) return void send(r, event)
   const { candidate, quote } = r.tried

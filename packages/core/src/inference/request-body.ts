@@ -52,6 +52,12 @@ export function asksForUsage(params: Readonly<Record<string, unknown>>): boolean
   return optionsOf(params).include_usage === true
 }
 
+/** Whether the answer's content is to be JSON. */
+export function asksForJson({ response_format: format }: Readonly<Record<string, unknown>>): boolean {
+  const { type } = (format ?? {}) as { type?: unknown }
+  return type === 'json_object' || type === 'json_schema'
+}
+
 function optionsOf(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const options = params.stream_options
   return typeof options === 'object' && options !== null ? (options as Record<string, unknown>) : {}

@@ -5,6 +5,7 @@ import { tightestLeft } from '../budget/pool-book.js'
 import type { CallRecords, Settlement } from '../budget/store.js'
 import type { UsageRecord } from '../cost/store.js'
 import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
+import { withoutValues } from '../dlp/inspect.js'
 import type { HooshError } from '../errors.js'
 import type { CallResult } from '../options.js'
 import type { Candidate } from '../routing/route.js'
@@ -118,7 +119,7 @@ function isFree({ amount }: Charge): boolean {
 function recordsOf(engine: Engine, call: Call, held: CallHold, ending: Ending): CallRecords {
   const records: { usage?: UsageRecord; audit?: AuditRecord[] } = {}
   if (!isFree(ending.charge) || ending.outcome === 'ok') records.usage = usageRecord(engine, call, held, ending)
-  if (engine.audit !== null) records.audit = outcomeRecords(engine.audit, call, held, ending)
+  if (engine.audit !== null) records.audit = outcomeRecords(engine, engine.audit, call, held, ending)
   return records
 }
 
@@ -148,7 +149,7 @@ function usageRecord(engine: Engine, call: Call, held: CallHold, { candidate, ch
 }
 
 /** Metadata stands in the order of its keys, as the log writes it. */
-function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: Ending): AuditRecord[] {
+function outcomeRecords(engine: Engine, audit: AuditLog, call: Call, held: CallHold, ending: Ending): AuditRecord[] {
   const { candidate, charge, outcome, error } = ending
   const isAnswered = outcome === 'ok' || outcome === 'cutoff'
   const about = (
@@ -187,7 +188,7 @@ function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: End
     about(
       isAnswered ? 'inference.response' : 'inference.error',
       isAnswered ? 'info' : 'error',
-      error?.message ?? `The call ended: ${outcome}.`,
+      error === undefined ? `The call ended: ${outcome}.` : recordedMessage(engine, error),
       detailsOf(figures, ending),
     ),
   ]
@@ -206,6 +207,11 @@ function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: End
     records.push(about('usage.implausible', 'warn', 'The provider claimed more tokens than can be true.', claim))
   }
   return records
+}
+
+/** What went wrong, as the log may keep it: a provider's error may quote what it was asked. */
+export function recordedMessage({ dlp }: Engine, { message }: HooshError): string {
+  return dlp === null ? message : withoutValues(dlp, message)
 }
 
 function detailsOf(figures: AuditDetails, { error, redacted, payload }: Ending): AuditDetails {

@@ -102,7 +102,8 @@ async function chargeFor(
 
 function endingOf(relayed: Relayed, tried: Try, charge: Charge): Ending {
   const ending = howItEnded(relayed, tried, charge)
-  return relayed.kept === null ? ending : { ...ending, payload: relayed.kept.end(relayed.sample) }
+  const payload = relayed.view?.end(relayed.sample)
+  return payload === undefined ? ending : { ...ending, payload }
 }
 
 function howItEnded({ end }: Relayed, { candidate }: Try, charge: Charge): Ending {

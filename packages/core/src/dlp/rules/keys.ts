@@ -89,7 +89,7 @@ const urlPassword: Rule = {
   name: 'url_password',
   level: 'restricted',
   family: 'keys',
-  pattern: '[a-z][a-z0-9+]{1,14}://[^\\s/:@"\'<>{}]{0,40}:[^\\s/:@"\'<>{}$]{3,60}@',
+  pattern: '[A-Za-z][A-Za-z0-9+]{1,14}://[^\\s/:@"\'<>{}]{0,40}:[^\\s/:@"\'<>{}$]{3,60}@',
 }
 
 export const keyRules: readonly Rule[] = [

@@ -31,7 +31,7 @@ const numbers: readonly Rule[] = [
     name: 'phone_us',
     level: 'confidential',
     family: 'numbers',
-    pattern: '\\d{3}[-. ]\\d{3}[-. ]\\d{4}(?![\\w-])',
+    pattern: '(?:1[-. ])?\\d{3}[-. ]\\d{3}[-. ]\\d{4}(?![\\w-])',
   },
   { name: 'phone_fr', level: 'confidential', family: 'numbers', pattern: '0[1-9](?:[ .]\\d{2}){4}(?![\\w.-])' },
   {
