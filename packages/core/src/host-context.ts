@@ -141,7 +141,7 @@ function poolAdmin(
     },
     async credit(pool, { expiresAt, ...given }) {
       const found = await asAdmin()
-      const credit = { ...given, amount: amountOf(given), expiresAt: expiresAt?.getTime() }
+      const credit = { ...given, amount: amountOf(given), expiresAt: expiresAt == null ? null : Number(expiresAt) }
       return snapshotOf((await creditPool(found.engine, found, pool, credit)).pool)
     },
     async refund(pool, given) {
