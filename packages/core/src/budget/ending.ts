@@ -166,7 +166,7 @@ export function notHeld(id: string): HooshError {
 }
 
 function conflict({ id, state }: Pick<Standing, 'id' | 'state'>): HooshError {
-  const message = `Reservation "${id}" is ${state}, by a call with other values; use a new id.`
+  const message = `Reservation "${id}" is ${state} already, with other values than these; that stands.`
   return new HooshError('reservation_conflict', { message, details: { retryable: false } })
 }
 
