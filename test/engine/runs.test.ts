@@ -303,12 +303,14 @@ describe('a run over the wire', () => {
       [{ tokens: -1 }, 'tokens'],
       [{ usd: true }, 'usd'],
       [{ tokens: 1, ttl_seconds: 86_401 }, 'ttl_seconds'],
-      [{ tokens: 1, ttl: 5 }, null],
+      [{ tokens: 1, ttl: 5 }, 'ttl'],
     ] as const
     for (const [body, param] of errors) {
       const reply = await to.post('/v1/tokens/runs', body)
       expect([reply.status, errorOf(reply).param]).toEqual([400, param])
     }
+    const long = await to.post('/v1/tokens/runs', { tokens: 1, ['x'.repeat(5_000)]: 1 })
+    expect([long.status, long.text.length < 500]).toEqual([400, true])
     const many = Array.from({ length: 9 }, () => 'x').join(',')
     const reply = await to.post('/v1/chat/completions', say, { headers: { 'x-hoosh-run': many } })
     expect(reply.status).toBe(400)

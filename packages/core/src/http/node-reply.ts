@@ -39,11 +39,13 @@ export function writeReply(
   cutIfStalled(res, stallMs)
 }
 
-/** What the host has said already stays but where the reply says otherwise; what answers vary by is both. */
+/** What the host has said stays where the reply says nothing of it; what answers vary by is both. */
 function writeHead(res: ServerResponse, { status, headers }: GatewayReply): void {
   const before = headers.vary === undefined ? undefined : res.getHeader('vary')
-  if (before !== undefined) headers.vary = joined(String(before), String(headers.vary))
-  res.writeHead(status, headers)
+  res.writeHead(
+    status,
+    before === undefined ? headers : { ...headers, vary: joined(String(before), String(headers.vary)) },
+  )
 }
 
 /** Two values of `vary`, each name once. */
