@@ -1,4 +1,4 @@
-import type { AuditDetails, HooshContext, HooshOptions, Identity } from '@hoosh/core'
+import type { AuditDetails, HooshContext, HooshOptions, HostAmount, Identity } from '@hoosh/core'
 import { describe, expect, it } from 'vitest'
 import { door } from '../support/door.js'
 
@@ -91,6 +91,23 @@ describe('budget', () => {
       await expect(ada.budget.reserve({ usd })).rejects.toMatchObject(wrong)
       await expect(admin.budget.credit('user:ada', { usd })).rejects.toMatchObject(wrong)
     }
+  })
+
+  it('settle() that says no amount is refused, and charges neither nothing nor all', async () => {
+    const { me } = await open()
+    const hold = await me.budget.reserve({ tokens: 500 })
+    for (const slip of [{}, { token: 320 }, 320, undefined]) {
+      await expect(hold.settle(slip as HostAmount)).rejects.toMatchObject({ code: 'invalid_request', status: 400 })
+    }
+    expect(await booked(me)).toEqual([
+      ['user:ada', 0, 500],
+      ['team', 0, 500],
+    ])
+    await hold.settle({ tokens: 0 })
+    expect(await booked(me)).toEqual([
+      ['user:ada', 0, 0],
+      ['team', 0, 0],
+    ])
   })
 
   it('release() gives all of it back, once', async () => {

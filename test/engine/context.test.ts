@@ -315,4 +315,15 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
     await expect(run((hoosh) => hoosh.identity())).rejects.toMatchObject({ code: 'identify_failed' })
     expect((await run((hoosh) => hoosh.fetch('http://hoosh/v1/models'))).status).toBe(500)
   })
+
+  it('an identity that cannot be used is explained in the log, which the error points to', async () => {
+    const lines: string[] = []
+    const error = (details: object) => void lines.push((details as { err: Error }).err.message)
+    const logger = { debug() {}, info() {}, warn() {}, error }
+    const { run } = await open({ logger }, { user: 'ada', pools: 'user:ada' } as Identity)
+    await expect(run((hoosh) => hoosh.chat(ask))).rejects.toThrow('its log says why')
+    expect(lines).toEqual(['An identity has no field `pools`; did you mean `pool`?'])
+    expect((await run((hoosh) => hoosh.fetch('http://hoosh/v1/models'))).status).toBe(500)
+    expect(lines.length).toBe(2)
+  })
 })

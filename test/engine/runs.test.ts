@@ -243,6 +243,28 @@ describe('a run over the wire', () => {
     expect(told).toContain(`run:${id}`)
   })
 
+  it('pays for reservations too, beside the pool that they name', async () => {
+    const to = await door()
+    const { id } = await opened(to, { tokens: 500 })
+    const inRun = { headers: { 'x-hoosh-run': id } }
+    const check = async (tokens: number) => (await to.post('/v1/tokens/check', { tokens }, inRun)).body
+    expect([await check(500), await check(501)]).toEqual([
+      { allowed: true, available: 500 },
+      { allowed: false, available: 500 },
+    ])
+    const refused = await to.post('/v1/tokens/reserve', { tokens: 501 }, inRun)
+    expect(refused.status).toBe(429)
+    expect(refused.body).toMatchObject({ reserved: false, available: 500, error: { pool: `run:${id}` } })
+    const held = (await to.post('/v1/tokens/reserve', { pool: 'user:alice', tokens: 300 }, inRun)).body
+    expect(held).toMatchObject({ reserved: true, available: 200 })
+    const { reservation_id } = held as { reservation_id: string }
+    expect((await to.post('/v1/tokens/report', { reservation_id, actual: 120 })).body).toMatchObject({ available: 380 })
+    expect((await to.get(`/v1/tokens/runs/${id}`)).body).toMatchObject({ used: 120, reserved: 0 })
+    expect((await to.get('/v1/tokens/pools')).body).toMatchObject([{ name: 'user:alice', used: 120, reserved: 0 }])
+    const itself = await to.post('/v1/tokens/reserve', { pool: `run:${id}`, tokens: 1 }, inRun)
+    expect([itself.status, errorOf(itself).code]).toEqual([403, 'pool_not_allowed'])
+  })
+
   it("another's, a closed, an expired and a made-up one are answered alike", async () => {
     const to = await door()
     const [mine, closed, late] = [await opened(to), await opened(to), await opened(to, { tokens: 9, ttl_seconds: 1 })]
@@ -256,6 +278,8 @@ describe('a run over the wire', () => {
       const answers = [
         await to.post('/v1/chat/completions', say, { headers: { 'x-hoosh-run': id } }),
         await to.post('/v1/embeddings', { model: 'demo', input: 'x' }, { headers: { 'x-hoosh-run': id } }),
+        await to.post('/v1/tokens/check', { tokens: 1 }, { headers: { 'x-hoosh-run': id } }),
+        await to.post('/v1/tokens/reserve', { tokens: 1 }, { headers: { 'x-hoosh-run': id } }),
         await to.get(`/v1/tokens/runs/${id}`),
         await to.send('DELETE', `/v1/tokens/runs/${id}`),
         await to.send('DELETE', `/v1/tokens/runs/${mine.id}`, asAdmin),
@@ -279,12 +303,14 @@ describe('a run over the wire', () => {
       [{ tokens: -1 }, 'tokens'],
       [{ usd: true }, 'usd'],
       [{ tokens: 1, ttl_seconds: 86_401 }, 'ttl_seconds'],
-      [{ tokens: 1, ttl: 5 }, null],
+      [{ tokens: 1, ttl: 5 }, 'ttl'],
     ] as const
     for (const [body, param] of errors) {
       const reply = await to.post('/v1/tokens/runs', body)
       expect([reply.status, errorOf(reply).param]).toEqual([400, param])
     }
+    const long = await to.post('/v1/tokens/runs', { tokens: 1, ['x'.repeat(5_000)]: 1 })
+    expect([long.status, long.text.length < 500]).toEqual([400, true])
     const many = Array.from({ length: 9 }, () => 'x').join(',')
     const reply = await to.post('/v1/chat/completions', say, { headers: { 'x-hoosh-run': many } })
     expect(reply.status).toBe(400)

@@ -12,6 +12,7 @@ const OPTIONS = {
   moduleResolution: 'NodeNext',
   types: ['node', 'express'],
   strict: true,
+  exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,
   skipLibCheck: true,
   noEmit: true,

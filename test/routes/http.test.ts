@@ -127,6 +127,7 @@ describe.each([
     const app = framework()
     app.use('/ai', ai)
     app.use('/both', ai)
+    app.use('/varied', (req, res, next) => void next(void res.vary(String(req.query.by))), ai)
     app.use(ai)
     app.get('/', (_req, res) => void res.send('the page of the host'))
     app.all('/v1/mine', (_req, res) => void res.send('a route of the host'))
@@ -164,6 +165,17 @@ describe.each([
     const open = await mounted({ cors: { origins: [ORIGIN] } })
     const reply = await open('OPTIONS', '/v1/models', { headers: { origin: ORIGIN } })
     expect([reply.status, reply.headers.get('x-by')]).toEqual([204, null])
+  })
+
+  it('leaves what answers of the host vary by, and says its own beside it', async () => {
+    const send = await mounted({ cors: { origins: [ORIGIN] } })
+    const varies = async (by: string) => (await send('GET', `/varied/v1/models?by=${by}`)).headers.get('vary')
+    expect(await varies('Accept-Encoding')).toBe('Accept-Encoding, Origin')
+    expect(await varies('origin')).toBe('origin')
+    expect(await varies('*')).toBe('*')
+    const body = JSON.stringify({ model: 'demo', stream: true, messages: [{ role: 'user', content: 'Hello' }] })
+    const stream = await send('POST', '/varied/v1/chat/completions?by=Cookie', { body })
+    expect([stream.headers.get('vary'), stream.text.includes('[DONE]')]).toEqual(['Cookie, Origin', true])
   })
 })
 

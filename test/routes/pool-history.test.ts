@@ -41,6 +41,7 @@ describe.each(STORES)('credits and refunds over the wire, on $name', (store) => 
     expect((await to.post(`${POOL}/credits`, credit, admin)).body).toMatchObject({ repeated: true })
     const other = await to.post(`${POOL}/credits`, { ...credit, tokens: 501 }, admin)
     expect([other.status, errorOf(other).code, errorOf(other).param]).toEqual([409, 'entry_conflict', 'id'])
+    expect(errorOf(other).message).toMatch(/another amount, expiry or note: repeat it with the same/)
 
     const id = await charged(to, 1_200)
     expect((await to.get('/v1/tokens/pools')).body).toMatchObject([{ used: 1_200, available: 300 }])
@@ -142,5 +143,28 @@ describe('the same in process', () => {
     ]
     for (const call of refused) await expect(call).rejects.toMatchObject({ code: 'forbidden' })
     await expect(alice.budget.entries('user:bob')).rejects.toMatchObject({ code: 'pool_not_allowed' })
+  })
+
+  it('is refused by name where the API would refuse it too, and nothing is given', async () => {
+    const { gateway } = await door()
+    const { budget } = gateway.as({ user: 'root', pool: 'user:root', roles: ['admin'] })
+    const [hold, tokens] = [await budget.reserve({ tokens: 5 }), 1]
+    await hold.settle({ tokens: 5 })
+    const wrong = [
+      [() => budget.credit('user:alice', { tokens, expiresAt: new Date('next week') }), 'expiresAt'],
+      [() => budget.credit('user:alice', { tokens, expiresAt: '2099-01-01' as never }), 'expiresAt'],
+      [() => budget.credit('user:alice', { tokens, id: '' }), 'id'],
+      [() => budget.credit('user:alice', { tokens, id: 7 as never }), 'id'],
+      [() => budget.credit('user:alice', { tokens, note: 'x'.repeat(501) }), 'note'],
+      [() => budget.refund('user:root', { tokens, reservation: hold.id, id: '' }), 'id'],
+      [() => budget.refund('user:root', { tokens, reservation: 7 as never }), 'reservation'],
+      ...[0, -1, 1.5, 1_001, Number.NaN].map(
+        (limit) => [() => budget.entries('user:root', { limit }), 'limit'] as const,
+      ),
+    ] as const
+    for (const [call, param] of wrong)
+      await expect(call()).rejects.toMatchObject({ code: 'invalid_request', details: { param } })
+    expect((await budget.entries('user:alice')).length).toBe(0)
+    expect((await budget.pools())[0]?.used.tokens).toBe(5)
   })
 })

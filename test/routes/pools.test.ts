@@ -112,6 +112,7 @@ describe('GET /v1/tokens/pools', () => {
     const to = await door({ pools: {} })
     const reply = await to.get('/v1/tokens/pools')
     expect([reply.status, errorOf(reply).code]).toEqual([404, 'unknown_pool'])
+    expect(errorOf(reply).message).toContain('no template of `pools` makes it')
     expect(errorOf(reply).message).toMatch(/user:alice/)
   })
 })

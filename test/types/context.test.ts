@@ -79,6 +79,11 @@ describe('a context', () => {
     expectTypeOf<HooshRun>().toExtend<HooshContext>()
     expectTypeOf(me.audit.record).returns.toEqualTypeOf<Promise<AuditEntry>>()
     expectTypeOf(me.stream).returns.toEqualTypeOf<AsyncIterable<ChatCompletionChunk>>()
+    const joined = ({ choices: [choice] }: ChatCompletionChunk, calls: string[]) => {
+      for (const { index, function: piece } of choice?.delta.tool_calls ?? [])
+        calls[index] = `${calls[index] ?? ''}${piece?.arguments ?? ''}`
+    }
+    expectTypeOf(joined).returns.toEqualTypeOf<void>()
     expectTypeOf(me.embed).returns.toEqualTypeOf<Promise<EmbeddingResponse>>()
     expectTypeOf(me.fetch).toEqualTypeOf<typeof globalThis.fetch>()
     for await (const chunk of me.stream(chatOf('demo'))) {

@@ -60,9 +60,9 @@ export async function createApp(file: string) {
   })
 
   app.use((error: unknown, _req: Request, res: Response, _next: NextFunction) => {
-    if (error instanceof HooshError) return void res.status(error.status).json({ error: error.message })
-    const isTaken = /UNIQUE/.test(String(error))
-    res.status(isTaken ? 409 : 500).json({ error: isTaken ? 'That reference is taken.' : 'Something went wrong.' })
+    const [status, told] = answerTo(error)
+    if (status >= 500) console.error(error)
+    res.status(status).json({ error: told })
   })
 
   const close = async () => {
@@ -70,4 +70,11 @@ export async function createApp(file: string) {
     await db.destroy()
   }
   return { app, close }
+}
+
+/** What hoosh says of the caller's own request or budget is for the caller; of the database, a provider or a fault it is for the log. */
+function answerTo(error: unknown): readonly [status: number, told: string] {
+  if (/UNIQUE/.test(String(error))) return [409, 'That reference is taken.']
+  if (!(error instanceof HooshError)) return [500, 'Something went wrong.']
+  return [error.status, error.status < 500 ? error.message : 'Something went wrong. Please try again.']
 }

@@ -74,7 +74,7 @@ export const ERRORS = {
   rate_limit_exceeded: [429, 'rate_limit_error', 'Wait as long as `Retry-After` says.'],
   concurrency_exceeded: [429, 'rate_limit_error', 'Wait until one of your running calls has ended.'],
   reservation_conflict: [409, 'invalid_request_error', 'The id was used with other values; use a new one.'],
-  entry_conflict: [409, 'invalid_request_error', 'The id was used with other values; use a new one.'],
+  entry_conflict: [409, 'invalid_request_error', 'The id was used with other values; repeat those, or use a new id.'],
   not_held: [404, 'invalid_request_error', 'No such reservation was ever made.'],
   idempotency_mismatch: [422, 'invalid_request_error', 'Use a new Idempotency-Key for a new request.'],
   idempotency_unknown: [409, 'invalid_request_error', "Look for the call's effect, then use a new Idempotency-Key."],

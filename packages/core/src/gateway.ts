@@ -60,6 +60,7 @@ export function createGateway(options: HooshOptions = {}): Gateway {
   const inside: Door = { ...door, basePath: '' }
   const parts = {
     engine: engineInProcess,
+    noteError,
     ids,
     fetchFor: (caller: Parameters<typeof inProcessFetch>[1]) =>
       inProcessFetch((request) => handle(inside, request), caller),

@@ -34,6 +34,7 @@ import { validated } from './routes/validate.js'
 export interface ContextParts {
   engine(): Promise<Engine> | Engine
   fetchFor(caller: ContextSource): typeof globalThis.fetch
+  noteError(error: HooshError, requestId: string): void
   ids(): string
 }
 
@@ -48,18 +49,24 @@ export function hostContext(parts: ContextParts, source: ContextSource): HooshCo
   let requestId = source.requestId
   const known = () => (caller ??= callerOf(source))
   const id = () => (requestId ??= parts.ids())
+  /** Of an identity that cannot be used the caller is told no reason, so the log has it, as over HTTP. */
+  const noted = () =>
+    known().catch((thrown) => {
+      if (thrown instanceof HooshError) parts.noteError(thrown, id())
+      throw thrown
+    })
   const session = async () => {
-    const who = await known()
+    const who = await noted()
     const engine = await parts.engine()
     return { engine, caller: callerIn(engine, who, source.run), requestId: id() }
   }
   return {
-    identity: async () => (await known()).identity,
+    identity: async () => (await noted()).identity,
     get requestId() {
       return id()
     },
     budget: budgetOf(parts, session, (mine, options) => runContext(parts, source, mine, options)),
-    browserToken: async (options: BrowserTokenOptions) => minted(await parts.engine(), await known(), options),
+    browserToken: async (options: BrowserTokenOptions) => minted(await parts.engine(), await noted(), options),
     audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
     async chat(params: ChatParams, options = {}) {
       const { engine, caller: who } = await session()
@@ -141,7 +148,7 @@ function poolAdmin(
     },
     async credit(pool, { expiresAt, ...given }) {
       const found = await asAdmin()
-      const credit = { ...given, amount: amountOf(given), expiresAt: expiresAt?.getTime() }
+      const credit = { ...given, amount: amountOf(given), expiresAt: expiresAt == null ? null : Number(expiresAt) }
       return snapshotOf((await creditPool(found.engine, found, pool, credit)).pool)
     },
     async refund(pool, given) {

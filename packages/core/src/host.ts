@@ -92,9 +92,24 @@ export interface HooshContext {
      */
     run(options: RunOptions): Promise<HooshRun>
   }
-  readonly audit: { record(event: string, details?: AuditDetails): Promise<AuditEntry> }
+  readonly audit: {
+    /**
+     * Writes an entry of your own to the audit log, in the caller's name: `document.summarised`. Rejects with
+     * `invalid_audit_details` for what cannot be written without loss (fractions, dates), `not_found` where the log is off.
+     */
+    record(event: string, details?: AuditDetails): Promise<AuditEntry>
+  }
+  /**
+   * One chat call, as `POST /v1/chat/completions` makes it, whatever `stream` says. Rejects with a HooshError, the commonest
+   * `budget_exceeded`, `rate_limit_exceeded`, `model_not_found`, `provider_rejected`, `provider_error`.
+   */
   chat(params: ChatParams, options?: CallOptions): Promise<ChatCompletion>
+  /**
+   * The same as it is made. The call begins with the loop, leaving the loop ends it, and a slow loop slows the provider; what
+   * `chat` rejects with the loop throws. A chunk may have no choice, as the one with `usage`.
+   */
   stream(params: ChatParams, options?: CallOptions): AsyncIterable<ChatCompletionChunk>
+  /** Embeddings, as `POST /v1/embeddings` makes them. Rejects as `chat`. */
   embed(params: EmbeddingParams, options?: CallOptions): Promise<EmbeddingResponse>
   /** A token for a page of this caller's, so that it may call `/v1` itself: for minutes, on one origin. */
   browserToken(options: BrowserTokenOptions): Promise<BrowserToken>
@@ -118,18 +133,21 @@ export type HostAmount = { tokens?: number } & (
 
 /** A grant or top-up of a pool. */
 export type HostCredit = HostAmount & {
-  /** A new one if absent. */
+  /** 1 to 128 characters, a new one if absent: of what was paid for, so that a repetition is the same credit. */
   id?: string
-  /** Never if absent. */
+  /** Never if absent. A repetition has to say the same, so count from the order and not from now. */
   expiresAt?: Date
+  /** At most 500 characters. */
   note?: string
 }
 
 /** What is given back of a reservation. */
 export type HostRefund = HostAmount & {
-  /** A new one if absent. */
+  /** 1 to 128 characters, a new one if absent. */
   id?: string
+  /** The `id` of a hold, or the `reservation` of an entry. */
   reservation: string
+  /** At most 500 characters. */
   note?: string
 }
 
@@ -175,10 +193,12 @@ export interface BrowserToken {
   readonly expiresAt: string
 }
 
-/** A hold of the host's own; ends once, by either of its methods. */
+/** A hold of the host's own; ends once, by either of its methods. The same again changes nothing, the other is `reservation_conflict`. */
 export interface HostReservation {
   readonly id: string
+  /** Charges what was used, which may be less or more than was held. */
   settle(actual: HostAmount, options?: ReservationOptions): Promise<void>
+  /** Gives all of it back. */
   release(options?: ReservationOptions): Promise<void>
 }
 
@@ -193,6 +213,7 @@ export interface ReservationOptions {
 
 /** How one call in process is run. */
 export interface CallOptions {
+  /** Ends the call at the provider; it rejects with `client_closed` then, and what was made so far is charged. */
   signal?: AbortSignal
   /** Of any number of calls of this user with one key and body one is made; the others get its answer, for 24 hours. */
   idempotencyKey?: string
@@ -224,6 +245,14 @@ export interface ToolCall {
   id: string
   type: 'function'
   function: { name: string; arguments: string }
+}
+
+/** A piece of a tool call that is streamed: the first of an `index` has `id` and name, the texts of `arguments` are joined. */
+export interface ToolCallDelta {
+  index: number
+  id?: string
+  type?: 'function'
+  function?: { name?: string; arguments?: string }
 }
 
 /** Tokens of a call on the wire, with what it cost. */
@@ -262,7 +291,7 @@ export interface ChatCompletionChunk {
   model: string
   choices: {
     index: number
-    delta: { role?: string; content?: string | null; tool_calls?: object[]; [field: string]: unknown }
+    delta: { role?: string; content?: string | null; tool_calls?: ToolCallDelta[]; [field: string]: unknown }
     finish_reason: string | null
     [field: string]: unknown
   }[]

@@ -29,6 +29,7 @@ export type {
   ReservationOptions,
   RunOptions,
   ToolCall,
+  ToolCallDelta,
   WireUsage,
 } from './host.js'
 export type { PageHeaders } from './identity/browser-token.js'

@@ -154,5 +154,8 @@ export function entryOf(pool: string, row: unknown): Entry {
 
 /** The error for a pool that neither an override nor a template says anything of. */
 export function unknownPool(name: string): HooshError {
-  return new HooshError('unknown_pool', { message: `There is no pool "${name}".`, details: { pool: name } })
+  return new HooshError('unknown_pool', {
+    message: `There is no pool "${name}": no template of \`pools\` makes it, and no admin has set it.`,
+    details: { pool: name },
+  })
 }

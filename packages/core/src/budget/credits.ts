@@ -147,7 +147,7 @@ export function checkCredit(
   const amount = wholeAmount(credit.amount)
   if (known !== undefined) {
     if (sameAmount(known.amount, amount) && known.expiresAt === expiresAt && known.note === note) return true
-    const message = `The credit "${id}" was given with other values; use a new id.`
+    const message = `The credit "${id}" was given with another amount, expiry or note: repeat it with the same, or give another credit an id of its own.`
     throw new HooshError('entry_conflict', { message, details: { param: 'id', retryable: false } })
   }
   if (sameAmount(amount, nothing)) throw fault('tokens', 'A credit is of tokens, of money, or of both.')

@@ -89,7 +89,7 @@ export function checkRefund(standing: Standing, refund: NewRefund): boolean {
   const known = standing.refunds.find((other) => other.id === id)
   if (known !== undefined) {
     if (sameAmount(known.amount, amount) && known.note === note) return true
-    const message = `The refund "${id}" was given with other values; use a new id.`
+    const message = `The refund "${id}" was given with another amount or note: repeat it with the same, or give another refund an id of its own.`
     throw new HooshError('entry_conflict', { message, details: { param: 'id', retryable: false } })
   }
   if (standing.state === 'held') {
@@ -166,7 +166,7 @@ export function notHeld(id: string): HooshError {
 }
 
 function conflict({ id, state }: Pick<Standing, 'id' | 'state'>): HooshError {
-  const message = `Reservation "${id}" is ${state}, by a call with other values; use a new id.`
+  const message = `Reservation "${id}" is ${state} already, with other values than these; that stands.`
   return new HooshError('reservation_conflict', { message, details: { retryable: false } })
 }
 

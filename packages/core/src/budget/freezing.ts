@@ -16,7 +16,10 @@ export function freezing(
 ): PoolTerms | null {
   const now = override ?? template
   if (now === null)
-    throw new HooshError('unknown_pool', { message: `There is no pool "${name}".`, details: { pool: name } })
+    throw new HooshError('unknown_pool', {
+      message: `There is no pool "${name}": no template of \`pools\` makes it, and no admin has set it.`,
+      details: { pool: name },
+    })
   const { frozen: _before, ...terms } = now
   if (frozen) return { ...terms, frozen }
   return isDeepStrictEqual(terms, template) ? null : terms

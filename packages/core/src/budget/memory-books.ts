@@ -107,7 +107,10 @@ export function emptyBooks(maxEnded: number, maxEntries: number): Books {
 export function termsFor(books: Books, { name, terms }: PoolAsk): PoolTerms {
   const found = books.overrides.get(name) ?? terms
   if (found !== null) return found
-  throw new HooshError('unknown_pool', { message: `There is no pool "${name}".`, details: { pool: name } })
+  throw new HooshError('unknown_pool', {
+    message: `There is no pool "${name}": no template of \`pools\` makes it, and no admin has set it.`,
+    details: { pool: name },
+  })
 }
 
 /** The account of a pool now, in no book yet where it is new: a refusal must leave no trace. */

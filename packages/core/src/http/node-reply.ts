@@ -28,7 +28,7 @@ export function writeReply(
   if (hasBody) headers['content-length'] = String(length)
   // HTTP/2 has no such header.
   if (reply.isLast === true && res.req.httpVersionMajor === 1) headers.connection = 'close'
-  res.writeHead(status, headers)
+  writeHead(res, reply)
   noteEnd(res)
   if (!hasBody || res.req.method === 'HEAD') res.end()
   else if (pieces === null) res.end(body)
@@ -38,6 +38,24 @@ export function writeReply(
     res.end()
   }
   cutIfStalled(res, stallMs)
+}
+
+/** What the host has said stays where the reply says nothing of it; what answers vary by is both. */
+function writeHead(res: ServerResponse, { status, headers }: GatewayReply): void {
+  const before = headers.vary === undefined ? undefined : res.getHeader('vary')
+  res.writeHead(
+    status,
+    before === undefined ? headers : { ...headers, vary: joined(String(before), String(headers.vary)) },
+  )
+}
+
+/** Two values of `vary`, each name once. */
+function joined(before: string, ours: string): string {
+  const names = before
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+  return names.includes('*') || names.includes(ours.toLowerCase()) ? before : `${before}, ${ours}`
 }
 
 function lengthOf(pieces: readonly Uint8Array[]): number {
@@ -56,7 +74,7 @@ function latin1(pieces: readonly Uint8Array[]): string {
 
 async function writeStream(
   res: ServerResponse,
-  { status, headers }: GatewayReply,
+  reply: GatewayReply,
   body: (sink: ByteSink) => Promise<void>,
   stallMs: number,
 ): Promise<void> {
@@ -76,7 +94,7 @@ async function writeStream(
     },
   }
   try {
-    if (usable) res.writeHead(status, headers)
+    if (usable) writeHead(res, reply)
     const writing = body(sink)
     // Headers travel with the first chunk if it is there by now.
     if (usable && !written) res.flushHeaders()

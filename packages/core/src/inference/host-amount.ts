@@ -18,6 +18,17 @@ export function amountOf({ tokens = 0, usd, nanoUsd = 0 }: HostAmount): Amount {
   return { tokens, nanoUsd: money }
 }
 
+/**
+ * What was used of a hold, which has to be said: a slip must not read as nothing.
+ *
+ * @throws HooshError `invalid_request` that names the field
+ */
+export function usedOf(said: HostAmount): Amount {
+  const isSaid = [said?.tokens, said?.usd, said?.nanoUsd].some((amount) => amount !== undefined)
+  if (!isSaid) throw wrong('amount', 'say what was used, as `tokens`, `usd` or both; `tokens: 0` for nothing')
+  return amountOf(said)
+}
+
 function wrong(param: string, what: string): HooshError {
   return new HooshError('invalid_request', { message: `${param}: ${what}`, details: { param } })
 }

@@ -4,7 +4,7 @@ import { HooshError } from '../errors.js'
 import type { HostAmount, HostReservation, ReservationOptions } from '../host.js'
 import type { Caller } from '../identity/caller.js'
 import type { Engine } from './engine.js'
-import { amountOf } from './host-amount.js'
+import { amountOf, usedOf } from './host-amount.js'
 import { tellOfPools } from './pool-events.js'
 import { endReservation, type Holder, takeReservation } from './reservations.js'
 import type { RunningCall } from './running.js'
@@ -52,7 +52,7 @@ export async function hostReservation(
   return {
     id,
     async settle(actual, how = {}) {
-      const charged = amountOf(actual)
+      const charged = usedOf(actual)
       const settlement = await endReservation(engine, holder, { id, pool: asks[0]?.name }, charged, how.transaction)
       if (how.transaction === undefined) engine.running.remove(running)
       tellOfPools(engine, requestId, settlement, charged)

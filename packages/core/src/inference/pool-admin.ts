@@ -36,7 +36,7 @@ export async function setPool(engine: Engine, actor: Actor, name: string, terms:
  * @throws HooshError `unknown_pool`
  */
 export async function freezePool(engine: Engine, actor: Actor, name: string, frozen: boolean): Promise<PoolState> {
-  checkTexts(name, {})
+  checkGiven(name, {})
   const ask = await askFor(engine, actor, name)
   const told = {
     event: frozen ? 'admin.pool_frozen' : 'admin.pool_unfrozen',
@@ -60,7 +60,7 @@ export async function creditPool(
   name: string,
   given: Given & CreditTerms,
 ): Promise<Credited> {
-  checkTexts(name, given)
+  checkGiven(name, given)
   const { amount, id = engine.ids(), note = null, expiresAt = null } = given
   const ask = await askFor(engine, actor, name)
   const metadata = {
@@ -86,7 +86,7 @@ export async function refundIn(
   name: string,
   given: Given & { reservation: string },
 ): Promise<Refunded> {
-  checkTexts(name, given)
+  checkGiven(name, given)
   const { amount, id = engine.ids(), note = null, reservation } = given
   const { budgets } = engine.storage
   const found = await budgets.find({ id: reservation })
@@ -98,6 +98,9 @@ export async function refundIn(
   const told = { event: 'admin.pool_refunded', message: `The pool "${name}" was given back of a charge.`, metadata }
   return onRecord(engine, actor, name, told, (records) => budgets.refund({ id, reservation, amount, note }, records))
 }
+
+/** Entries of one page at most. */
+export const MAX_PAGE = 1_000
 
 /** What is given to a pool, and by which id: without one it is new. */
 export interface Given {
@@ -124,6 +127,8 @@ export async function poolEntries(
 ): Promise<Entry[]> {
   nameablePool(name, actor.caller)
   const { limit, before } = page
+  if (!(Number.isSafeInteger(limit) && limit >= 1 && limit <= MAX_PAGE))
+    throw wrong('limit', `must be 1 to ${MAX_PAGE}`)
   const entries = await engine.storage.budgets.entries(name, { limit, ...(before !== undefined && { before }) })
   // A pool that is no longer any has its history all the same.
   if (entries.length === 0) await stateOf(engine, await askFor(engine, actor, name))
@@ -136,13 +141,31 @@ export function checkAdmin({ admin }: Caller): void {
   throw new HooshError('forbidden', { message: 'Pools are changed by the role `admin` alone.' })
 }
 
-/** What the host's own code names, which no schema has looked at. */
-function checkTexts(pool: string, { id, note, reservation }: Partial<Given> & { reservation?: string }): void {
-  for (const [param, text] of Object.entries({ pool, id, note, reservation })) {
-    if (text == null || !UNPRINTABLE.test(text)) continue
-    const message = `${param}: must be a text without control characters and half surrogate pairs`
-    throw new HooshError('invalid_request', { message, details: { param } })
+/** Lengths of texts, as over HTTP. An empty id would make one credit of all that come with it. */
+const TEXTS = { id: [1, 128], note: [0, 500], reservation: [1, 256] } as const
+
+/** What the host's own code gives, which no schema has looked at. */
+function checkGiven(
+  pool: string,
+  given: Partial<Given> & { reservation?: string; expiresAt?: CreditTerms['expiresAt'] },
+) {
+  if (UNPRINTABLE.test(pool)) throw wrong('pool', 'must be a text without control characters and half surrogate pairs')
+  for (const [param, [least, most]] of Object.entries(TEXTS)) {
+    const text: unknown = given[param as keyof typeof TEXTS]
+    if (text == null) continue
+    const isText = typeof text === 'string' && text.length >= least && text.length <= most && !UNPRINTABLE.test(text)
+    if (isText) continue
+    throw wrong(
+      param,
+      `must be a text of ${least} to ${most} characters without control characters and half surrogate pairs`,
+    )
   }
+  const { expiresAt } = given
+  if (expiresAt != null && !Number.isSafeInteger(expiresAt)) throw wrong('expiresAt', 'must be a valid Date')
+}
+
+function wrong(param: string, what: string): HooshError {
+  return new HooshError('invalid_request', { message: `${param}: ${what}`, details: { param } })
 }
 
 function amountWords({ tokens, nanoUsd }: Amount): { tokens: number; nano_usd: number } {

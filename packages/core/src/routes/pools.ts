@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { wirePoolTerms } from '../budget/spec.js'
 import { HooshError } from '../errors.js'
-import { creditPool, freezePool, poolEntries, refundIn, setPool, stateOf } from '../inference/pool-admin.js'
+import { creditPool, freezePool, MAX_PAGE, poolEntries, refundIn, setPool, stateOf } from '../inference/pool-admin.js'
 import { wireEntry, wirePool } from './pool-wire.js'
 import { json, type RouteDefinition } from './route.js'
 import { idText, poolName, text, tokenCount, usd } from './schemas.js'
@@ -11,7 +11,6 @@ const poolPath = z.object({ name: poolName })
 
 /** Entries of one page where nobody says how many. */
 const PAGE = 100
-const MAX_PAGE = 1_000
 
 const givenId = z
   .string({ error: 'must be a text of 1 to 128 characters' })

@@ -11,6 +11,7 @@ import type { Engine } from '../inference/engine.js'
 import { nameablePool } from '../inference/new-call.js'
 import { tellOfPools } from '../inference/pool-events.js'
 import { endReservation, type Holder, takeReservation } from '../inference/reservations.js'
+import { asksOf, asUnknownRun, callerIn, RUN_HEADER } from '../inference/runs.js'
 import { wirePool } from './pool-wire.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
 import { idText, poolName, tokenCount, usd } from './schemas.js'
@@ -48,10 +49,10 @@ export const tokensCheck: RouteDefinition = {
   access: 'identity',
   async handle(exchange, engine) {
     const wanted = validated(asked, (await exchange.readJson()).value)
-    const state = await stateOf(engine, exchange.caller, wanted.pool)
-    const amount = cappedAmount(wanted, state)
-    const { granted: allowed } = decide(exactly(amount), [state])
-    return json({ allowed, ...leftOnWire(tightestLeft([state])) }, exchange)
+    const { states } = await payingFor(engine, exchange, wanted.pool)
+    const amount = cappedAmount(wanted, states[0]!)
+    const { granted: allowed } = decide(exactly(amount), states)
+    return json({ allowed, ...leftOnWire(tightestLeft(states)) }, exchange)
   },
 }
 
@@ -61,16 +62,15 @@ export const tokensReserve: RouteDefinition = {
   access: 'identity',
   async handle(exchange, engine) {
     const wanted = validated(reserveRequest, (await exchange.readJson()).value)
-    const { caller } = exchange
-    const state = await stateOf(engine, caller, wanted.pool)
+    const { caller, asks, states } = await payingFor(engine, exchange, wanted.pool)
     const id = engine.ids()
     const leaseMs = wanted.ttl_seconds * 1_000
     const request: ReserveRequest = {
       id,
       owner: caller.user,
       phase: 'reserved',
-      pools: [await askFor(engine, caller, state.name)],
-      ask: exactly(cappedAmount(wanted, state)),
+      pools: asks,
+      ask: exactly(cappedAmount(wanted, states[0]!)),
       leaseMs,
       now: engine.clock(),
       onExpire: engine.settings.budget.onExpire,
@@ -80,8 +80,8 @@ export const tokensReserve: RouteDefinition = {
     try {
       grant = await takeReservation(engine, holderOf(exchange), request)
     } catch (error) {
-      if (error instanceof HooshError && error.code === 'budget_exceeded') return refusal(error, state, exchange)
-      throw error
+      if (error instanceof HooshError && error.code === 'budget_exceeded') return refusal(error, states, exchange)
+      throw asUnknownRun(engine, caller.runs, error)
     }
     const expires = new Date(engine.clock() + leaseMs).toISOString()
     return json(
@@ -143,15 +143,24 @@ function holderOf({ caller, requestId }: Exchange): Holder {
   return { caller, requestId, via: 'http' }
 }
 
-async function stateOf(engine: Engine, caller: Caller, pool: string | undefined): Promise<PoolState> {
-  const name = pool === undefined ? caller.pools[0]! : nameablePool(pool, caller)
-  const [state] = await engine.storage.budgets.read([await askFor(engine, caller, name)], engine.clock())
-  return state!
+/** What a reservation is taken from: the pool that is named or the caller's first, and the runs he is in. */
+interface Paying {
+  readonly caller: Caller
+  readonly asks: readonly PoolAsk[]
+  /** In the order of `asks`. */
+  readonly states: readonly PoolState[]
 }
 
-async function askFor(engine: Engine, caller: Caller, name: string): Promise<PoolAsk> {
-  const [ask] = await engine.pools.asksFor([name], caller.identity)
-  return ask!
+/** @throws HooshError `pool_not_allowed`, `unknown_pool`, `unknown_run` */
+async function payingFor(engine: Engine, { caller, request }: Exchange, pool: string | undefined): Promise<Paying> {
+  const name = pool === undefined ? caller.pools[0]! : nameablePool(pool, caller)
+  const paying = callerIn(engine, caller, request.header(RUN_HEADER))
+  try {
+    const asks = await asksOf(engine, paying, [name])
+    return { caller: paying, asks, states: await engine.storage.budgets.read(asks, engine.clock()) }
+  } catch (thrown) {
+    throw asUnknownRun(engine, paying.runs, thrown)
+  }
 }
 
 /** What is asked, which has to name at least one unit that the pool caps. */
@@ -183,9 +192,9 @@ function leftOnWire(left: Capacity): { available: number | null; available_usd?:
 }
 
 /** A refusal as every other, with what old clients read beside it. */
-function refusal(error: HooshError, state: PoolState, exchange: Exchange): GatewayReply {
+function refusal(error: HooshError, states: readonly PoolState[], exchange: Exchange): GatewayReply {
   const { available, availableUsd } = error.details
-  const { tokens, nanoUsd } = tightestLeft([state])
+  const { tokens, nanoUsd } = tightestLeft(states)
   const usd = availableUsd ?? (nanoUsd === undefined ? undefined : usdText(nanoUsd))
   const more = {
     reserved: false,

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { HooshError } from '../errors.js'
+import { shortened } from './route.js'
 
 /**
  * The value, checked by a schema.
@@ -9,10 +10,16 @@ import { HooshError } from '../errors.js'
 export function validated<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const issue = result.error.issues[0]!
-  const param = issue.path.join('.')
+  const { param, what } = faultOf(result.error.issues[0]!)
   throw new HooshError('invalid_request', {
-    message: param === '' ? issue.message : `${param}: ${issue.message}`,
+    message: param === '' ? what : `${param}: ${what}`,
     details: param === '' ? {} : { param },
   })
+}
+
+function faultOf(issue: z.core.$ZodIssue): { param: string; what: string } {
+  if (issue.code !== 'unrecognized_keys') return { param: issue.path.join('.'), what: issue.message }
+  // A name of the caller's own, of any length.
+  const unknown = shortened(issue.keys[0]!)
+  return { param: [...issue.path, unknown].join('.'), what: 'is no field of this request' }
 }

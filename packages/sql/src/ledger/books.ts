@@ -140,7 +140,10 @@ export function accountKey(pool: string, windowStart: number): string {
 export function termsFor(pool: Pool | undefined, { name, terms }: PoolAsk): PoolTerms {
   const found = pool?.override ?? terms
   if (found !== null) return found
-  throw new HooshError('unknown_pool', { message: `There is no pool "${name}".`, details: { pool: name } })
+  throw new HooshError('unknown_pool', {
+    message: `There is no pool "${name}": no template of \`pools\` makes it, and no admin has set it.`,
+    details: { pool: name },
+  })
 }
 
 /** The account of a pool now; one that is new is in no book yet, since a refusal must leave no trace. */
@@ -222,7 +225,10 @@ export function stateOf(
   terms: PoolTerms | null = null,
 ): PoolState {
   const inForce = pool.override ?? terms ?? pool.template
-  if (inForce === null) throw new HooshError('unknown_pool', { message: `There is no pool "${pool.name}".` })
+  if (inForce === null)
+    throw new HooshError('unknown_pool', {
+      message: `There is no pool "${pool.name}": no template of \`pools\` makes it, and no admin has set it.`,
+    })
   return {
     name: pool.name,
     terms: inForce,
