@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { HooshError } from '@hoosh/core/storage'
+import { checkOptionNames, HooshError } from '@hoosh/core/storage'
 import type { Connection } from './connection.js'
 import type { Columns, Dialect } from './dialect.js'
 import { type Runner, rowsStatement, statement } from './statement.js'
@@ -30,12 +30,13 @@ const POOLS = 100
 
 const DROPPED: Columns = { pool: 'text', window_start: 'integer', tokens: 'integer', nano_usd: 'integer' }
 
-/** @throws HooshError `invalid_options` for days that are no whole number from 1 to 36,500 */
+/** @throws HooshError `invalid_options` for days that are no whole number from 1 to 36,500, and for names it has not */
 export function checkRetention(retention: Retention): void {
   if (typeof retention !== 'object' || retention === null) {
     const message = '`retention` must be an object: `{ usageDays: 90 }`.'
     throw new HooshError('invalid_options', { message, details: { param: 'retention' } })
   }
+  checkOptionNames<Retention>(retention, { usageDays: true, entryDays: true }, 'retention')
   for (const [name, days] of Object.entries(retention)) {
     if (days === undefined || (Number.isInteger(days) && days >= 1 && days <= 36_500)) continue
     const message = `\`retention.${name}\` must be a whole number of days from 1 to 36,500; it is ${days}.`
