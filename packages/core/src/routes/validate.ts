@@ -10,7 +10,8 @@ export function validated<Schema extends z.ZodType>(schema: Schema, value: unkno
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const issue = result.error.issues[0]!
-  const param = issue.path.join('.')
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path
+  const param = path.join('.')
   throw new HooshError('invalid_request', {
     message: param === '' ? issue.message : `${param}: ${issue.message}`,
     details: param === '' ? {} : { param },
