@@ -16,7 +16,7 @@ export interface Retention {
 type Row = Record<string, unknown>
 
 const DAY_MS = 86_400_000
-/** The clocks of gateway and database may differ by so much, and no entry of the cache goes before its time. */
+/** The clocks of gateways and database may differ by so much, and no window, place or cached answer goes before its time. */
 const SKEW_MS = 60_000
 
 /** Nobody waits for it. */
@@ -57,7 +57,7 @@ export function sweeper(connection: Connection, tables: Tables, { usageDays, ent
     return connection.transaction(work, PATIENCE_MS)
   }
   const steps = {
-    rates: (now: number) => transaction((runner) => dropRates(connection.dialect, sql, runner, now)),
+    rates: (now: number) => transaction((runner) => dropRates(connection.dialect, sql, runner, now - SKEW_MS)),
     async cache(now: number) {
       const rows = await transaction((runner) => sql.dropCached(runner, now - SKEW_MS, STEP))
       return rows.length
@@ -161,12 +161,12 @@ function sweepStatements(
 
 const ROOM = 'places of '
 
-async function dropRates(dialect: Dialect, sql: SweepStatements, runner: Runner, now: number): Promise<number> {
-  const keys = (await sql.dropRates(runner, now, STEP)).map(({ key }) => String(key))
+async function dropRates(dialect: Dialect, sql: SweepStatements, runner: Runner, before: number): Promise<number> {
+  const keys = (await sql.dropRates(runner, before, STEP)).map(({ key }) => String(key))
   if (keys.length === 0) return 0
   await sql.dropEvents(runner, dialect.list(keys))
   const rooms = keys.filter((key) => key.startsWith(ROOM)).map((key) => key.slice(ROOM.length))
-  if (rooms.length > 0) await sql.dropPlaces(runner, dialect.list(rooms), now)
+  if (rooms.length > 0) await sql.dropPlaces(runner, dialect.list(rooms), before)
   return keys.length
 }
 
