@@ -5,6 +5,7 @@ import { type Runner, statement } from '../statement.js'
 import type { Tables } from '../tables.js'
 import { capacities, capsOf, sums } from './accounts.js'
 import { credits } from './credits.js'
+import { damaged } from './damaged.js'
 import { type Asked, type Look, MOST, type Row } from './look.js'
 import { corrections, costs, endings, orphans, overdue, parts, windows } from './reservations.js'
 
@@ -35,6 +36,7 @@ export async function checkBooks({ connection, tables, clock, schema }: CheckPar
     const { caps, findings } = await capsOf(runner, asked)
     for (const look of [...LOOKS.map((make) => make(asked)), capacities(asked, caps)])
       findings.push(...(await answersTo(runner, asked, look)))
+    findings.push(...(await damaged(runner, asked)))
     for (const { name, found, expected } of await statement<Row>(dialect, dialect.settings)(runner))
       findings.push({ code: 'setting', what: String(name), found: String(found), expected: String(expected) })
     return { findings, looked: await sizeOf(runner, asked) }
