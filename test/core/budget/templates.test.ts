@@ -105,7 +105,7 @@ describe('a function of the host', () => {
 
   it.each<[string, () => never]>([
     ['at once', () => ({ token: 5 }) as never],
-    ['later', async () => ({ token: 5 }) as never],
+    ['later', (() => Promise.resolve({ token: 5 })) as () => never],
   ])('that answers %s with no spec has failed, and the cause names what is wrong', async (_when, pools) => {
     const fault = expect.objectContaining({
       code: 'hook_failed',

@@ -118,7 +118,7 @@ local function commit()
     end
   end
   for name, of in pairs(credits) do
-    if of.changed then
+    if of.changed and not of.damaged then
       if #of.list == 0 then redis.call('HDEL', P .. 'credits', name)
       else redis.call('HSET', P .. 'credits', name, cmsgpack.pack(of.list)) end
     end
