@@ -155,11 +155,11 @@ async function patiently<T>(dialect: Dialect, attempt: () => Promise<T>): Promis
 }
 
 /** Password, database, schema, rights, tables, or a server that only reads: trying again does not help. */
-const REFUSED = /^(25|28|3D|3F|42)/
+const REFUSED = /^(0A000|25006|28|3D|3F|42)/
 
 function messageOf(error: unknown): string {
   if (!isSqlState(error) || !REFUSED.test(error.code)) return 'The SQL storage does not answer; try again.'
-  return `PostgreSQL refuses what the SQL storage asks of it (SQLSTATE ${error.code}): look at the rights of its role, and at its tables.`
+  return `PostgreSQL refuses what the SQL storage asks of it (SQLSTATE ${error.code}): look at the rights of its role, at its tables, and whether it is the primary.`
 }
 
 /** The driver's own words stay in the cause: they may hold what nobody outside should read. */

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BookCheck, Clock, Finding } from '@hoosh/core/storage'
 import type { Connection } from '../connection.js'
+import { unhurried } from '../moment.js'
 import { type Runner, statement } from '../statement.js'
 import type { Tables } from '../tables.js'
 import { capacities, capsOf, sums } from './accounts.js'
@@ -31,7 +32,8 @@ export async function checkBooks({ connection, tables, clock, schema }: CheckPar
   // A turn of its own, as all transactions on SQLite have: see `batches`.
   await nextTurn()
   return connection.snapshot(async (runner) => {
-    const [now] = await statement<Row>(dialect, `select ${dialect.now} as at`)(runner)
+    const slow = dialect.locksRows ? `, ${unhurried(PATIENCE_MS)}` : ''
+    const [now] = await statement<Row>(dialect, `select ${dialect.now} as at${slow}`)(runner)
     const asked: Asked = { dialect, tables, at: clock?.() ?? Number(now!.at) }
     const { caps, findings } = await capsOf(runner, asked)
     for (const look of [...LOOKS.map((make) => make(asked)), capacities(asked, caps)])
