@@ -54,7 +54,7 @@ describe.skipIf(!hasPostgres)('a look at PostgreSQL', () => {
   const made = async () => {
     const { flags, tamper } = PLACES[1].make()
     await hoosh(['migrate', ...flags])
-    const [, , , schema] = flags
+    const [, , , schema = ''] = flags
     const as = (change: (url: URL) => void) => {
       const url = new URL(POSTGRES)
       change(url)
