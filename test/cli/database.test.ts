@@ -50,6 +50,48 @@ const PLACES = [
   },
 ] as const
 
+describe.skipIf(!hasPostgres)('a look at PostgreSQL', () => {
+  const made = async () => {
+    const { flags, tamper } = PLACES[1].make()
+    await hoosh(['migrate', ...flags])
+    const [, , , schema = ''] = flags
+    const as = (change: (url: URL) => void) => {
+      const url = new URL(POSTGRES)
+      change(url)
+      return hoosh(['doctor', '--database', url.href, '--schema', schema])
+    }
+    return { tamper, schema, as }
+  }
+
+  it('is not broken off by the time that statements of its role may take', { timeout: 60_000 }, async () => {
+    const { tamper, as } = await made()
+    // Whoever reads it by the setting of the role fails at once, rather than after hours.
+    await tamper(`alter table $.hoosh_accounts rename to accounts;
+      create view $.hoosh_accounts as select * from $.accounts
+        where 1 / (case when current_setting('statement_timeout') = '99s' then 0 else 1 end) = 1`)
+    expect(await as((url) => url.searchParams.set('options', '-c statement_timeout=98s'))).toMatchObject({ code: 0 })
+    expect(await as((url) => url.searchParams.set('options', '-c statement_timeout=99s'))).toMatchObject({ code: 0 })
+  })
+
+  it('that its role may not have is no finding: 69, and what the database said', { timeout: 60_000 }, async () => {
+    const { tamper, schema, as } = await made()
+    const role = `${schema}_guest`
+    await tamper(`create role ${role} login; grant usage on schema ${schema} to ${role}`)
+    await tamper(
+      `grant select on all tables in schema ${schema} to ${role}; revoke select on $.hoosh_holds from ${role}`,
+    )
+    onTestFinished(() => tamper(`drop owned by ${role}; drop role ${role}`))
+    const guest = () => as((url) => (url.username = role))
+    expect(await guest()).toMatchObject({
+      code: 69,
+      out: '',
+      err: expect.stringMatching(/permission denied.*hoosh_holds/),
+    })
+    await tamper(`grant select on $.hoosh_holds to ${role}`)
+    expect(await guest()).toMatchObject({ code: 0 })
+  })
+})
+
 describe.each(PLACES)('a database on $name', ({ name, missing, make }) => {
   it.skipIf(missing)('is brought up to date by the command, once, and then is sound', { timeout: 60_000 }, async () => {
     const { flags, tamper } = make()

@@ -189,6 +189,14 @@ it.each<[string, () => never | Promise<never>]>([
     },
   ],
   ['rejects', () => Promise.reject(new TypeError('cannot read my-private-thing'))],
+  ['answers with what is no spec', () => ({ 'my-private-thing': 5 }) as never],
+  ['answers so later', async () => ({ tokens: 'my-private-thing' }) as never],
+  [
+    'throws what is wrong with its options',
+    () => {
+      throw new HooshError('invalid_options', { message: 'my-private-thing has no port.' })
+    },
+  ],
 ])('a function `pools` that %s is 500, and the log says whose fault it is', async (_what, pools) => {
   const to = await door({ pools })
   const reply = await chat(to, 'm')

@@ -91,6 +91,54 @@ describe('the headers of a limit', () => {
   })
 })
 
+describe('a limit of 0', () => {
+  const final = ({ status, headers }: Reply) => [status, headers.get('retry-after'), headers.get('x-should-retry')]
+
+  it('says that no call will ever pass: neither when to come back, nor when anything is', async () => {
+    const { to, provider } = await opened({ pools: { '*': { limits: { requestsPerMinute: 0, tokensPerMinute: 9 } } } })
+    const refused = await chat(to, 'm')
+    expect([...final(refused), errorOf(refused).code]).toEqual([429, null, 'false', 'rate_limit_exceeded'])
+    expect(errorOf(refused).message).toBe('The limit of pool user:alice is 0 requests per minute.')
+    expect(rateHeaders(refused)).toMatchObject({
+      'x-ratelimit-limit-requests': '0',
+      'x-ratelimit-remaining-requests': '0',
+      'x-ratelimit-limit-tokens': '9',
+      'x-ratelimit-reset-tokens': '0ms',
+    })
+    expect(refused.headers.has('x-ratelimit-reset-requests')).toBe(false)
+    expect(provider.requests).toHaveLength(0)
+  })
+
+  it('is what a refusal tells, whatever else is used up for longer', async () => {
+    const limits = { requestsPerMinute: 1 }
+    const { to } = await opened({ limits: { models: { m: limits, 'none*': { requestsPerMinute: 0 } } } })
+    const pools = { limits: { tokensPerMinute: 0 } }
+    const both = await opened({ limits: { models: { '*': limits, 'none*': { requestsPerMinute: 0 } } } })
+    await chat(both.to, 'm')
+    const refused = await chat(both.to, 'none')
+    expect([...final(refused), errorOf(refused).message]).toEqual([
+      429,
+      null,
+      'false',
+      'The limit of model none* is 0 requests per minute.',
+    ])
+    expect(rateHeaders(refused)).toEqual({
+      'x-ratelimit-limit-requests': '0',
+      'x-ratelimit-remaining-requests': '0',
+    })
+    await chat(to, 'm')
+    expect(final(await chat(to, 'm'))).toEqual([429, '60', null])
+    expect(final(await chat((await opened({ pools: { '*': pools } })).to, 'm'))).toEqual([429, null, 'false'])
+  })
+
+  it('of calls at the same time lets none in, now or in a second', async () => {
+    const { to } = await opened({ pools: { '*': { limits: { concurrent: 0 } } } })
+    const refused = await chat(to, 'm')
+    expect([...final(refused), errorOf(refused).code]).toEqual([429, null, 'false', 'concurrency_exceeded'])
+    expect(errorOf(refused).message).toBe('pool user:alice may have no call running.')
+  })
+})
+
 describe('tokens a minute', () => {
   const LIMIT = 3_000
 

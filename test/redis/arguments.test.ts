@@ -21,4 +21,12 @@ describe('redisStorage', () => {
     expect(() => redisStorage(client, 'app' as never)).toThrow(faults(/options.*an object/))
     expect(redisStorage(client).describe).toBe('redis')
   })
+
+  it('takes no option that is none, and says which it was', () => {
+    const client = { eval: async () => null, evalsha: async () => null }
+    const given = (options: object) => () => redisStorage(client, options)
+    expect(given({ prefx: 'ai' })).toThrow(faults(/redisStorage has no option "prefx"; did you mean "prefix"\?/))
+    expect(given({ keyPrefix: 'ai' })).toThrow(faults(/"keyPrefix"; did you mean "prefix"\?/))
+    expect(given({ keepMs: 60_000, ttl: 1 })).toThrow(faults(/no option "ttl"; it knows prefix, allowVolatile, keepMs/))
+  })
 })

@@ -91,6 +91,11 @@ const BROKEN: readonly { does: string; breaks(books: Filled): Promise<unknown>; 
     finds: { code: 'entry', reservation: 'settled', pool: 'team:red' },
   },
   {
+    does: 'a reservation is damaged',
+    breaks: ({ redis }) => redis.set('hold:open', 'nonsense'),
+    finds: { code: 'damaged', reservation: 'open', what: 'what is stored of it' },
+  },
+  {
     does: 'terms are no JSON',
     breaks: ({ redis }) => redis.hset('overrides', 'user:ann', 'nonsense'),
     finds: { code: 'terms', pool: 'user:ann' },

@@ -71,6 +71,27 @@ describe.skipIf(missing !== null)(`a Redis of its own ${missing ?? ''}`, () => {
       expect(await cache.put('k', Buffer.from('v'), 60_000)).toBe(true)
     })
 
+    it('one that refuses says by its word why: no rights, no memory, a replica', async () => {
+      const own = await server(...DURABLE)
+      const admin = new Redis(own.url)
+      onTestFinished(() => admin.disconnect())
+      const { budgets } = await storageOn(own)
+      await hold(budgets, 'there')
+      const refusal = (word: string) => ({
+        code: 'store_unavailable',
+        message: expect.stringMatching(new RegExp(`\\(${word}\\): .*rights.*memory.*primary`)),
+      })
+      await admin.config('SET', 'maxmemory', '1')
+      await expect(hold(budgets, 'r')).rejects.toMatchObject(refusal('OOM'))
+      expect(await budgets.settle('there', { tokens: 10, nanoUsd: 0 })).toMatchObject({ outcome: 'settled' })
+      await admin.config('SET', 'maxmemory', '0')
+      await admin.call('ACL', 'SETUSER', 'guest', 'on', '>guest', '~other*', '+@all')
+      const guest = await storageOn({ ...own, url: own.url.replace('//', '//guest:guest@') })
+      await expect(guest.open({ migrate: false })).rejects.toMatchObject(refusal('NOPERM'))
+      await admin.replicaof('127.0.0.1', 1)
+      await expect(hold(budgets, 'r')).rejects.toMatchObject(refusal('READONLY'))
+    })
+
     it('keys of another version are refused', async () => {
       const own = await server(...DURABLE)
       const client = new Redis(own.url)

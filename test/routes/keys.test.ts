@@ -302,11 +302,16 @@ describe('what is no key', () => {
     [{ pools: [] }, 'pools'],
     [{ name: 'a\u0000b' }, 'name'],
     [{ roles: ['admin'] }, 'roles'],
+    [{ model: ['demo'] }, 'model'],
+    [{ limits: { weight: 4 } }, 'limits.weight'],
+    [{ limits: { concurrent: 1, rpm: 4 } }, 'limits.rpm'],
+    [{ limits: 5 }, 'limits'],
   ])('asked for with %j is refused by name', async (body, param) => {
     const to = await opened()
     const reply = await to.post('/v1/keys', body)
-    expect([reply.status, errorOf(reply).code]).toEqual([400, 'invalid_request'])
-    expect(errorOf(reply).param).toContain(param)
+    const { code, param: named, message } = errorOf(reply)
+    expect([reply.status, code, named]).toEqual([400, 'invalid_request', param])
+    expect(message).toContain(param)
   })
 })
 

@@ -205,7 +205,6 @@ describe('identify', () => {
     ['limit', { limit: { concurrent: 1 } }, 'limits'],
     ['rolse', { rolse: ['admin'] }, 'roles'],
     ['prority', { prority: 'low' }, 'priority'],
-    ['meta_data', { meta_data: {} }, 'metadata'],
     ['limits.requestPerMinute', { limits: { requestPerMinute: 1 } }, 'limits.requestsPerMinute'],
   ])('that misspells a field, %s, spends nothing: 500, and the log says what was meant', async (_what, slip, meant) => {
     const to = await opened(() => ({ user: 'ada', ...slip }) as Identity)
@@ -222,6 +221,8 @@ describe('identify', () => {
     for (const [identity, pool] of [
       [{ ...record, user: 'ada' }, 'default'],
       [{ ...record, ...more, user: 'ada', pool: 'team' }, 'team'],
+      [{ metaData: { plan: 7 }, meta_data: null, Metadata: [], user: 'ada' }, 'default'],
+      [{ metaData: { plan: 7 }, metadata: { plan: 'seven' }, user: 'ada', pool: 'team' }, 'team'],
     ] as const) {
       const to = await opened(() => identity as Identity)
       expect((await chat(to, 'demo')).status).toBe(200)

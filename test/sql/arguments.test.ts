@@ -36,6 +36,9 @@ describe('sqlStorage', () => {
     ['null', null, /options.*an object/],
     ['a durability that is none', { durability: 'power' }, /`durability`.*normal.*full/],
     ['days alone as retention', { retention: 30 }, /`retention`.*\{ usageDays/],
+    ['a name with a slip', { prefx: 'ai_' }, /sqlStorage has no option "prefx"; did you mean "prefix"\?/],
+    ['a name of another library', { schemaName: 'ai' }, /no option "schemaName"; it knows prefix, schema, durability/],
+    ['a slip in the retention', { retention: { usageDay: 30 } }, /retention has no option "usageDay".*"usageDays"\?/],
   ])('takes no options that are %s', (_what, options, says) => {
     expect(() => sqlStorage(database, options as SqlStorageOptions)).toThrow(faults(says))
   })

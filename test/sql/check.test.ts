@@ -89,6 +89,18 @@ const BROKEN: readonly { does: string; table: string; text: string; finds: Parti
     finds: { code: 'capacity', pool: 'user:ann', unit: 'tokens', found: 300, expected: 270 },
   },
   {
+    does: 'what is known of a call is cut short',
+    table: 'holds',
+    text: "update $.hoosh_holds set call = substr(call, 1, 20) where reservation = 'open' and place = 0",
+    finds: { code: 'damaged', reservation: 'open', what: 'what is stored of its call' },
+  },
+  {
+    does: 'what was drawn on credits is no JSON',
+    table: 'holds',
+    text: "update $.hoosh_holds set beside = '{' where reservation = 'settled' and pool = 'user:ann'",
+    finds: { code: 'damaged', reservation: 'settled', pool: 'user:ann' },
+  },
+  {
     does: 'a hold is gone',
     table: 'holds',
     text: "delete from $.hoosh_holds where reservation = 'open' and pool = 'team:red'",

@@ -153,6 +153,27 @@ describe.skipIf(!hasPostgres)('a PostgreSQL that says nothing any more', () => {
   })
 })
 
+describe.skipIf(!hasPostgresPrograms)('a PostgreSQL that has become a replica', () => {
+  it('is no silence either: the error says by which code it refuses, and to look for the primary', {
+    timeout: 60_000,
+  }, async () => {
+    const server = await postgresServer()
+    onTestFinished(() => server.remove())
+    const pool = postgresPool({ port: server.port })
+    onTestFinished(() => pool.end())
+    const storage = sqlStorage(pool, { silenceMs: 5_000 })
+    await storage.open!({ migrate: true })
+    await server.demote()
+    expect(await storage.usage.totals({})).toEqual([])
+    const refused = (state: string) => ({
+      code: 'store_unavailable',
+      message: expect.stringMatching(new RegExp(`SQLSTATE ${state}.*whether it is the primary`)),
+    })
+    await expect(storage.budgets.expire({ limit: 1, onExpire: 'charge' })).rejects.toMatchObject(refused('0A000'))
+    await expect(storage.cache.delete('k')).rejects.toMatchObject(refused('25006'))
+  })
+})
+
 describe.skipIf(!hasPostgres)('a PostgreSQL that does not let us in', () => {
   it('is listened to once, however often the start is tried again', async () => {
     const pool = postgresPool({ port: 1 })

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +26,8 @@ export interface PostgresServer {
   /** `immediate` is as a crash. */
   stop(mode: 'fast' | 'immediate'): Promise<void>
   start(): Promise<void>
+  /** Begins it anew as a replica, which only reads: of nobody, so that it lags for good. */
+  demote(): Promise<void>
   remove(): Promise<void>
 }
 
@@ -46,6 +48,13 @@ export async function postgresServer(): Promise<PostgresServer> {
     port,
     start,
     stop,
+    async demote() {
+      await stop('fast')
+      const signal = join(data, 'standby.signal')
+      writeFileSync(signal, '')
+      if (as.uid !== undefined) chownSync(signal, as.uid, as.gid!)
+      await start()
+    },
     async remove() {
       await stop('immediate').catch(() => {})
       rmSync(folder, { recursive: true, force: true })

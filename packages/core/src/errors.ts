@@ -130,9 +130,14 @@ export function asHooshError(thrown: unknown): HooshError {
   return thrown instanceof HooshError ? thrown : new HooshError('internal_error', { cause: thrown })
 }
 
-/** What a function of the host threw: a HooshError as it is, anything else as `hook_failed` that says which function. */
+/** Whether whoever calls is told what a function of the host threw. Not of options: they are the host's own to mend. */
+export function isForCallers(thrown: unknown): thrown is HooshError {
+  return thrown instanceof HooshError && thrown.code !== 'invalid_options'
+}
+
+/** What a function of the host threw: an error for callers as it is, anything else as `hook_failed` that says which function. */
 export function hookFailed(name: string, thrown: unknown): HooshError {
-  if (thrown instanceof HooshError) return thrown
-  const message = `The host's function \`${name}\` threw; its cause is in the log.`
+  if (isForCallers(thrown)) return thrown
+  const message = `The host's function \`${name}\` failed; its cause is in the log.`
   return new HooshError('hook_failed', { message, cause: thrown })
 }

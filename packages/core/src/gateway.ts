@@ -103,11 +103,11 @@ function lifeOf(begin: () => Promise<Started>) {
   }
 }
 
-/** Notes what is the host's to mend; of an error that keeps its reason from callers, the reason. */
+/** Notes what is the host's to mend; of an error that keeps its reason from callers, the reason. Which function failed is not in that. */
 function notesOn(logger: Logger) {
   return (error: HooshError, requestId?: string) => {
     if (error.status < 500) return
-    const whole = error.cause instanceof HooshError ? error.cause : error
+    const whole = error.code !== 'hook_failed' && error.cause instanceof HooshError ? error.cause : error
     logger.error({ requestId, code: whole.code, err: whole.cause ?? whole }, whole.message)
   }
 }

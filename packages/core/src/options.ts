@@ -425,7 +425,7 @@ export interface CallResult {
 
 /** Functions of the host, awaited unless said otherwise. */
 export interface Hooks {
-  /** A HooshError that it throws refuses the call with that error; anything else is 500 `hook_failed`. */
+  /** A HooshError that it throws refuses the call with that error; `invalid_options` and anything else is 500 `hook_failed`. */
   beforeCall?(call: CallInfo): Awaitable<void>
   afterCall?(call: CallInfo, result: CallResult): Awaitable<void>
   /** Text of one streamed event, not awaited. With `dlp` redacted where the caller's is, and with stand-ins. */

@@ -1,4 +1,4 @@
-import type { Gateway, HooshContext, HooshOptions, Identify } from '@hoosh/core'
+import { type Gateway, type HooshContext, HooshError, type HooshOptions, type Identify } from '@hoosh/core'
 import { type FetchHandler, toFetchHandler } from '@hoosh/core/fetch'
 import { headers } from 'next/headers.js'
 import { after } from 'next/server.js'
@@ -41,6 +41,10 @@ export type RouteHandler = (request: Request) => Promise<Response>
  * export const { GET, POST, PUT, DELETE, OPTIONS } = ai.handlers
  */
 export function createHoosh(options: NextOptions = {}): NextHoosh {
+  // Looked at here first, since no other mount takes them apart.
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new HooshError('invalid_options', { message: 'The options object has to be an object.' })
+  }
   const place = options.basePath ?? ''
   const mounts = mountsOfProcess()
   mounts.set(place, mounted(options, mounts.get(place)))

@@ -1,4 +1,5 @@
 import { type BookCheck, type Finding, type FindingCode, HooshError } from '@hoosh/core/storage'
+import { checkCredits } from './check-credits.js'
 import { amountOf, texts } from './rows.js'
 import { ACCOUNT, ACCOUNTS, ADD_UP, HOLDS } from './scripts/check.js'
 import type { Script } from './scripts/script.js'
@@ -36,12 +37,14 @@ export async function checkLedger(parts: CheckParts): Promise<BookCheck> {
     }
   }
   note(await settingsOf(parts.server))
+  const windows = new Map<string, string[]>()
   const looked = { accounts: 0, 'open reservations': 0, 'ended reservations': 0, entries: 0 }
   for (let cursor = '0'; ; ) {
     const [word, next, rows] = await ask(parts, ACCOUNTS, [cursor])
     if (word === 'schema') return { findings: [...findings, schemaFinding(String(next))], looked: {} }
     for (const row of rows as unknown[]) {
       const [name, start] = texts(row) as [string, string]
+      windows.set(name, [...(windows.get(name) ?? []), start])
       const { found, entries } = await checkAccount(parts, name, start)
       note(found)
       looked.accounts += 1
@@ -50,6 +53,7 @@ export async function checkLedger(parts: CheckParts): Promise<BookCheck> {
     cursor = String(next)
     if (cursor === '0') break
   }
+  note(await checkCredits((script, args) => ask(parts, script, args), windows))
   for (let cursor = '0'; ; ) {
     const [, next, opened, ended, wrong] = await ask(parts, HOLDS, [cursor, String(OVERDUE_MS)])
     looked['open reservations'] += Number(opened)

@@ -1,4 +1,4 @@
-import { type Clock, HooshError, type Storage } from '@hoosh/core/storage'
+import { type Clock, checkOptionNames, HooshError, type Storage } from '@hoosh/core/storage'
 import { redisBudgets } from './budgets.js'
 import { redisCache } from './cache.js'
 import { checkLedger } from './check.js'
@@ -36,6 +36,8 @@ export interface RedisStorageOptions {
 /** What is kept in Redis. Audit log and usage are not: put them into SQL. */
 export type RedisStorage = Pick<Storage, 'budgets' | 'rates' | 'cache'> & Required<Pick<Storage, 'open' | 'describe'>>
 
+const OPTIONS = { prefix: true, allowVolatile: true, keepMs: true, timeoutMs: true, clock: true } as const
+
 const DAY_MS = 86_400_000
 
 /** A burst is answered in turn, by the one node that has the ledger. Times of `timeoutMs`. */
@@ -49,11 +51,12 @@ const LONGEST_CACHED = 5
  *
  * @example
  * hoosh({ storage: { ...sqlStorage(database), rates: redisStorage(new Redis()).rates } })
- * @throws HooshError `invalid_options` for what is no client, a prefix that is no hash tag, or times that are none
+ * @throws HooshError `invalid_options` for what is no client, a prefix that is no hash tag, times that are none, or options that it has not
  */
 export function redisStorage(client: RedisClient, options: RedisStorageOptions = {}): RedisStorage {
   checkClient(client)
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object')
+  checkOptionNames<RedisStorageOptions>(options, OPTIONS, 'redisStorage')
   const { prefix = 'hoosh', allowVolatile = false, keepMs = 2 * DAY_MS, timeoutMs = 200, clock } = options
   if (!/^[\w.:-]{1,100}$/.test(prefix)) throw invalid('prefix', 'letters, digits, "_", "-", "." and ":", at most 100')
   if (!isTime(keepMs) || keepMs < 60_000) throw invalid('keepMs', 'whole milliseconds, a minute or more')

@@ -1,6 +1,5 @@
 import {
   type Amount,
-  type CallFacts,
   type Credit,
   type Entry,
   type ExpiredReservation,
@@ -11,6 +10,7 @@ import {
   type PoolTerms,
   type Reservation,
   type Standing,
+  storedCall,
   type UsageRecord,
 } from '@hoosh/core/storage'
 import type { TermsBook } from './terms.js'
@@ -128,10 +128,10 @@ export function poolsOf({ places }: HoldRow): string[] {
   return places.map(({ pool }) => pool)
 }
 
-/** The usage record of a call that has expired; null where it was no call. */
+/** The usage record of a call that has expired; null where it was no call, or nobody can read which. */
 export function usageOf(hold: HoldRow): UsageRecord | null {
-  if (hold.call === '') return null
-  return lostUsage({ ...hold, pools: poolsOf(hold), call: JSON.parse(hold.call) as CallFacts, at: hold.endedAt })
+  const call = hold.call === '' ? null : storedCall(hold.call)
+  return call === null ? null : lostUsage({ ...hold, pools: poolsOf(hold), call, at: hold.endedAt })
 }
 
 export function entryOf(pool: string, row: unknown): Entry {

@@ -45,10 +45,19 @@ export function serverOn(
         return reply
       } catch (error) {
         if (error instanceof HooshError) throw error
-        throw new HooshError('store_unavailable', { message: 'Redis does not take this; try again.', cause: error })
+        throw new HooshError('store_unavailable', { message: messageOf(error), cause: error })
       }
     },
   }
+}
+
+/** Trying again does not help by itself. */
+const REFUSED = /^(NOAUTH|NOPERM|OOM|MISCONF|READONLY|NOREPLICAS)\b/
+
+function messageOf(error: unknown): string {
+  const word = REFUSED.exec(String((Object(error) as { message?: unknown }).message))?.[1]
+  if (word === undefined) return 'Redis does not take this; try again.'
+  return `Redis refuses what is asked of it (${word}): look at the rights of its user, its memory and disk, and whether it is the primary.`
 }
 
 /** The version of the keys' layout, kept at the root. */

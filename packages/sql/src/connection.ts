@@ -50,13 +50,15 @@ export function connect(database: HostDatabase, silenceMs: number): Connection {
     dialect,
     async setUp(durability) {
       source.start?.()
-      await guarded(() => once((runner) => setUp(dialect, runner, durability), undefined))
+      await guarded(dialect, () => once((runner) => setUp(dialect, runner, durability), undefined))
     },
-    read: (work, patienceMs) => guarded(() => patiently(dialect, () => once(work, patienceMs))),
+    read: (work, patienceMs) => guarded(dialect, () => patiently(dialect, () => once(work, patienceMs))),
     transaction: (work, patienceMs) =>
-      guarded(() => patiently(dialect, () => once((runner) => allOrNothing(dialect.begin, runner, work), patienceMs))),
+      guarded(dialect, () =>
+        patiently(dialect, () => once((runner) => allOrNothing(dialect.begin, runner, work), patienceMs)),
+      ),
     snapshot: (work, patienceMs) =>
-      guarded(() =>
+      guarded(dialect, () =>
         patiently(dialect, () => once((runner) => allOrNothing(dialect.beginReading, runner, work), patienceMs)),
       ),
     isGeneral: (error) =>
@@ -154,20 +156,13 @@ async function patiently<T>(dialect: Dialect, attempt: () => Promise<T>): Promis
   return attempt()
 }
 
-/** Password, database, schema, rights, tables, or a server that only reads: trying again does not help. */
-const REFUSED = /^(25|28|3D|3F|42)/
-
-function messageOf(error: unknown): string {
-  if (!isSqlState(error) || !REFUSED.test(error.code)) return 'The SQL storage does not answer; try again.'
-  return `PostgreSQL refuses what the SQL storage asks of it (SQLSTATE ${error.code}): look at the rights of its role, and at its tables.`
-}
-
 /** The driver's own words stay in the cause: they may hold what nobody outside should read. */
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
+async function guarded<T>(dialect: Dialect, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     if (error instanceof HooshError) throw error
-    throw new HooshError('store_unavailable', { message: messageOf(error), cause: error })
+    const message = dialect.refusalOf(error) ?? 'The SQL storage does not answer; try again.'
+    throw new HooshError('store_unavailable', { message, cause: error })
   }
 }

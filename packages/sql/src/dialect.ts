@@ -14,6 +14,8 @@ export interface Dialect {
   readonly locksRows: boolean
   /** Whether the same transaction may pass if it is tried again. */
   isBusy(error: unknown): boolean
+  /** What to look at where the database will not do what it is asked, however often; null where another try may help. */
+  refusalOf(error: unknown): string | null
   /** Whether a failed read only means that the table is not there. */
   isMissingTable(error: unknown): boolean
   /** A statement, whose parameters are written `?`, as this database reads it. */

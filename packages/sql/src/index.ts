@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Clock, HooshError, type Storage } from '@hoosh/core/storage'
+import { type Clock, checkOptionNames, HooshError, type Storage } from '@hoosh/core/storage'
 import { sqlAudit } from './audit.js'
 import { auditTables } from './audit-tables.js'
 import { batches } from './batch.js'
@@ -75,7 +75,7 @@ export interface SqlStorage
  *
  * @example
  * hoosh({ storage: sqlStorage(new Pool({ connectionString })), migrate: true })
- * @throws HooshError `invalid_options` for what is no database, a prefix or schema that no table can have, and options that are none
+ * @throws HooshError `invalid_options` for what is no database, a prefix or schema that no table can have, and options that are none or that it has not
  */
 export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = {}): SqlStorage {
   const { prefix, schema, durability, ids, retention, silenceMs } = checked(options)
@@ -152,9 +152,20 @@ export function sqlStorage(database: HostDatabase, options: SqlStorageOptions = 
 /** Of the silence that is borne: Postgres gives up a lock before that and says so, which is no silence. */
 const LOCK_SHARE = 0.75
 
+const OPTIONS = {
+  prefix: true,
+  schema: true,
+  durability: true,
+  clock: true,
+  ids: true,
+  silenceMs: true,
+  retention: true,
+} as const
+
 /** Options with their defaults. */
 function checked(options: SqlStorageOptions) {
   if (typeof options !== 'object' || options === null) throw invalid('The options of sqlStorage must be an object.')
+  checkOptionNames<SqlStorageOptions>(options, OPTIONS, 'sqlStorage')
   const { durability = 'normal', retention = {}, silenceMs = 200 } = options
   checkRetention(retention)
   if (!['normal', 'full'].includes(durability)) throw invalid("`durability` must be 'normal' or 'full'.", 'durability')

@@ -1,6 +1,7 @@
 import { type Finding, HooshError } from '@hoosh/core/storage'
 import type { Connection } from './connection.js'
 import type { Dialect } from './dialect.js'
+import { unhurried } from './moment.js'
 import { postgres } from './postgres.js'
 import { steps, versionTable } from './schema.js'
 import { sqlite } from './sqlite.js'
@@ -113,6 +114,7 @@ async function migrationFrom(dialect: Dialect, runner: Runner, tables: Tables, f
 /** One migration at a time, to the end of its transaction: SQLite's own begin with that, Postgres has a lock for it. */
 async function alone(dialect: Dialect, runner: Runner, tables: Tables): Promise<void> {
   if (dialect.name === 'sqlite') return
+  await run(runner, `select ${unhurried(PATIENCE_MS)}`)
   await run(runner, `select pg_advisory_xact_lock(hashtextextended('migration of ${tables.schema}', 0))`)
   await run(runner, `select set_config('lock_timeout', '${LOCK_WAIT_MS}', true)`)
 }

@@ -40,6 +40,11 @@ export function moments(dialect: Dialect, { holds }: Pick<Tables, 'holds'>, { cl
   }
 }
 
+/** Lets a transaction on Postgres take its time, whatever the role or the database is set to: as a column, for this transaction alone. */
+export function unhurried(ms: number): string {
+  return `set_config('statement_timeout', '${ms}', true)`
+}
+
 /** What a transaction on Postgres is bound to, as a list of columns: for this transaction alone. */
 export function limits(lockWaitMs: number): string {
   const timeouts = { lock_timeout: lockWaitMs, idle_in_transaction_session_timeout: IDLE_LIMIT_MS }

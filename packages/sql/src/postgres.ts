@@ -11,6 +11,9 @@ const BUSY = new Set(['40001', '40P01', '55P03', '23505'])
 /** No such table, no such schema. */
 const MISSING = new Set(['42P01', '3F000'])
 
+/** Password, database, schema, rights, tables, or a server that only reads. */
+const REFUSED = /^(0A000|25006|28[0-9A-Z]{3}|3D[0-9A-Z]{3}|3F[0-9A-Z]{3}|42[0-9A-Z]{3})$/
+
 const TYPES = { text: 'text', integer: 'bigint' } as const
 
 export const postgres: Dialect = {
@@ -21,6 +24,11 @@ export const postgres: Dialect = {
   beginReading: 'begin isolation level repeatable read read only',
   locksRows: true,
   isBusy: (error) => BUSY.has(codeOf(error)),
+  refusalOf(error) {
+    const code = codeOf(error)
+    if (!REFUSED.test(code)) return null
+    return `PostgreSQL refuses what the SQL storage asks of it (SQLSTATE ${code}): look at the rights of its role, at its tables, and whether it is the primary.`
+  },
   isMissingTable: (error) => MISSING.has(codeOf(error)),
   numbered(text) {
     let count = 0

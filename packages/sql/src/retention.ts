@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { HooshError } from '@hoosh/core/storage'
+import { checkOptionNames, HooshError } from '@hoosh/core/storage'
 import type { Connection } from './connection.js'
 import type { Columns, Dialect } from './dialect.js'
 import { type Runner, rowsStatement, statement } from './statement.js'
@@ -16,7 +16,7 @@ export interface Retention {
 type Row = Record<string, unknown>
 
 const DAY_MS = 86_400_000
-/** The clocks of gateway and database may differ by so much, and no entry of the cache goes before its time. */
+/** The clocks of gateways and database may differ by so much, and no window, place or cached answer goes before its time. */
 const SKEW_MS = 60_000
 
 /** Nobody waits for it. */
@@ -30,12 +30,13 @@ const POOLS = 100
 
 const DROPPED: Columns = { pool: 'text', window_start: 'integer', tokens: 'integer', nano_usd: 'integer' }
 
-/** @throws HooshError `invalid_options` for days that are no whole number from 1 to 36,500 */
+/** @throws HooshError `invalid_options` for days that are no whole number from 1 to 36,500, and for names it has not */
 export function checkRetention(retention: Retention): void {
   if (typeof retention !== 'object' || retention === null) {
     const message = '`retention` must be an object: `{ usageDays: 90 }`.'
     throw new HooshError('invalid_options', { message, details: { param: 'retention' } })
   }
+  checkOptionNames<Retention>(retention, { usageDays: true, entryDays: true }, 'retention')
   for (const [name, days] of Object.entries(retention)) {
     if (days === undefined || (Number.isInteger(days) && days >= 1 && days <= 36_500)) continue
     const message = `\`retention.${name}\` must be a whole number of days from 1 to 36,500; it is ${days}.`
@@ -56,7 +57,7 @@ export function sweeper(connection: Connection, tables: Tables, { usageDays, ent
     return connection.transaction(work, PATIENCE_MS)
   }
   const steps = {
-    rates: (now: number) => transaction((runner) => dropRates(connection.dialect, sql, runner, now)),
+    rates: (now: number) => transaction((runner) => dropRates(connection.dialect, sql, runner, now - SKEW_MS)),
     async cache(now: number) {
       const rows = await transaction((runner) => sql.dropCached(runner, now - SKEW_MS, STEP))
       return rows.length
@@ -160,12 +161,12 @@ function sweepStatements(
 
 const ROOM = 'places of '
 
-async function dropRates(dialect: Dialect, sql: SweepStatements, runner: Runner, now: number): Promise<number> {
-  const keys = (await sql.dropRates(runner, now, STEP)).map(({ key }) => String(key))
+async function dropRates(dialect: Dialect, sql: SweepStatements, runner: Runner, before: number): Promise<number> {
+  const keys = (await sql.dropRates(runner, before, STEP)).map(({ key }) => String(key))
   if (keys.length === 0) return 0
   await sql.dropEvents(runner, dialect.list(keys))
   const rooms = keys.filter((key) => key.startsWith(ROOM)).map((key) => key.slice(ROOM.length))
-  if (rooms.length > 0) await sql.dropPlaces(runner, dialect.list(rooms), now)
+  if (rooms.length > 0) await sql.dropPlaces(runner, dialect.list(rooms), before)
   return keys.length
 }
 

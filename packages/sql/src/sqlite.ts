@@ -27,6 +27,17 @@ export function pragmas(durability: Durability): readonly string[] {
 /** SQLITE_BUSY and SQLITE_LOCKED, as node:sqlite numbers them. */
 const BUSY_CODES = new Set([5, 6])
 
+/** As node:sqlite numbers them; other drivers tell them by their names. */
+const REFUSED: Readonly<Record<number, string>> = {
+  3: 'PERM',
+  8: 'READONLY',
+  10: 'IOERR',
+  11: 'CORRUPT',
+  13: 'FULL',
+  14: 'CANTOPEN',
+  26: 'NOTADB',
+}
+
 export const sqlite: Dialect = {
   name: 'sqlite',
   probe: 'select sqlite_version()',
@@ -39,6 +50,12 @@ export const sqlite: Dialect = {
     if (String(message).includes('within a transaction')) return true
     if (typeof errcode === 'number') return BUSY_CODES.has(errcode & 0xff)
     return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)
+  },
+  refusalOf(error) {
+    const { code, errcode } = Object(error) as { code?: unknown; errcode?: unknown }
+    const name = typeof errcode === 'number' ? REFUSED[errcode & 0xff] : /^SQLITE_([A-Z]+)/.exec(String(code))?.[1]
+    if (name === undefined || !Object.values(REFUSED).includes(name)) return null
+    return `SQLite refuses what the SQL storage asks of it (SQLITE_${name}): look at its file, the rights to that and its folder, and the disk.`
   },
   isMissingTable: (error) => String((Object(error) as { message?: unknown }).message).includes('no such table'),
   numbered: (text) => text,

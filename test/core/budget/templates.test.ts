@@ -103,9 +103,15 @@ describe('a function of the host', () => {
     )
   })
 
-  it('that answers with no spec is refused by name', () => {
-    const slip = poolTemplates(() => ({ token: 5 }) as never)
-    expect(() => slip('user:ada', ada)).toThrow(/pools\["user:ada"\].*token/)
+  it.each<[string, () => never]>([
+    ['at once', () => ({ token: 5 }) as never],
+    ['later', (() => Promise.resolve({ token: 5 })) as () => never],
+  ])('that answers %s with no spec has failed, and the cause names what is wrong', async (_when, pools) => {
+    const fault = expect.objectContaining({
+      code: 'hook_failed',
+      cause: expect.objectContaining({ message: expect.stringMatching(/pools\["user:ada"\].*token/) }),
+    })
+    await expect((async () => poolTemplates(pools)('user:ada', ada))()).rejects.toEqual(fault)
   })
 })
 

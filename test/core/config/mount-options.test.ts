@@ -41,6 +41,10 @@ describe.each<[string, Mount]>([...shared, ['next', createHoosh]])(
       expect(fault({ pool: {} })).toContain('has no option "pool"; did you mean "pools"?')
       expect(fault({ identify: { user: 'ada' } })).toContain('identify has to be a function')
     })
+
+    it.each([[null], [false], [5], ['postgres://'], [[]], [() => ({})]])('are an object, and never %j', (given) => {
+      expect(fault(given)).toBe('The options object has to be an object.')
+    })
   },
 )
 

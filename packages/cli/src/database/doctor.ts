@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Diagnosis, diagnose, type Explained } from '@hoosh/core/storage'
-import type { Command } from '../command.js'
+import { type Command, UNAVAILABLE_CODE } from '../command.js'
+import { failureOf } from './failure.js'
 import { openRedis, openSql } from './open.js'
 import { DATABASE_FLAGS, placeOf } from './place.js'
 
@@ -18,8 +19,8 @@ export const doctor: Command = {
     '  --key       file with the configured `audit.key`; without it tags of the audit log are not checked\n' +
     '  --json      everything that was found, as JSON\n\n' +
     '  It changes nothing. Run it in the folder of the app: its packages and its driver are used. Exit code 69: the\n' +
-    '  database or a driver is not there. 64: wrong arguments.',
-  async run(args, { out }) {
+    '  database or a driver is not there, or does not let it look. 64: wrong arguments.',
+  async run(args, { out, err }) {
     const { values } = parseArgs({
       args: [...args],
       options: {
@@ -39,6 +40,12 @@ export const doctor: Command = {
       for (const line of values.json === true ? [JSON.stringify(diagnosis, null, 2)] : told(place.name, diagnosis))
         out(line)
       return CODES[diagnosis.verdict]
+    } catch (error) {
+      const failure = failureOf(error)
+      if (failure === null) throw error
+      // 1 would say that the books are broken, and nobody has seen them.
+      err(failure.message)
+      return UNAVAILABLE_CODE
     } finally {
       await close()
     }

@@ -1,6 +1,6 @@
 /**
  * What can be wrong with stored books. Broken promises: `schema`, `terms`, `held`, `used`, `negative`, `credit`, `entry`, `parts`,
- * `correction`, `orphan`, `cost`, `audit`. What somebody has to look at: `capacity`, `overdue`, `window`, `staged`, `setting`.
+ * `correction`, `orphan`, `damaged`, `cost`, `audit`. What somebody has to look at: `capacity`, `overdue`, `window`, `staged`, `setting`.
  */
 export type FindingCode =
   | 'schema'
@@ -13,6 +13,7 @@ export type FindingCode =
   | 'parts'
   | 'correction'
   | 'orphan'
+  | 'damaged'
   | 'cost'
   | 'audit'
   | 'capacity'

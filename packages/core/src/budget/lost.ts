@@ -18,6 +18,34 @@ export interface LostCall {
   readonly at: number
 }
 
+/** What each call's facts are: one that is missing here does not compile. */
+const FACTS: { readonly [Name in keyof CallFacts]: 'string' | 'boolean' } = {
+  requestId: 'string',
+  provider: 'string',
+  route: 'string',
+  local: 'boolean',
+  model: 'string',
+  kind: 'string',
+  stream: 'boolean',
+  price: 'string',
+}
+
+/**
+ * What a store has kept of a call. Of one that was damaged its hold is charged all the same, and costs lack it: nobody knows
+ * whose they are.
+ *
+ * @param text what `JSON.stringify` made of it
+ * @returns null where it cannot be read
+ */
+export function storedCall<Kept extends CallFacts = CallFacts>(text: string): Kept | null {
+  try {
+    const call = JSON.parse(text) as Record<string, unknown>
+    return Object.entries(FACTS).every(([name, type]) => typeof call[name] === type) ? (call as unknown as Kept) : null
+  } catch {
+    return null
+  }
+}
+
 /** The usage record of a call that nobody has settled: it costs what its expiry charged, so that costs and pools agree. */
 export function lostUsage({ id, owner, held, charged, outputTokens, pools, call, at }: LostCall): UsageRecord {
   const output = Math.max(0, charged.tokens - (held.tokens - outputTokens))

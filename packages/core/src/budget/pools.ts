@@ -20,13 +20,13 @@ const defaultTerms = poolTerms({ tokens: 10_000_000 })
  * star wins over all. The pool `default` has 10,000,000 tokens for a lifetime unless the host says otherwise. Templates
  * are checked here and shared by all their pools, so that a look-up allocates nothing.
  *
- * @throws HooshError `invalid_options`, at once for templates, with each look-up for a function; `hook_failed` where that throws
+ * @throws HooshError `invalid_options` for templates, at once; of a function `hook_failed` with each look-up, where it throws or answers with no spec
  */
 export function poolTemplates(pools: HooshOptions['pools'] = {}): TermsFor {
   if (typeof pools === 'function') {
     // A host's function in plain JavaScript may well return nothing at all.
     const read = (name: string, spec: PoolSpec | null | undefined) =>
-      spec === null || spec === undefined ? builtIn(name) : poolTerms(spec, name)
+      spec === null || spec === undefined ? builtIn(name) : asked(() => poolTerms(spec, name))
     return (name, identity) => {
       const spec = asked(() => pools(name, identity))
       return isThenable(spec) ? Promise.resolve(spec).then((found) => read(name, found), failed) : read(name, spec)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { unknownNames } from './option-names.js'
 import { suggest } from './suggest.js'
 
 export const text = z.string('has to be a string').min(1, 'has to be a string that is not empty')
@@ -26,7 +27,7 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== 'unrecognized_keys') return 'has to be an object'
-      return unknownFields(issue.keys, known)
+      return unknownNames(issue.keys, known)
     },
   })
 }
@@ -42,17 +43,6 @@ export function unless(isFine: (value: unknown) => boolean, schema: z.ZodType) {
       }
     })
     .optional()
-}
-
-function unknownFields(keys: readonly string[], known: readonly string[]): string {
-  const slips = keys.flatMap((key) => {
-    const meant = suggest(key, known)
-    return meant === null ? [] : [`has no option "${key}"; did you mean "${meant}"?`]
-  })
-  const strangers = keys.filter((key) => suggest(key, known) === null).map((key) => `"${key}"`)
-  if (strangers.length === 0) return slips.join(' and ')
-  const rest = `has no option${strangers.length > 1 ? 's' : ''} ${strangers.join(', ')}; it knows ${known.join(', ')}`
-  return [...slips, rest].join(' and ')
 }
 
 function notOneOf(input: unknown, names: readonly string[]): string {

@@ -1,4 +1,4 @@
-import { HooshError } from '../errors.js'
+import { HooshError, isForCallers } from '../errors.js'
 import type { Identify, Identity } from '../options.js'
 
 /** What a host's `identify` may return. */
@@ -15,9 +15,7 @@ export async function ask(identify: () => Answer): Promise<Identity | null> {
     const answer = identify()
     return (isThenable(answer) ? await answer : answer) || null
   } catch (thrown) {
-    // Options are the host's own; whoever calls cannot mend them.
-    const isTold = thrown instanceof HooshError && thrown.code !== 'invalid_options'
-    throw isTold ? thrown : new HooshError('identify_failed', { cause: thrown })
+    throw isForCallers(thrown) ? thrown : new HooshError('identify_failed', { cause: thrown })
   }
 }
 

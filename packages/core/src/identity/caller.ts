@@ -41,8 +41,11 @@ const DEFAULT_POOL = 'default'
 const MAX_NAME = 256
 // Control characters break log lines and Postgres texts; half a surrogate pair has no UTF-8.
 export const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u
-/** What a host may say; `credential` is hoosh's own. */
-const FIELDS = ['user', 'pool', 'roles', 'models', 'tools', 'limits', 'priority', 'metadata'] as const
+/**
+ * What a host says, and must not misspell. `metadata` is not among them: a user record may well have a `metaData` of its own, and
+ * where ours is absent nobody may do or spend more.
+ */
+const FIELDS = ['user', 'pool', 'roles', 'models', 'tools', 'limits', 'priority'] as const
 /** A word of many hosts' own, and one that gives nobody more than he has. */
 const NO_SLIP = 'role'
 const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrent', 'weight'] as const
@@ -51,7 +54,7 @@ const PRIORITIES: readonly unknown[] = ['critical', 'high', 'normal', 'low', 'ba
 /**
  * Checks what a host says about a caller. An empty list of pools means `default` like an absent one: nobody calls free
  * of charge because a user is in no team yet. Fields of the host's own may stand beside ours, but none that is one of
- * ours misspelt: its absence would mean `default`, or everything.
+ * ours misspelt whose absence would mean `default`, or everything.
  *
  * @throws HooshError `identify_failed`, whose cause names the field for the log
  */

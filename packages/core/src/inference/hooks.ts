@@ -7,7 +7,7 @@ import type { Engine } from './engine.js'
 /**
  * Asks the host whether a call may begin.
  *
- * @throws the HooshError that `beforeCall` throws, as it is; `hook_failed` for anything else
+ * @throws the HooshError that `beforeCall` throws, as it is; `hook_failed` for `invalid_options` and anything else
  */
 export async function askHook(hooks: Hooks, call: Call): Promise<void> {
   try {

@@ -106,10 +106,11 @@ async function enter(
     throw error
   }
   if (full !== null) {
-    parts.refused(full)
+    const place = places.find(({ limit }) => limit === 0) ?? places.find(({ key }) => key === full)!
+    parts.refused(place.key)
     await mend(parts, counted(asks), 0)
     throw busy(
-      places.find(({ key }) => key === full)!,
+      place,
       rateHeaders(
         asks,
         windows.map((window, index) => without(asks[index]!, window)),
@@ -169,19 +170,28 @@ async function take(parts: Parts, asks: readonly RateAsk[], tell: typeof rateHea
   const taking = parts.rates.take(asks, parts.clock())
   const answer = taking instanceof Promise ? await taking : taking
   if (answer.ok) return answer
-  parts.refused(answer.key)
+  const headers = tell(asks, answer.windows)
+  // Whatever else has no room: this never has.
+  const closed = asks.find(({ limit }) => limit === 0)
+  parts.refused(closed?.key ?? answer.key)
+  if (closed !== undefined) {
+    throw new HooshError('rate_limit_exceeded', {
+      message: `${limitOf(closed)}.`,
+      details: { retryable: false, headers },
+    })
+  }
+  const wait = `try again in ${Math.ceil(answer.retryAfterMs / 1_000)} s`
   throw new HooshError('rate_limit_exceeded', {
-    message: reached(asks.find(({ key }) => key === answer.key)!, answer.retryAfterMs),
-    details: { retryAfterMs: answer.retryAfterMs, headers: tell(asks, answer.windows) },
+    message: `${limitOf(asks.find(({ key }) => key === answer.key)!)}; ${wait}.`,
+    details: { retryAfterMs: answer.retryAfterMs, headers },
   })
 }
 
 /** All windows here are of a minute. */
-function reached({ key, limit, mayPass }: RateAsk, waitMs: number): string {
+function limitOf({ key, limit, mayPass }: RateAsk): string {
   const unit = mayPass === true ? 'token' : 'request'
   const owner = key.replace(new RegExp(` ${unit}s$`), '')
-  const wait = limit === 0 ? '' : `; try again in ${Math.ceil(waitMs / 1_000)} s`
-  return `The limit of ${owner} is ${limit} ${unit}${limit === 1 ? '' : 's'} per minute${wait}.`
+  return `The limit of ${owner} is ${limit} ${unit}${limit === 1 ? '' : 's'} per minute`
 }
 
 /** How a window stands without what a call took of it. One that the call emptied may have had less: something was left. */
@@ -190,6 +200,10 @@ function without({ cost, mayPass }: RateAsk, { remaining, resetMs }: RateWindow)
 }
 
 function busy({ key, limit }: Place, headers: Readonly<Record<string, string>>): HooshError {
+  if (limit === 0) {
+    const message = `${key} may have no call running.`
+    return new HooshError('concurrency_exceeded', { message, details: { retryable: false, headers } })
+  }
   return new HooshError('concurrency_exceeded', {
     message: `${key} has ${limit} call${limit === 1 ? '' : 's'} running, as many as it may.`,
     details: { retryAfterMs: COME_BACK_MS, headers },

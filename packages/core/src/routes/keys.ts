@@ -4,7 +4,7 @@ import { createKey, type FreshKey, type KeyDesk, keyOf, revokeKey, rotateKey } f
 import type { KeyRecord } from '../identity/store.js'
 import type { Engine } from '../inference/engine.js'
 import { type Exchange, json, type RouteDefinition } from './route.js'
-import { modelName, poolName, text } from './schemas.js'
+import { modelName, poolName, strict, text } from './schemas.js'
 import { validated } from './validate.js'
 
 const DAY_S = 86_400
@@ -29,22 +29,23 @@ const moment = z
   })
   .transform((text) => Date.parse(text))
 
-const createBody = z.strictObject({
-  user: text(256).min(1, { error: 'must not be empty' }).exactOptional(),
-  name: text(256).exactOptional(),
-  pools: list(poolName).exactOptional(),
-  models: list(modelName).exactOptional(),
-  limits: z
-    .strictObject(
+const createBody = strict(
+  {
+    user: text(256).min(1, { error: 'must not be empty' }).exactOptional(),
+    name: text(256).exactOptional(),
+    pools: list(poolName).exactOptional(),
+    models: list(modelName).exactOptional(),
+    limits: strict(
       { requestsPerMinute: count, tokensPerMinute: count, concurrent: count },
-      { error: 'must be an object of limits' },
-    )
-    .exactOptional(),
-  ip_ranges: list(text(64)).exactOptional(),
-  expires_at: moment.exactOptional(),
-})
+      'an object of limits',
+    ).exactOptional(),
+    ip_ranges: list(text(64)).exactOptional(),
+    expires_at: moment.exactOptional(),
+  },
+  'an object',
+)
 
-const rotateBody = z.strictObject({ overlap_seconds: whole(0, MOST_OVERLAP_S).default(DAY_S) })
+const rotateBody = strict({ overlap_seconds: whole(0, MOST_OVERLAP_S).default(DAY_S) }, 'an object')
 
 const listQuery = z.object({
   user: text(256).exactOptional(),

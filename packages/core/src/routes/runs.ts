@@ -3,6 +3,7 @@ import type { PoolState } from '../budget/store.js'
 import { closeRun, openRun, readRun } from '../inference/runs.js'
 import { wirePool } from './pool-wire.js'
 import { json, type RouteDefinition } from './route.js'
+import { strict } from './schemas.js'
 import { validated } from './validate.js'
 
 const HOUR_S = 3_600
@@ -10,11 +11,14 @@ const DAY_S = 24 * HOUR_S
 
 const seconds = { error: `must be a whole number from 1 to ${DAY_S}` }
 /** The caps are checked as those of a pool. */
-const openBody = z.strictObject({
-  tokens: z.unknown().optional(),
-  usd: z.unknown().optional(),
-  ttl_seconds: z.number(seconds).int(seconds).min(1, seconds).max(DAY_S, seconds).default(HOUR_S),
-})
+const openBody = strict(
+  {
+    tokens: z.unknown().optional(),
+    usd: z.unknown().optional(),
+    ttl_seconds: z.number(seconds).int(seconds).min(1, seconds).max(DAY_S, seconds).default(HOUR_S),
+  },
+  'an object',
+)
 
 /** Opens a run of the caller's. */
 export const runsOpen: RouteDefinition = {

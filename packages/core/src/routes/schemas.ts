@@ -25,6 +25,13 @@ export const text = (most: number) => {
     .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error })
 }
 
+/** An object without fields that are not known: each is told by its name. */
+export const strict = <Shape extends z.ZodRawShape>(shape: Shape, what: string) =>
+  z.strictObject(shape, {
+    error: ({ code }) =>
+      code === 'unrecognized_keys' ? `is none of ${Object.keys(shape).join(', ')}` : `must be ${what}`,
+  })
+
 /** A user's name, or an id that we gave. */
 export const idText = text(MAX_NAME)
 

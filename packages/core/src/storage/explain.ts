@@ -76,6 +76,11 @@ export const EXPLANATIONS: Readonly<Record<FindingCode, Explanation>> = {
       `${finding.reservation === undefined ? placeOf(finding) : reservationOf(finding)}: ${finding.what}.`,
     help: `Something was deleted that other rows still belong to. ${BY_HAND}`,
   },
+  damaged: {
+    severity: 'broken',
+    says: (finding) => `${reservationOf(finding)}: ${finding.what} cannot be read.`,
+    help: `Where it is its call or its credits, its pools are charged as ever; costs lack the call, credits get nothing back, and it takes no refund. Where it is all of it (Redis), what it holds stays held: delete its key, then mend \`held\` of its pools. ${BY_HAND}`,
+  },
   cost: {
     severity: 'broken',
     says: (finding) =>

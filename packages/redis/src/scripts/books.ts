@@ -34,9 +34,18 @@ local function later(...) writes[#writes + 1] = { ... } end
 local function find(id)
   if holds[id] == nil then
     local packed = redis.call('GET', P .. 'hold:' .. id)
-    holds[id] = packed and cmsgpack.unpack(packed) or false
+    local hold = packed and cmsgpack.unpack(packed)
+    if packed and (type(hold) ~= 'table' or type(hold.places) ~= 'table') then error('a hold that cannot be read') end
+    holds[id] = hold or false
   end
   return holds[id]
+end
+
+-- The same for whoever goes through many of them: of one that was damaged, nil and true.
+local function findAny(id)
+  local isRead, hold = pcall(find, id)
+  if isRead then return hold end
+  return nil, true
 end
 
 local function account(name, start)
@@ -109,7 +118,7 @@ local function commit()
     end
   end
   for name, of in pairs(credits) do
-    if of.changed then
+    if of.changed and not of.damaged then
       if #of.list == 0 then redis.call('HDEL', P .. 'credits', name)
       else redis.call('HSET', P .. 'credits', name, cmsgpack.pack(of.list)) end
     end
@@ -204,12 +213,13 @@ local function expireOne(id, hold, policy)
   close(id, hold, 'expired', policy == 'counted' and hold.counted or hold.held, NOTHING)
 end
 
--- Holds past their lease, of one of the indexes; what an index names and nobody has is taken off it.
+-- Holds past their lease, of one of the indexes; what an index names and nobody has is taken off it. One that cannot be read
+-- is left to whoever looks: what it holds stays held.
 local function overdueIn(index, most)
   local late = {}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', text(AT), 'LIMIT', '0', most)) do
-    local hold = find(id)
-    if hold and hold.state == 'held' then late[#late + 1] = id else later('ZREM', index, id) end
+    local hold, isDamaged = findAny(id)
+    if hold and hold.state == 'held' then late[#late + 1] = id elseif not isDamaged then later('ZREM', index, id) end
   end
   return late
 end

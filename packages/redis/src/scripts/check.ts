@@ -75,7 +75,7 @@ local it = account(name, start)
 if redis.call('EXISTS', P .. 'account:' .. text(start) .. ':' .. name) == 0 then return say('gone') end
 local t, n, count = 0, 0, 0
 for _, id in ipairs(redis.call('ZRANGE', P .. 'open:' .. name, '0', '-1')) do
-  local hold = find(id)
+  local hold = findAny(id)
   if hold and hold.state == 'held' then
     for _, place in ipairs(hold.places) do
       if place[1] == name and place[2] == start then t, n, count = t + hold.held.t, n + hold.held.n, count + 1 end
@@ -120,7 +120,10 @@ local function terminals(id, hold, name)
 end
 for _, key in ipairs(found[2]) do
   local id = key:sub(#P + 6)
-  local hold, left = find(id), redis.call('PTTL', key)
+  local hold, isDamaged = findAny(id)
+  local left = redis.call('PTTL', key)
+  if isDamaged then note('damaged', id, '', 'what is stored of it') end
+  if hold and hold.call and not pcall(cjson.decode, hold.call) then note('damaged', id, '', 'what is stored of its call') end
   if hold and hold.state == 'held' then
     opened = opened + 1
     if left >= 0 then note('entry', id, '', 'it is open, and its key is going to end by itself') end

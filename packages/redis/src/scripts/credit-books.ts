@@ -1,10 +1,14 @@
 /** What pools have left of their credits; read where any pool of the ledger ever had one. Part of `BOOKS`. */
 export const CREDITS = `
--- What is left of the credits of a pool, those that have expired among them.
+-- What is left of the credits of a pool, those that have expired among them. Where that was damaged, nothing can be spent of
+-- it, and it stays as it is.
 local function creditsOf(name)
   if not credits[name] then
     local packed = CREDITED and redis.call('HGET', P .. 'credits', name)
-    credits[name] = { list = packed and cmsgpack.unpack(packed) or {} }
+    local isRead, list = true, {}
+    if packed then isRead, list = pcall(cmsgpack.unpack, packed) end
+    local isDamaged = not isRead or type(list) ~= 'table'
+    credits[name] = { list = isDamaged and {} or list, damaged = isDamaged }
   end
   return credits[name]
 end

@@ -13,6 +13,7 @@ if word() ~= '' then credit.note = word() end
 local known = pool(name).override
 if known ~= override then return say('stale', '1', known) end
 if override == '' and template == '' then return say('unknown', name) end
+if creditsOf(name).damaged then error('credits that cannot be read') end
 local it = account(name, start)
 it.ends = ends
 local packed = redis.call('HGET', P .. 'credit:' .. name, credit.id)

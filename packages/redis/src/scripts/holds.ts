@@ -121,7 +121,7 @@ local lease = AT + number()
 local lost = {}
 for _ = 1, number() do
   local id, counted = word(), { t = number(), n = number() }
-  local it = find(id)
+  local it = findAny(id)
   if it and it.state == 'held' then
     for _, unit in ipairs(UNITS) do
       it.counted[unit] = math.min(math.max(it.counted[unit], counted[unit]), it.held[unit])

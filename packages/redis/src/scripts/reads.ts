@@ -75,7 +75,7 @@ export const FIND_OLDEST = script(
   `
 local owner, name, amount = word(), word(), { t = number(), n = number() }
 for _, id in ipairs(redis.call('ZRANGE', P .. 'own:' .. owner, '0', '-1')) do
-  local it = find(id)
+  local it = findAny(id)
   if it and #it.places == 1 and it.places[1][1] == name and same(it.held, amount) then return say('found', holdRow(id, it)) end
 end
 return say('none')

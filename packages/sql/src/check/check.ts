@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BookCheck, Clock, Finding } from '@hoosh/core/storage'
 import type { Connection } from '../connection.js'
+import { unhurried } from '../moment.js'
 import { type Runner, statement } from '../statement.js'
 import type { Tables } from '../tables.js'
 import { capacities, capsOf, sums } from './accounts.js'
 import { credits } from './credits.js'
+import { damaged } from './damaged.js'
 import { type Asked, type Look, MOST, type Row } from './look.js'
 import { corrections, costs, endings, orphans, overdue, parts, windows } from './reservations.js'
 
@@ -30,11 +32,13 @@ export async function checkBooks({ connection, tables, clock, schema }: CheckPar
   // A turn of its own, as all transactions on SQLite have: see `batches`.
   await nextTurn()
   return connection.snapshot(async (runner) => {
-    const [now] = await statement<Row>(dialect, `select ${dialect.now} as at`)(runner)
+    const slow = dialect.locksRows ? `, ${unhurried(PATIENCE_MS)}` : ''
+    const [now] = await statement<Row>(dialect, `select ${dialect.now} as at${slow}`)(runner)
     const asked: Asked = { dialect, tables, at: clock?.() ?? Number(now!.at) }
     const { caps, findings } = await capsOf(runner, asked)
     for (const look of [...LOOKS.map((make) => make(asked)), capacities(asked, caps)])
       findings.push(...(await answersTo(runner, asked, look)))
+    findings.push(...(await damaged(runner, asked)))
     for (const { name, found, expected } of await statement<Row>(dialect, dialect.settings)(runner))
       findings.push({ code: 'setting', what: String(name), found: String(found), expected: String(expected) })
     return { findings, looked: await sizeOf(runner, asked) }

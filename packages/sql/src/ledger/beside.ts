@@ -8,15 +8,44 @@ interface Beside {
   readonly refunds?: readonly Refund[]
 }
 
-/** Null for nearly all. */
-export function besideText({ draws, refunds }: Pick<Held, 'draws' | 'refunds'>, place: number): string | null {
+type Kept = Pick<Held, 'draws' | 'refunds' | 'unread'>
+
+/** Null for nearly all. What could not be read stays as it is, for somebody to look at. */
+export function besideText({ draws, refunds, unread }: Kept, place: number): string | null {
+  if (unread !== null) return unread[place] ?? null
   if (draws === null && refunds.length === 0) return null
   return JSON.stringify({ draws: draws?.[place] ?? [], refunds } satisfies Beside)
 }
 
-/** From the rows of a reservation, in their order. */
-export function besideOf(texts: readonly unknown[]): Pick<Held, 'draws' | 'refunds'> {
-  if (texts.every((text) => text === null)) return { draws: null, refunds: NO_REFUNDS }
-  const parts = texts.map((text): Beside => (text === null ? {} : (JSON.parse(String(text)) as Beside)))
-  return { draws: parts.map(({ draws = [] }) => draws), refunds: parts[0]!.refunds ?? NO_REFUNDS }
+/**
+ * From the rows of a reservation, in their order. Where one of them cannot be read it has neither: what it drew on credits stays
+ * drawn, whatever it is charged.
+ */
+export function besideOf(stored: readonly unknown[]): Kept {
+  if (stored.every((text) => text === null)) return { draws: null, refunds: NO_REFUNDS, unread: null }
+  const texts = stored.map((text) => (text === null ? null : String(text)))
+  const parts = texts.map((text) => (text === null ? {} : readBeside(text)))
+  if (parts.includes(null)) return { draws: null, refunds: NO_REFUNDS, unread: texts }
+  return {
+    draws: parts.map((part) => part?.draws ?? []),
+    refunds: parts[0]?.refunds ?? NO_REFUNDS,
+    unread: null,
+  }
+}
+
+/** Null where it was damaged. */
+export function readBeside(text: string): Beside | null {
+  try {
+    const beside = JSON.parse(text) as Beside
+    const { draws = [], refunds = [] } = beside
+    const isRead =
+      typeof beside === 'object' && draws.every(isAmount) && refunds.every(({ amount }) => isAmount(amount))
+    return isRead ? beside : null
+  } catch {
+    return null
+  }
+}
+
+function isAmount({ tokens, nanoUsd }: { tokens: unknown; nanoUsd: unknown }): boolean {
+  return Number.isSafeInteger(tokens) && Number.isSafeInteger(nanoUsd)
 }

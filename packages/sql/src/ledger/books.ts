@@ -15,6 +15,7 @@ import {
   type Reservation,
   type ReserveRequest,
   type Standing,
+  storedCall,
   type UsageRecord,
   windowAt,
 } from '@hoosh/core/storage'
@@ -68,6 +69,8 @@ export interface Held extends Mutable<Standing> {
   /** What it took from the credits of each account; null where it took nothing. */
   draws: readonly (readonly Draw[])[] | null
   refunds: readonly Refund[]
+  /** `beside` of each row where one of them was damaged; null where both of the above are known. */
+  readonly unread: readonly (string | null)[] | null
 }
 
 /** An entry that ended no reservation. */
@@ -92,6 +95,8 @@ export interface Books {
   readonly pools: Map<string, Pool>
   readonly accounts: Map<string, Account>
   readonly reservations: Map<string, Held>
+  /** Ids of those that cannot be read: an account that they hold in is gone. */
+  readonly damaged: Set<string>
   /** By pool and id those that can be spent or were drawn on by its reservations; a pool without a credit has no entry. */
   readonly credits: Map<string, Map<string, Credit>>
   /** Held, and past their lease. */
@@ -117,6 +122,7 @@ export function emptyBooks(at: number, lastEntry: number): Books {
     pools: new Map(),
     accounts: new Map(),
     reservations: new Map(),
+    damaged: new Set(),
     credits: new Map(),
     overdue: new Set(),
     open: new Map(),
@@ -253,15 +259,16 @@ export function expiredOf(held: Held): ExpiredReservation {
   return { id, owner, phase, pools: accounts.map(({ pool }) => pool.name), charged, ...(usage !== null && { usage }) }
 }
 
-/** The usage record of a call that has expired; null where it was no call. */
+/** The usage record of a call that has expired; null where it was no call, or nobody can read which. */
 export function usageOf(held: Held): UsageRecord | null {
-  if (held.call === null) return null
+  const kept = held.call === null ? null : storedCall<KeptCall>(held.call)
+  if (kept === null) return null
   const pools = held.accounts.map(({ pool }) => pool.name)
-  const { usageElsewhere: _elsewhere, ...call } = JSON.parse(held.call) as KeptCall
+  const { usageElsewhere: _elsewhere, ...call } = kept
   return lostUsage({ ...held, pools, call, at: held.endedAt! })
 }
 
 /** Whether that record is kept here, beside the ledger. */
 export function keepsUsage({ call }: Held): boolean {
-  return call !== null && (JSON.parse(call) as KeptCall).usageElsewhere !== true
+  return call !== null && storedCall<KeptCall>(call)?.usageElsewhere !== true
 }

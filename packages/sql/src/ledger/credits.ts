@@ -89,11 +89,13 @@ function move(
   draws: readonly Draw[],
   by: (left: Amount, draw: Amount) => Amount,
 ): void {
-  for (const draw of draws) {
+  // A credit whose row is gone pays nothing, and takes nothing back.
+  const known = draws.filter(({ credit }) => books.credits.get(pool.name)?.has(credit))
+  for (const draw of known) {
     const credit = books.credits.get(pool.name)!.get(draw.credit)!
     change(books, pool.name, { ...credit, left: by(credit.left, draw) })
   }
-  const sum = drawnBy(draws)
+  const sum = drawnBy(known)
   Object.assign(drawn, by === plus ? minus(drawn, sum) : plus(drawn, sum))
 }
 

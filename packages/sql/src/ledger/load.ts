@@ -257,9 +257,13 @@ function enterHolds(books: Books, rows: readonly Row[]): void {
     else parts.push(row)
   }
   for (const [id, parts] of byReservation) {
-    const accounts = parts.map(
-      ({ pool, window_start }) => books.accounts.get(accountKey(String(pool), Number(window_start)))!,
+    const accounts = parts.flatMap(
+      ({ pool, window_start }) => books.accounts.get(accountKey(String(pool), Number(window_start))) ?? [],
     )
+    if (accounts.length < parts.length) {
+      books.damaged.add(id)
+      continue
+    }
     const held = heldOf(id, parts, accounts)
     books.reservations.set(id, held)
     if (held.state === 'held' && held.leaseUntil <= books.at) books.overdue.add(held)

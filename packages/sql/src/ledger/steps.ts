@@ -57,6 +57,7 @@ export type OnLost = (held: Held) => void
 /** Decides a reserve, as `BudgetStore.reserve` promises. Throws before it has changed anything. */
 export function reserve(books: Books, request: ReserveRequest, sameTerms: SameTerms, onLost: OnLost): Grant {
   const { id, ask, now, maxOpen, onExpire } = request
+  if (books.damaged.has(id)) throw unreadable(id)
   const first = books.reservations.get(id)
   if (first !== undefined) {
     checkRepeated({ ...first, pools: first.accounts.map(({ pool }) => pool.name) }, request)
@@ -98,6 +99,7 @@ function born(books: Books, request: ReserveRequest, granted: Granted, accounts:
     entries: [],
     draws: draw(books, accounts, statesOf(books, accounts), granted.amount),
     refunds: NO_REFUNDS,
+    unread: null,
   }
   books.reservations.set(held.id, held)
   books.changed.born.add(held)
@@ -202,9 +204,18 @@ export function renew(
 
 /** A reservation that was made at some time. */
 export function known(books: Books, id: string): Held {
+  if (books.damaged.has(id)) throw unreadable(id)
   const held = books.reservations.get(id)
   if (held === undefined) throw notHeld(id)
   return held
+}
+
+/** Repeating it changes nothing before somebody has mended the rows. */
+function unreadable(id: string): HooshError {
+  return new HooshError('store_unavailable', {
+    message: `What is stored of the reservation "${id}" cannot be read; \`npx hoosh doctor\` says why.`,
+    details: { retryable: false },
+  })
 }
 
 /** Books a settle or a release, unless it only repeats one. */
@@ -245,6 +256,8 @@ function correct(
 
 /** Gives back of what a reservation was charged, as `BudgetStore.refund` promises. */
 export function refund(books: Books, held: Held, given: NewRefund): Refunded {
+  // What was given back before is not known.
+  if (held.unread !== null) throw unreadable(held.id)
   const repeated = checkRefund(held, given)
   if (!repeated) {
     const { id, note } = given
