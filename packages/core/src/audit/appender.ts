@@ -3,6 +3,7 @@ import type { Logger } from '../options.js'
 import type { Clock } from '../time.js'
 import { type Chain, GENESIS, headOf, link } from './chain.js'
 import type { Checkpoints } from './checkpoints.js'
+import { storedHead } from './heads.js'
 import type { AuditRecord, AuditStore, ChainHead } from './store.js'
 
 /** Most entries of one batch: a few milliseconds of hashing, after which the event loop has its turn. */
@@ -248,8 +249,7 @@ async function follow(state: State, { seq, hash, epoch }: Head): Promise<void> {
 }
 
 async function headNow(state: State): Promise<Head> {
-  const heads = await state.store.heads()
-  return heads.find(({ writer }) => writer === state.writer) ?? { ...GENESIS, epoch: 0 }
+  return (await storedHead(state.store, state.writer)) ?? { ...GENESIS, epoch: 0 }
 }
 
 /**

@@ -37,7 +37,9 @@ const PAGE = 256
  * @throws HooshError `store_unavailable`; also where entries are dropped before they were read, as a full memory store does
  */
 export async function exportOf(store: AuditStore, filter: ExportFilter): Promise<AsyncGenerator<string>> {
-  const heads = (await store.heads()).filter(({ writer }) => filter.writer === undefined || writer === filter.writer)
+  const { writer: only } = filter
+  const stored = await store.heads(only === undefined ? {} : { writer: only })
+  const heads = stored.filter(({ writer }) => only === undefined || writer === only)
   heads.sort((a, b) => (a.writer < b.writer ? -1 : 1))
   return piecesOf(store, heads, filter)
 }

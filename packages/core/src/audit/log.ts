@@ -191,7 +191,7 @@ function retentionOf(parts: Parts): Retention | null {
 function tellingOf(store: AuditStore, verifier: Verifier): Pick<AuditStore, 'staged' | 'link' | 'heads'> {
   return {
     staged: (query) => store.staged(query),
-    heads: () => store.heads(),
+    heads: (query) => store.heads(query),
     link(writer, after, entries) {
       const tell = (isLinked: boolean) => {
         const last = entries.at(-1)

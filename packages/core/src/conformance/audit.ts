@@ -169,6 +169,30 @@ const reading: readonly AuditCase[] = [
     },
   },
   {
+    name: 'heads are asked for by writer, or page by page: each once, in whatever order',
+    async run({ open }) {
+      const store = await open()
+      const writers = ['n/2', 'm/10', 'n/1', 'ü/1', 'm/9']
+      for (const writer of writers) await store.link(writer, GENESIS, placed(writer, GENESIS, [record(writer)]))
+      assert.deepEqual(
+        (await store.heads({ writer: 'n/1' })).map(({ writer }) => writer),
+        ['n/1'],
+      )
+      assert.deepEqual(await store.heads({ writer: 'n' }), [])
+      const pages: string[][] = []
+      for (let afterWriter: string | undefined; pages.length < 4; afterWriter = pages.at(-1)?.at(-1)) {
+        const page = await store.heads({ ...(afterWriter !== undefined && { afterWriter }), limit: 2 })
+        pages.push(page.map(({ writer }) => writer))
+        if (page.length < 2) break
+      }
+      assert.deepEqual(
+        pages.map(({ length }) => length),
+        [2, 2, 1],
+      )
+      assert.deepEqual(pages.flat().sort(), [...writers].sort())
+    },
+  },
+  {
     name: 'a chain is read in pieces, in order, and ends empty',
     async run({ open }) {
       const store = await open()
