@@ -35,8 +35,8 @@ export interface Appender {
   readonly waiting: number
   /** Failed attempts to link or to read, since the start. */
   readonly failures: number
-  /** Takes a record that the store may not have: it stays in memory until it is linked. */
-  take(record: AuditRecord): void
+  /** Takes a record that the store may not have: it stays in memory until it is linked. False where it takes no more. */
+  take(record: AuditRecord): boolean
   /** Takes a record that the store has staged. */
   note(record: AuditRecord): void
   /** Begins to link: `first` before all that already waits, then what dead processes left. */
@@ -111,11 +111,13 @@ export function createAppender(options: AppenderOptions): Appender {
   }
 }
 
-function take(state: State, record: AuditRecord): void {
-  if (state.finishing || state.queue.has(record.id)) return
+function take(state: State, record: AuditRecord): boolean {
+  if (state.finishing) return false
+  if (state.queue.has(record.id)) return true
   state.queue.set(record.id, record)
   state.taken += 1
   schedule(state, LINGER_MS)
+  return true
 }
 
 function note(state: State, record: AuditRecord): void {
