@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HooshError } from '../errors.js'
 import { readCheckpoint } from './checkpoint.js'
 import { ALL_WRITERS } from './covered.js'
@@ -86,6 +87,7 @@ async function stretchOf(store: AuditStore, head: WriterHead, { from, to }: Expo
     }
     if (page.length < PAGE) return { writer, after, through }
     epoch = page.at(-1)!.epoch
+    await nextTurn()
   }
 }
 
