@@ -516,9 +516,10 @@ class Verification:
                 uncovered.append({"writer": name, "after": covered, "through": own.seq,
                                   "entries": own.seq - max(covered, own.first - 1),
                                   "since": found[-1]["time"] if found else None})
-        signed = sum(1 for one in writers if one["signed"])
+        chains = [one for one in writers if one["entries"] > 0]  # an anchor alone has nothing to be tagged
+        signed = sum(1 for one in chains if one["signed"])
         tags = ("none" if signed == 0 else "unchecked" if self.root is None else
-                "checked" if signed == len(writers) else "partial")
+                "checked" if signed == len(chains) else "partial")
         return {"code": CODES[verdict], "verdict": verdict, "firstBad": self.faults.get(verdict), "uncovered": uncovered,
                 "writers": writers, "tags": tags, "absent": sorted(named - set(self.writers), key=utf16),
                 "entries": sum(one["entries"] for one in writers)}
