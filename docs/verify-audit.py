@@ -20,7 +20,7 @@ HEX, ZERO = re.compile(r"[0-9a-f]{64}\Z"), "0" * 64
 TEXTS = {"id", "event", "level", "message", "provider", "model", "subject", "pool", "reservation", "requestId"}
 NEEDED = {"id", "event", "level", "message", "timestamp", "integrity"}
 INTEGRITY = {"epoch", "hash", "previous_hash", "seq", "signature", "version", "writer"}
-BIG, MAX_LEVELS, MAX_JSON_LEVELS = 2**53 - 1, 32, 100
+BIG, MAX_DETAIL_LEVELS, MAX_LINE_LEVELS = 2**53 - 1, 32, 100
 MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 MAX_TURNS_BETWEEN, MAX_TURNS_BEFORE = 100_000, 5_000_000
 
@@ -158,7 +158,7 @@ def is_deep(text):
     level = 0
     for mark in MARKS.finditer(text):
         level += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark.group(), 0)
-        if level > MAX_JSON_LEVELS:
+        if level > MAX_LINE_LEVELS:
             return True
     return False
 
@@ -182,7 +182,7 @@ def is_detail(value, level):
         return True
     if isinstance(value, int):
         return -BIG <= value <= BIG
-    if isinstance(value, float) or level > MAX_LEVELS:
+    if isinstance(value, float) or level > MAX_DETAIL_LEVELS:
         return False
     if isinstance(value, list):
         return all(is_detail(item, level + 1) for item in value)
@@ -516,9 +516,10 @@ class Verification:
                 uncovered.append({"writer": name, "after": covered, "through": own.seq,
                                   "entries": own.seq - max(covered, own.first - 1),
                                   "since": found[-1]["time"] if found else None})
-        signed = sum(1 for one in writers if one["signed"])
+        chains = [one for one in writers if one["entries"] > 0]  # an anchor alone has nothing to be tagged
+        signed = sum(1 for one in chains if one["signed"])
         tags = ("none" if signed == 0 else "unchecked" if self.root is None else
-                "checked" if signed == len(writers) else "partial")
+                "checked" if signed == len(chains) else "partial")
         return {"code": CODES[verdict], "verdict": verdict, "firstBad": self.faults.get(verdict), "uncovered": uncovered,
                 "writers": writers, "tags": tags, "absent": sorted(named - set(self.writers), key=utf16),
                 "entries": sum(one["entries"] for one in writers)}

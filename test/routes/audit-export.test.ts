@@ -1,8 +1,9 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import type { ByteSink, GatewayRequest } from '@hoosh/core'
-import { verifyAuditLog } from '@hoosh/core/audit'
+import { type AuditDetails, auditKey, verifyAuditLog } from '@hoosh/core/audit'
 import { fakeClock } from '@hoosh/core/testing'
 import { describe, expect, it, vi } from 'vitest'
+import { python, pythonVerdicts } from '../core/audit/python.js'
 import { deferred } from '../support/deferred.js'
 import { chat, type Door, door, errorOf } from '../support/door.js'
 
@@ -115,6 +116,28 @@ describe('GET /v1/audit/export', () => {
     gates[2]!.resolve()
     await sending
     expect(written).toHaveLength(3)
+  })
+
+  it('verifies whatever a host records: details of 32 levels are in it, deeper ones are refused by name', async () => {
+    const to = await door({ audit: { key } })
+    const me = to.gateway.as({ user: 'alice' })
+    const nested = (levels: number): object => (levels === 1 ? {} : { a: nested(levels - 1) })
+    const lists = (levels: number): unknown[] => (levels === 1 ? [] : [lists(levels - 1)])
+    await me.audit.record('deep.objects', nested(32) as AuditDetails)
+    await me.audit.record('deep.lists', { a: lists(31) } as AuditDetails)
+    for (const details of [nested(33), nested(100), { a: lists(32) }, { a: lists(100) }])
+      await expect(me.audit.record('too.deep', details as AuditDetails)).rejects.toMatchObject({
+        code: 'invalid_audit_details',
+        message: expect.stringContaining('deeper than 32 levels'),
+        details: { param: expect.stringMatching(/^metadata\.a/) },
+      })
+    const text = await taken(to)
+    expect(linesOf(text).filter(({ event }) => event.includes('deep'))).toHaveLength(2)
+    const whole = { code: 0, tags: 'checked', entries: 4 }
+    expect(verifyAuditLog(text, { key })).toMatchObject(whole)
+    const { publicKey: pem } = auditKey.signing()
+    const asked = { logs: [Buffer.from(text)], checkpoints: [], publicKey: pem, key, requireTags: true }
+    if (python !== null) expect(await pythonVerdicts([asked])).toMatchObject([whole])
   })
 
   it('is for admins, takes no filter it does not know how to read, and is 404 where the log is off', async () => {

@@ -14,11 +14,10 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
   const { staged, audit, writers } = tables
   const { dialect } = connection
   const { bytes } = dialect
-  const findHeads = statement<Row>(
-    dialect,
-    `select ${bytes('writer')} as writer, seq, ${bytes('hash')} as hash, epoch,
-      anchor_seq, ${bytes('anchor_hash')} as anchor_hash from ${writers} order by 1`,
-  )
+  const heads = `select ${bytes('writer')} as writer, seq, ${bytes('hash')} as hash, epoch,
+    anchor_seq, ${bytes('anchor_hash')} as anchor_hash from ${writers} as w`
+  const findHeads = statement<Row>(dialect, `${heads} where w.writer > ? order by w.writer limit ?`)
+  const findHead = statement<Row>(dialect, `${heads} where w.writer = ?`)
   const findChain = statement<Row>(
     dialect,
     `select ${entryColumns(dialect)} from ${audit} where writer = ? and seq > ? order by seq limit ?`,
@@ -43,8 +42,10 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
       )
       return rows.map(({ text }) => JSON.parse(String(text)) as AuditRecord)
     },
-    async heads() {
-      const rows = await connection.read((runner) => findHeads(runner))
+    async heads({ writer: only, afterWriter = '', limit = ALL_HEADS } = {}) {
+      const rows = await connection.read((runner) =>
+        only === undefined ? findHeads(runner, afterWriter, limit) : findHead(runner, only),
+      )
       return rows.map(({ writer, seq, hash, epoch, anchor_seq, anchor_hash }) => ({
         writer: textOf(writer) ?? '',
         seq: Number(seq),
@@ -64,6 +65,9 @@ export function sqlAudit(connection: Connection, tables: Tables, batches: Batche
     query: (filter) => query(connection, tables, filter),
   }
 }
+
+/** More than there are. */
+const ALL_HEADS = 1_000_000
 
 /** Pages of a long log may take a while, and no call waits for them. */
 const READ_PATIENCE_MS = 10_000

@@ -52,7 +52,13 @@ export function sqlPayloads(connection: Connection, tables: Tables, write: Write
     },
     wrappedByOthers: async (wrappedBy, limit) =>
       (await read((runner) => sql.wrappedByOthers(runner, wrappedBy, limit))).map(keyIn),
-    erase: async (subject) => (await write((runner) => sql.erase(runner, subject))).length > 0,
+    erase: (subject) =>
+      write(async (runner) => {
+        // SQLite leaves what is deleted where it stood in the file, until something else needs the place.
+        const stands = dialect.locksRows ? null : await keyOf(runner, subject)
+        if (stands !== null) await sql.overwrite(runner, Buffer.alloc(stands.wrapped.byteLength), subject)
+        return (await sql.erase(runner, subject)).length > 0
+      }),
     drop: async (before, limit) => (await write((runner) => sql.drop(runner, before, limit))).length,
   }
 }
@@ -82,6 +88,7 @@ function payloadStatements(dialect: Dialect, { payloads, subjects }: Tables) {
       `update ${subjects} set wrapped_by = ?, wrapped = ? where subject = ? and id = ? returning id`,
     ),
     wrappedByOthers: statement<Row>(dialect, `select ${KEY} from ${subjects} where wrapped_by <> ? limit ?`),
+    overwrite: statement<never>(dialect, `update ${subjects} set wrapped = ? where subject = ?`),
     erase: statement<Row>(dialect, `delete from ${subjects} where subject = ? returning id`),
     drop: statement<Row>(
       dialect,

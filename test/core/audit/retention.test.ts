@@ -104,6 +104,32 @@ describe('old entries', () => {
     })
   })
 
+  it('are looked for with few looks at checkpoints, however many there are, and with none where nothing is left', async () => {
+    const inner = memoryAudit()
+    let read = 0
+    const store = changed(inner, {
+      async checkpoints(query) {
+        const found = await inner.checkpoints(query)
+        read += found.length
+        return found
+      },
+    })
+    const at = logOn({
+      store,
+      signingKey,
+      checkpointEvery: { entries: 1 },
+      retention: { keepMs: 100_000, segmentEntries: 50, archive: () => {} },
+    })
+    onTestFinished(() => at.log.close())
+    await at.log.start()
+    await add(at, 200)
+    await at.log.archive()
+    expect(await inner.heads()).toMatchObject([{ epoch: 203, anchor: { seq: 100 } }])
+    read = 0
+    await at.log.archive()
+    expect(read).toBeLessThan(20)
+  })
+
   it('stay where the archive fails, and go the next time', async () => {
     let fails = true
     const texts: string[] = []

@@ -266,6 +266,62 @@ describe('a verifier', () => {
     expect(most).toBeLessThan(20)
   })
 
+  it('reads no more at a time, however many chains there are, and misses nothing in the end', async () => {
+    const inner = memoryAudit({ maxEntries: 10_000 })
+    const name = (index: number) => `n/${String(index).padStart(4, '0')}`
+    for (let index = 0; index < 1_050; index += 1) {
+      linkInto(inner, name(index), 'secret', [boot(`b${index}`, true)])
+      const [head] = await inner.heads({ writer: name(index) })
+      if (index % 2 === 0) await inner.trim(name(index), head!)
+    }
+    let isGone = false
+    let [heads, chains] = [0, 0]
+    const store = changed(inner, {
+      async heads(query) {
+        const read = (await inner.heads(query)).filter(({ writer }) => !isGone || writer !== name(7))
+        heads += read.length
+        return read
+      },
+      chain(...given) {
+        chains += 1
+        return inner.chain(...given)
+      },
+    })
+    const { verifier } = createChecks({ store, key: 'secret', clock: () => NOW })
+    await verifier.follow()
+    expect(Object.keys(verifier.state().verifiedThrough)).toHaveLength(525)
+    const most = async (work: () => Promise<void>, times: number) => {
+      const counts: number[] = []
+      for (let time = 0; time < times; time += 1) {
+        heads = 0
+        chains = 0
+        await work()
+        counts.push(heads + chains)
+      }
+      return Math.max(...counts)
+    }
+    expect(await most(() => verifier.look(), 30)).toBeLessThanOrEqual(110)
+    expect(await most(() => verifier.step(), 60)).toBeLessThanOrEqual(200)
+    linkInto(inner, name(7), 'secret', [answered('late')])
+    linkInto(inner, name(1_000), 'secret', [answered('later')])
+    await most(() => verifier.look(), 11)
+    expect(verifier.state()).toMatchObject({ valid: true, verifiedThrough: { [name(7)]: 2, [name(1_000)]: 2 } })
+    isGone = true
+    await most(() => verifier.look(), 22)
+    expect(verifier.state().firstBad).toEqual({ writer: name(7), seq: 2, reason: 'the whole chain is missing' })
+  })
+
+  it('keeps at hand what it needs for a thousand chains, and makes the rest anew', async () => {
+    const store = memoryAudit()
+    const writers = Array.from({ length: 1_100 }, (_, index) => `n/${index}`)
+    const verifier = verifierOf(store, 'secret')
+    for (const round of [1, 2, 3]) {
+      for (const writer of writers) linkInto(store, writer, 'secret', [boot(`${writer} ${round}`, true)])
+      await verifier.follow()
+    }
+    expect(verifier.state()).toMatchObject({ valid: true, signed: true, verifiedThrough: { 'n/0': 3, 'n/1099': 3 } })
+  })
+
   it('finds a flipped byte within one pass of its steps, wherever it is', async () => {
     const store = memoryAudit()
     linkInto(store, WRITER, 'secret', [

@@ -73,7 +73,7 @@ function told({ verdict, firstBad, writers, absent, entries, tags, uncovered }: 
   return [
     firstBad === null ? verdict : `${verdict}: ${[...placeOf(firstBad, log), firstBad.reason].join(', ')}`,
     `${entries} entries of ${writers.length} writers; ${TAGS[tags]}`,
-    ...(tags === 'partial' ? writers.filter(({ signed }) => !signed).map(untaggedOf) : []),
+    ...(tags === 'partial' ? writers.filter(({ signed, entries }) => !signed && entries > 0).map(untaggedOf) : []),
     ...(uncovered.length === 0 ? ['uncovered: nothing'] : uncovered.map(windowOf)),
     ...open.map((writer) => `open end: ${writer} has neither a seal nor a successor`),
     ...absent.map((writer) => `not in this log: ${writer}, which a later boot names`),

@@ -3,6 +3,7 @@ import type { Logger } from '../options.js'
 import type { Clock } from '../time.js'
 import { type Chain, GENESIS, headOf, link } from './chain.js'
 import type { Checkpoints } from './checkpoints.js'
+import { storedHead } from './heads.js'
 import type { AuditRecord, AuditStore, ChainHead } from './store.js'
 
 /** Most entries of one batch: a few milliseconds of hashing, after which the event loop has its turn. */
@@ -34,8 +35,8 @@ export interface Appender {
   readonly waiting: number
   /** Failed attempts to link or to read, since the start. */
   readonly failures: number
-  /** Takes a record that the store may not have: it stays in memory until it is linked. */
-  take(record: AuditRecord): void
+  /** Takes a record that the store may not have: it stays in memory until it is linked. False where it takes no more. */
+  take(record: AuditRecord): boolean
   /** Takes a record that the store has staged. */
   note(record: AuditRecord): void
   /** Begins to link: `first` before all that already waits, then what dead processes left. */
@@ -110,11 +111,13 @@ export function createAppender(options: AppenderOptions): Appender {
   }
 }
 
-function take(state: State, record: AuditRecord): void {
-  if (state.finishing || state.queue.has(record.id)) return
+function take(state: State, record: AuditRecord): boolean {
+  if (state.finishing) return false
+  if (state.queue.has(record.id)) return true
   state.queue.set(record.id, record)
   state.taken += 1
   schedule(state, LINGER_MS)
+  return true
 }
 
 function note(state: State, record: AuditRecord): void {
@@ -248,8 +251,7 @@ async function follow(state: State, { seq, hash, epoch }: Head): Promise<void> {
 }
 
 async function headNow(state: State): Promise<Head> {
-  const heads = await state.store.heads()
-  return heads.find(({ writer }) => writer === state.writer) ?? { ...GENESIS, epoch: 0 }
+  return (await storedHead(state.store, state.writer)) ?? { ...GENESIS, epoch: 0 }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncFolder } from './folder.js'
 import { checkPath } from './path.js'
 import type { AuditSegment } from './retention.js'
 
@@ -20,6 +21,7 @@ export function fileArchive(directory: string): (segment: AuditSegment) => Promi
     try {
       await write(unfinished, segment)
       await rename(unfinished, path)
+      await syncFolder(directory)
     } catch (error) {
       await rm(unfinished, { force: true })
       throw error

@@ -1,5 +1,6 @@
 import { createHmac, createPublicKey, type KeyObject } from 'node:crypto'
 import { readCheckpoint } from './checkpoint.js'
+import { headPages } from './heads.js'
 import type { AuditStore, AuditValue, WriterHead } from './store.js'
 
 /** Most that is said of predecessors: half of an entry. */
@@ -30,17 +31,18 @@ export async function predecessors(
   store: AuditStore,
   own: string,
 ): Promise<{ writer: string; seq: number; hash: string }[]> {
-  // A chain of which nothing is left had ended before it was archived.
-  const heads = (await store.heads()).filter(
-    ({ writer, seq, anchor }) => seq > anchor.seq && nodeOf(writer) === nodeOf(own),
-  )
   const succeeded = new Set<string>()
   const open: WriterHead[] = []
-  for (const head of heads) {
-    const [first] = await store.chain(head.writer, head.anchor.seq, 1)
-    for (const writer of namedBy(first?.record.metadata?.predecessors)) succeeded.add(writer)
-    const [last] = await store.chain(head.writer, head.seq - 1, 1)
-    if (last?.record.event !== 'audit.seal') open.push(head)
+  for await (const heads of headPages(store)) {
+    for (const head of heads) {
+      const { writer, seq, anchor } = head
+      // A chain of which nothing is left had ended before it was archived.
+      if (seq === anchor.seq || nodeOf(writer) !== nodeOf(own)) continue
+      const [first] = await store.chain(writer, anchor.seq, 1)
+      for (const named of namedBy(first?.record.metadata?.predecessors)) succeeded.add(named)
+      const [last] = await store.chain(writer, seq - 1, 1)
+      if (last?.record.event !== 'audit.seal') open.push(head)
+    }
   }
   const left = open.filter(({ writer }) => writer !== own && !succeeded.has(writer))
   const named: { writer: string; seq: number; hash: string }[] = []

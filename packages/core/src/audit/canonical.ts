@@ -9,7 +9,7 @@ const canonicalize = canonicalizeModule as unknown as (value: object) => string
 export const MAX_ENTRY_BYTES = 65_536
 
 /** Objects and arrays inside one another, metadata itself being the first. */
-export const MAX_LEVELS = 32
+export const MAX_DETAIL_LEVELS = 32
 
 /** What of an entry's integrity is part of the text that is hashed. */
 export type Place = Pick<AuditIntegrity, 'version' | 'writer' | 'seq' | 'epoch'>
@@ -135,7 +135,7 @@ function copyOf(value: unknown, path: string, level: number, meter: Meter): Audi
     return value
   }
   if (typeof value !== 'object') throw refusal(path, `is of type ${typeof value}`)
-  if (level > MAX_LEVELS) throw refusal(path, `is nested deeper than ${MAX_LEVELS} levels`)
+  if (level > MAX_DETAIL_LEVELS) throw refusal(path, `is nested deeper than ${MAX_DETAIL_LEVELS} levels`)
   return Array.isArray(value) ? listOf(value, path, level, meter) : objectOf(value, path, level, meter)
 }
 

@@ -6,12 +6,20 @@ import type { ChainHead, StoredEntry } from './store.js'
 /** A reader's place in a writer's chain, moved by `check`. */
 export interface Walk {
   readonly writer: string
+  /** The configured key. */
+  readonly root: string | undefined
   seq: number
   hash: string
   /** Whether the chain has tags; null before its first entry was read. */
   signed: boolean | null
   /** Of the newest entry; null before the first was read. It never falls. */
   epoch: number | null
+  /** Made by `toolsOf` when they are needed, and as often: two kilobytes, of which a chain that has ended needs none. */
+  tools: Tools | null
+}
+
+/** What a writer's entries are hashed and tagged with. */
+interface Tools {
   readonly hashOf: ReturnType<typeof hasher>
   /** The tag of an entry of some epoch, not earlier than any asked for; null without the key. */
   readonly tagOf: ((epoch: number, entryHash: string) => string) | null
@@ -25,8 +33,13 @@ const MAX_TURNS = { between: 100_000, before: 5_000_000 }
 
 /** @param root the configured key; without it tags are looked at, not checked */
 export function walkFrom(writer: string, { seq, hash }: ChainHead, root: string | undefined): Walk {
-  const tagOf = root === undefined ? null : tagsOf(writer, root)
-  return { writer, seq, hash, signed: null, epoch: null, hashOf: hasher(writer), tagOf }
+  return { writer, root, seq, hash, signed: null, epoch: null, tools: null }
+}
+
+export function toolsOf(walk: Walk): Tools {
+  const { writer, root } = walk
+  walk.tools ??= { hashOf: hasher(writer), tagOf: root === undefined ? null : tagsOf(writer, root) }
+  return walk.tools
 }
 
 function tagsOf(writer: string, root: string): (epoch: number, entryHash: string) => string {
@@ -66,7 +79,7 @@ export function check(walk: Walk, entry: StoredEntry): string | null {
     return 'its place was changed'
   if (hasUnknownFields(record) || bodyOf(record, integrity) !== body) return 'the record differs from what was hashed'
   if (integrity.previous_hash !== walk.hash) return 'it does not follow the entry before it'
-  const hash = walk.hashOf(seq, walk.hash, body)
+  const hash = toolsOf(walk).hashOf(seq, walk.hash, body)
   if (integrity.hash !== hash) return 'its hash is not that of its text'
   const wrongTag = checkTag(walk, entry, integrity.signature)
   if (wrongTag !== null) return wrongTag
@@ -83,6 +96,7 @@ function checkTag(walk: Walk, { record, integrity }: StoredEntry, tag: string): 
     return 'its tag is not what the boot entry says of the chain'
   }
   if (!walk.signed) return tag === '' ? null : 'it has a tag in a chain without'
-  if (walk.tagOf === null) return /^[0-9a-f]{64}$/.test(tag) ? null : 'its tag is none'
-  return tag === walk.tagOf(integrity!.epoch, integrity!.hash) ? null : 'its tag is not of this key'
+  const { tagOf } = toolsOf(walk)
+  if (tagOf === null) return /^[0-9a-f]{64}$/.test(tag) ? null : 'its tag is none'
+  return tag === tagOf(integrity!.epoch, integrity!.hash) ? null : 'its tag is not of this key'
 }

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { createAnchorCheck, type UnvouchedAnchor } from './anchors.js'
 import { type Covered, createCoverCheck } from './covered.js'
+import { createPass, type Steps } from './pass.js'
 import { createVerifier, type Fault, type Verifier, type VerifierOptions } from './verifier.js'
 
 export interface ChecksOptions extends VerifierOptions {
@@ -17,6 +18,8 @@ export interface Checks {
   readonly firstBad: Fault | null
   /** Compares the chains with their checkpoints, and with the records of what was archived. */
   compare(signal?: AbortSignal): Promise<void>
+  /** The same for the next hundred chains; resolves with whether they were the last. */
+  compareSome(signal?: AbortSignal): Promise<boolean>
 }
 
 export function createChecks(options: ChecksOptions): Checks {
@@ -26,13 +29,20 @@ export function createChecks(options: ChecksOptions): Checks {
   const anchors = createAnchorCheck(store)
   const found = () => cover.firstBad ?? anchors.firstBad
   let isTold = false
-  let last: Promise<void> = Promise.resolve()
-  const compare = async (signal?: AbortSignal) => {
-    await cover.follow(signal)
-    if (signal?.aborted !== true) await anchors.follow()
+  const comparing = async function* (): Steps {
+    yield* cover.look()
+    yield* anchors.look()
     if (found() === null || isTold) return
     isTold = true
     logger?.error({ ...found() }, 'the audit log is damaged or was tampered with')
+  }
+  const comparisons = createPass(comparing)
+  let last: Promise<unknown> = Promise.resolve()
+  // One at a time: each goes on from where the one before was.
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work)
+    last = turn.catch(() => {})
+    return turn
   }
   return {
     verifier,
@@ -43,11 +53,7 @@ export function createChecks(options: ChecksOptions): Checks {
     get firstBad() {
       return verifier.state().firstBad ?? found()
     },
-    // One at a time: each goes on from where the one before was.
-    compare(signal) {
-      const turn = last.then(() => compare(signal))
-      last = turn.catch(() => {})
-      return turn
-    },
+    compare: (signal) => inTurn(() => comparisons.whole(signal)),
+    compareSome: (signal) => inTurn(() => comparisons.step(signal)),
   }
 }

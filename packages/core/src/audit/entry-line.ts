@@ -1,4 +1,4 @@
-import { bodyOf, hasUnknownFields, isSorted, MAX_LEVELS } from './canonical.js'
+import { bodyOf, hasUnknownFields, isSorted, MAX_DETAIL_LEVELS } from './canonical.js'
 import { isHash } from './checkpoint.js'
 import { isTooDeep } from './json-levels.js'
 import type { AuditDetails, AuditEntry, AuditIntegrity, AuditRecord, ChainHead, StoredEntry } from './store.js'
@@ -154,7 +154,7 @@ function isDetail(value: AuditDetails | unknown, level: number): boolean {
   if (typeof value === 'string') return value.isWellFormed()
   if (typeof value === 'number') return Number.isSafeInteger(value)
   if (value === null || typeof value === 'boolean') return true
-  if (level > MAX_LEVELS) return false
+  if (level > MAX_DETAIL_LEVELS) return false
   if (Array.isArray(value)) return value.every((item) => isDetail(item, level + 1))
   for (const key in value as object) {
     if (!key.isWellFormed() || !isDetail((value as Record<string, unknown>)[key], level + 1)) return false

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HooshError } from '../errors.js'
 import { readCheckpoint } from './checkpoint.js'
 import { ALL_WRITERS } from './covered.js'
@@ -10,7 +11,8 @@ export interface ExportFilter {
   readonly writer?: string
   /**
    * Milliseconds since the epoch. Where there are checkpoints, a chain begins at the newest one made at or before `from` and
-   * ends at the first one made at or after `to`: what goes out is whole between checkpoints, so that it verifies.
+   * ends at the first one made at or after `to`: what goes out is whole between checkpoints, so that it verifies, with `to`
+   * against the checkpoints made before. Chains that began after `to` are left out.
    */
   readonly from?: number
   readonly to?: number
@@ -37,7 +39,9 @@ const PAGE = 256
  * @throws HooshError `store_unavailable`; also where entries are dropped before they were read, as a full memory store does
  */
 export async function exportOf(store: AuditStore, filter: ExportFilter): Promise<AsyncGenerator<string>> {
-  const heads = (await store.heads()).filter(({ writer }) => filter.writer === undefined || writer === filter.writer)
+  const { writer: only } = filter
+  const stored = await store.heads(only === undefined ? {} : { writer: only })
+  const heads = stored.filter(({ writer }) => only === undefined || writer === only)
   heads.sort((a, b) => (a.writer < b.writer ? -1 : 1))
   return piecesOf(store, heads, filter)
 }
@@ -45,9 +49,13 @@ export async function exportOf(store: AuditStore, filter: ExportFilter): Promise
 async function* piecesOf(store: AuditStore, heads: readonly WriterHead[], filter: ExportFilter) {
   const isExtract = filter.event !== undefined || filter.subject !== undefined || filter.model !== undefined
   for (const head of heads) {
+    // Its boot would name what was signed of other chains behind where they end here.
+    if (!isExtract && filter.to !== undefined && (await beginsAfter(store, head, filter.to))) continue
     // Of an extract nothing has to be whole, and what was staged then may have been linked much later.
     const { writer, after, through } = isExtract ? wholeOf(head) : await stretchOf(store, head, filter)
-    if (!isExtract && after.seq > 0 && after.seq < through) yield `${anchorLine(writer, after)}\n`
+    // Of a chain that ended before `from` only that is told, where a checkpoint vouches for it.
+    const isEmpty = after.seq === through && (filter.from === undefined || head.epoch === 0)
+    if (!isExtract && after.seq > 0 && !isEmpty) yield `${anchorLine(writer, after)}\n`
     for (let seq = after.seq; seq < through; ) {
       const entries = await store.chain(writer, seq, Math.min(PAGE, through - seq))
       if (entries.length === 0 || (entries[0]!.integrity?.seq !== seq + 1 && entries[0]!.damaged === undefined))
@@ -57,6 +65,11 @@ async function* piecesOf(store: AuditStore, heads: readonly WriterHead[], filter
       if (piece.length > 0) yield `${piece.join('\n')}\n`
     }
   }
+}
+
+async function beginsAfter(store: AuditStore, { writer, anchor }: WriterHead, to: number): Promise<boolean> {
+  const [first] = await store.chain(writer, anchor.seq, 1)
+  return first !== undefined && first.record.timestamp > to
 }
 
 function wholeOf({ writer, anchor, seq }: WriterHead): Stretch {
@@ -84,6 +97,7 @@ async function stretchOf(store: AuditStore, head: WriterHead, { from, to }: Expo
     }
     if (page.length < PAGE) return { writer, after, through }
     epoch = page.at(-1)!.epoch
+    await nextTurn()
   }
 }
 

@@ -1,5 +1,5 @@
-/** Levels of JSON in a line: more than any of ours has, and fewer than any reader of JSON stumbles over. */
-const MAX_LEVELS = 100
+/** Levels of JSON in a line that is read: more than any of ours has, whose details have fewer, and fewer than any reader of JSON stumbles over. */
+const MAX_LINE_LEVELS = 100
 
 /** Whether a text is JSON that every verifier can read. */
 export function isReadable(text: string): boolean {
@@ -22,7 +22,7 @@ export function isTooDeep(text: string): boolean {
     else if (isInside) continue
     else if (character === '[' || character === '{') level += 1
     else if (character === ']' || character === '}') level -= 1
-    if (level > MAX_LEVELS) return true
+    if (level > MAX_LINE_LEVELS) return true
   }
   return false
 }

@@ -178,11 +178,14 @@ function nameOf({ chain, key, signingKey, node, ids }: AuditLogOptions): string 
 }
 
 function retentionOf(parts: Parts): Retention | null {
-  const { retention, store, clock, logger } = parts
+  const { retention, store, clock, logger, writer, mode, appender } = parts
   if (retention === undefined) return null
   const record = async (fields: RecordFields) => {
-    await stage(parts, recordOf(parts, fields))
-    await parts.appender.flush()
+    const made = recordOf(parts, fields)
+    if (mode === 'strict' && !parts.closed) await store.stage(writer, [made])
+    // It has to be linked before anything is taken out, however many wait, and so is never left for later.
+    if (!appender.take(made)) throw shuttingDown()
+    await appender.flush()
   }
   return createRetention({ store, retention, clock, record, ...(logger && { logger }) })
 }
@@ -191,7 +194,7 @@ function retentionOf(parts: Parts): Retention | null {
 function tellingOf(store: AuditStore, verifier: Verifier): Pick<AuditStore, 'staged' | 'link' | 'heads'> {
   return {
     staged: (query) => store.staged(query),
-    heads: () => store.heads(),
+    heads: (query) => store.heads(query),
     link(writer, after, entries) {
       const tell = (isLinked: boolean) => {
         const last = entries.at(-1)
@@ -220,7 +223,7 @@ function stage(parts: Parts, record: AuditRecord): Awaitable<void> {
   if (parts.closed) throw shuttingDown()
   if (mode === 'buffered') {
     if (appender.waiting >= maxQueue) throw unavailable(`${maxQueue} audit records wait for the store already.`)
-    return appender.take(record)
+    return void appender.take(record)
   }
   try {
     const staging = store.stage(writer, [record])

@@ -7,10 +7,12 @@ import type {
   AuditStore,
   ChainHead,
   CheckpointQuery,
+  HeadQuery,
   LinkedRecord,
   NewCheckpoint,
   StoredCheckpoint,
   StoredEntry,
+  WriterHead,
 } from './store.js'
 
 /** Chains and staged records by id, in the order they came; a record keeps its place when it is linked. */
@@ -85,7 +87,7 @@ export function memoryAudit({ maxEntries = 10_000 }: { maxEntries?: number } = {
     checkpoint: (writer, at, checkpoint) => keepCheckpoint(shelf, writer, at, checkpoint),
     checkpoints: (query) => checkpoints(shelf, query),
     trim: (writer, through) => trim(shelf, writer, through),
-    heads: () => [...shelf.chains].map(([writer, { head, anchor, epoch }]) => ({ writer, ...head, epoch, anchor })),
+    heads: (query = {}) => heads(shelf, query),
     chain: (writer, after, limit) => chain(shelf, writer, after, limit),
     query: (filter) => query(shelf, filter),
   }
@@ -133,6 +135,15 @@ function link(shelf: Shelf, writer: string, after: ChainHead, entries: readonly 
   shelf.linked += entries.length
   while (shelf.linked > shelf.maxEntries) evict(shelf)
   return true
+}
+
+function heads({ chains }: Shelf, { writer, afterWriter, limit }: HeadQuery): WriterHead[] {
+  const names = writer === undefined ? [...chains.keys()].sort() : [writer].filter((name) => chains.has(name))
+  const wanted = afterWriter === undefined ? names : names.filter((name) => name > afterWriter)
+  return wanted.slice(0, limit).map((name) => {
+    const { head, anchor, epoch } = chains.get(name)!
+    return { writer: name, ...head, epoch, anchor }
+  })
 }
 
 function keepCheckpoint(shelf: Shelf, writer: string, at: ChainHead, checkpoint: NewCheckpoint): boolean {

@@ -3,6 +3,7 @@ import type { Logger } from '../options.js'
 import type { Awaitable, Clock } from '../time.js'
 import { readCheckpoint } from './checkpoint.js'
 import { anchorLine, endLine, lineOfEntry } from './entry-line.js'
+import { headPages, storedHead } from './heads.js'
 import type { RecordFields } from './refusals.js'
 import type { AuditDetails, AuditStore, ChainHead, WriterHead } from './store.js'
 
@@ -79,9 +80,11 @@ export function createRetention(state: State): Retention {
 }
 
 async function archiveAll(state: State): Promise<void> {
-  for (const head of await state.store.heads()) {
-    let anchor: ChainHead | null = head.anchor
-    while (anchor !== null) anchor = await archiveNext(state, head, anchor)
+  for await (const heads of headPages(state.store)) {
+    for (const head of heads) {
+      let anchor: ChainHead | null = head.anchor
+      while (anchor !== null) anchor = await archiveNext(state, head, anchor)
+    }
   }
 }
 
@@ -116,10 +119,10 @@ async function archiveNext(state: State, head: WriterHead, after: ChainHead): Pr
  */
 async function endOf({ store, retention, clock }: State, head: WriterHead, after: number): Promise<number | null> {
   const { writer, seq: newest, epoch } = head
-  const least = after + (retention.segmentEntries ?? SEGMENT)
-  const end = epoch === 0 ? least : await firstSigned(store, writer, least)
-  if (end !== null && end < newest) return end
   if (after >= newest) return null
+  const least = after + (retention.segmentEntries ?? SEGMENT)
+  const end = epoch === 0 ? least : await firstSigned(store, head, least)
+  if (end !== null && end < newest) return end
   const [last] = await store.chain(writer, newest - 1, 1)
   if (last?.record.event === 'audit.seal') return newest
   const [checkpoint] = epoch === 0 ? [] : await store.checkpoints({ writer, newest: true, limit: 1 })
@@ -127,14 +130,19 @@ async function endOf({ store, retention, clock }: State, head: WriterHead, after
   return signedAt !== null && signedAt < clock() - Math.max(DEAD_MS, retention.keepMs) ? newest : null
 }
 
-async function firstSigned(store: AuditStore, writer: string, least: number): Promise<number | null> {
-  for (let epoch = -1; ; ) {
-    const page = await store.checkpoints({ writer, after: epoch, limit: PAGE })
-    const found = page.find(({ seq }) => seq >= least)
-    if (found !== undefined) return found.seq
-    if (page.length < PAGE) return null
-    epoch = page.at(-1)!.epoch
+/** Found by halving, since a chain may have half a million checkpoints a year. */
+async function firstSigned(store: AuditStore, { writer, epoch }: WriterHead, least: number): Promise<number | null> {
+  let found: number | null = null
+  for (let [low, high] = [0, epoch]; low < high; ) {
+    const middle = (low + high) >>> 1
+    const [checkpoint] = await store.checkpoints({ writer, after: middle - 1, limit: 1 })
+    if (checkpoint !== undefined && checkpoint.seq < least) low = checkpoint.epoch + 1
+    else {
+      found = checkpoint?.seq ?? found
+      high = middle
+    }
   }
+  return found
 }
 
 /** The entry a segment ends with, and what it says of other segments, if all of it is there, sound and old enough. */
@@ -164,9 +172,12 @@ async function oldUpTo(
  * itself can tell what was archived from what was cut off.
  */
 async function standing({ store }: State, writer: string, closed: readonly AuditDetails[]): Promise<AuditDetails[]> {
-  if (closed.length === 0) return []
-  const anchors = new Map((await store.heads()).map(({ writer: one, anchor }) => [one, anchor]))
-  return closed.filter(({ writer: of, hash }) => of !== writer && anchors.get(String(of))?.hash === hash)
+  const left: AuditDetails[] = []
+  for (const details of closed) {
+    const { writer: of, hash } = details
+    if (of !== writer && (await storedHead(store, String(of)))?.anchor.hash === hash) left.push(details)
+  }
+  return left
 }
 
 async function* textOf(store: AuditStore, writer: string, after: ChainHead, last: ChainHead): AsyncGenerator<string> {

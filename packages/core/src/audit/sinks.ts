@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { guardedLookup, reachOf } from '../address.js'
 import { HooshError } from '../errors.js'
+import { syncFolder } from './folder.js'
 import { checkPath } from './path.js'
 
 /** Takes a checkpoint to where it is safe: what `audit.onCheckpoint` is. Rejects where it could not. */
@@ -104,13 +105,14 @@ async function appendLine(path: string, line: string): Promise<void> {
   try {
     const tail = await tailOf(file)
     const isTorn = tail !== '' && !tail.endsWith('\n')
-    if (`\n${tail}`.endsWith(`\n${line}\n`)) return
     // Not `write`, which on a nearly full disk may take a part of the line and say nothing.
-    await file.appendFile(isTorn ? `\n${line}\n` : `${line}\n`)
+    if (!`\n${tail}`.endsWith(`\n${line}\n`)) await file.appendFile(isTorn ? `\n${line}\n` : `${line}\n`)
+    // Also where it is there already: whoever wrote it may not have waited until the disk had it.
     await file.sync()
   } finally {
     await file.close()
   }
+  await syncFolder(dirname(path))
 }
 
 async function tailOf(file: FileHandle): Promise<string> {

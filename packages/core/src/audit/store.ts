@@ -26,8 +26,11 @@ export interface AuditStore {
    */
   link(writer: string, after: ChainHead, entries: readonly LinkedRecord[]): Awaitable<boolean>
 
-  /** The newest entry of every writer, and where its stored chain begins. */
-  heads(): Awaitable<WriterHead[]>
+  /**
+   * The newest entry of every writer, and where its stored chain begins; or of one writer, or of the next writers in an order of
+   * the store's own that stays the same.
+   */
+  heads(query?: HeadQuery): Awaitable<WriterHead[]>
 
   /**
    * Keeps a checkpoint of a writer's chain and begins its next epoch, in one step.
@@ -153,6 +156,15 @@ export interface NewCheckpoint {
 /** A checkpoint as the store gives it back. */
 export interface StoredCheckpoint extends NewCheckpoint {
   readonly writer: string
+}
+
+/** Which chains are wanted: all, unless it says otherwise. */
+export interface HeadQuery {
+  /** This one only. */
+  readonly writer?: string
+  /** Only those behind this one, which was the last of the page before. */
+  readonly afterWriter?: string
+  readonly limit?: number
 }
 
 /** Which checkpoints are wanted; `after` goes with a writer. */

@@ -1,11 +1,16 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '../options.js'
 import type { Clock } from '../time.js'
 import { check, type Walk, walkFrom } from './check.js'
+import { headPages, storedHead } from './heads.js'
+import { createPass, type Steps } from './pass.js'
 import type { AuditStore, ChainHead, WriterHead } from './store.js'
 
 /** Entries read at a time: about two milliseconds of checking, after which the event loop has its turn. */
 const BATCH = 256
+/** Chains that have nothing to check in one step of a scrub: of those that were archived there may be thousands. */
+const ENDS = 32
+/** Chains whose hashing tools are kept at hand; those of one that is read again after so many others are made anew. */
+const AT_HAND = 1_000
 
 export interface VerifierOptions {
   readonly store: AuditStore
@@ -24,6 +29,7 @@ export interface Fault {
 export interface VerifierState {
   /** No fault so far. Once false it stays so for the life of the process: damage that goes away was damage too. */
   readonly valid: boolean
+  /** Of each chain of which something is stored. */
   readonly verifiedThrough: Readonly<Record<string, number>>
   /** When a look at every chain last ended; null before the first has. */
   readonly verifiedAt: number | null
@@ -42,6 +48,8 @@ export interface Verifier {
   linked(writer: string, after: ChainHead, head: ChainHead & { readonly epoch: number }): void
   /** Checks what no earlier call has: at first everything. Ends after a batch where the signal is aborted. */
   follow(signal?: AbortSignal): Promise<void>
+  /** The same of the next hundred chains only; after the last it begins anew. */
+  look(signal?: AbortSignal): Promise<void>
   /** Checks the next few stored entries again; after the last it begins anew. */
   step(): Promise<void>
   /** One whole pass over everything stored, new or not. Rejects where the store fails; a fault is in `state`. */
@@ -52,6 +60,10 @@ export interface Verifier {
 interface State extends VerifierOptions {
   /** Verified so far, by writer. */
   readonly walks: Map<string, Walk>
+  /** Those that read an entry last, the newest at the end: they have their tools. */
+  readonly atHand: Set<Walk>
+  /** Writers of whom nothing is stored any more. */
+  readonly archived: Set<string>
   /** Writers with a fault, which are not read further. */
   readonly broken: Set<string>
   firstBad?: Fault
@@ -59,22 +71,22 @@ interface State extends VerifierOptions {
 }
 
 export function createVerifier(options: VerifierOptions): Verifier {
-  const state: State = { ...options, walks: new Map(), broken: new Set(), verifiedAt: null }
-  let pass = scrubbing(state)
-  let last: Promise<void> = Promise.resolve()
+  const state: State = {
+    ...options,
+    walks: new Map(),
+    atHand: new Set(),
+    archived: new Set(),
+    broken: new Set(),
+    verifiedAt: null,
+  }
+  const looks = createPass(() => looking(state))
+  const scrubs = createPass(() => scrubbing(state))
+  let last: Promise<unknown> = Promise.resolve()
   // One reader at a time: a scrub compares with what `follow` has seen.
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
+  const inTurn = async (work: () => Promise<unknown>): Promise<void> => {
     const turn = last.then(work)
     last = turn.catch(() => {})
-    return turn
-  }
-  const step = async () => {
-    try {
-      if ((await pass.next()).done === true) pass = scrubbing(state)
-    } catch (error) {
-      pass = scrubbing(state)
-      throw error
-    }
+    await turn
   }
   return {
     linked(writer, after, head) {
@@ -84,15 +96,20 @@ export function createVerifier(options: VerifierOptions): Verifier {
       walk.hash = head.hash
       walk.epoch = head.epoch
     },
-    follow: (signal) => inTurn(() => follow(state, signal)),
-    step: () => inTurn(step),
-    scrub: () => inTurn(() => scrub(state)),
+    follow: (signal) => inTurn(() => looks.whole(signal)),
+    look: (signal) => inTurn(() => looks.step(signal)),
+    step: () => inTurn(() => scrubs.step()),
+    scrub: () =>
+      inTurn(async () => {
+        await looks.whole()
+        await scrubs.whole()
+      }),
     state: () => stateOf(state),
   }
 }
 
-function stateOf({ walks, firstBad, verifiedAt, key }: State): VerifierState {
-  const chains = [...walks.values()]
+function stateOf({ walks, archived, firstBad, verifiedAt, key }: State): VerifierState {
+  const chains = [...walks.values()].filter(({ writer }) => !archived.has(writer))
   return {
     valid: firstBad === undefined,
     verifiedThrough: Object.fromEntries(chains.map(({ writer, seq }) => [writer, seq])),
@@ -102,44 +119,63 @@ function stateOf({ walks, firstBad, verifiedAt, key }: State): VerifierState {
   }
 }
 
-async function scrub(state: State): Promise<void> {
-  await follow(state)
-  for await (const _ of scrubbing(state)) await nextTurn()
-}
-
-async function follow(state: State, signal?: AbortSignal): Promise<void> {
-  const heads = await state.store.heads()
-  for (const head of heads) {
-    const walk = state.walks.get(head.writer) ?? walkFrom(head.writer, head.anchor, state.key)
-    state.walks.set(head.writer, walk)
-    while (walk.seq < head.seq && !state.broken.has(head.writer)) {
-      await advance(state, walk, head.seq)
-      await nextTurn()
-      if (signal?.aborted) return
+/** What is new of all chains: a step is a page of them, and all that is new there. */
+async function* looking(state: State): Steps {
+  const known = [...state.walks.keys()]
+  const stored = new Set<string>()
+  for await (const heads of headPages(state.store)) {
+    for (const head of heads) {
+      stored.add(head.writer)
+      yield* lookAt(state, head)
     }
-    await compare(state, walk, head)
+    yield true
   }
-  missing(state, heads)
+  for (const writer of known) if (!stored.has(writer)) await missing(state, writer)
   state.verifiedAt = state.clock()
 }
 
-/** One pass over all that `follow` has seen, a batch a step. */
-async function* scrubbing(state: State): AsyncGenerator<void> {
-  const heads = await state.store.heads()
-  missing(state, heads)
-  for (const head of heads) {
-    const seen = state.walks.get(head.writer)
-    if (seen === undefined) continue
-    const known = { seq: seen.seq, hash: seen.hash }
-    const walk = { ...walkFrom(head.writer, head.anchor, state.key), signed: seen.signed }
-    while (walk.seq < known.seq && !state.broken.has(head.writer)) {
-      await advance(state, walk, known.seq)
-      yield
+async function* lookAt(state: State, head: WriterHead): Steps {
+  const { writer, seq, anchor } = head
+  const walk = state.walks.get(writer) ?? walkFrom(writer, anchor, state.key)
+  state.walks.set(writer, walk)
+  if (anchor.seq === seq) state.archived.add(writer)
+  else state.archived.delete(writer)
+  while (walk.seq < seq && !state.broken.has(writer)) {
+    await advance(state, walk, seq)
+    keepAtHand(state, walk)
+    yield false
+  }
+  await compare(state, walk, head)
+}
+
+function keepAtHand({ atHand }: State, walk: Walk): void {
+  atHand.delete(walk)
+  atHand.add(walk)
+  if (atHand.size <= AT_HAND) return
+  const [oldest] = atHand
+  atHand.delete(oldest!)
+  oldest!.tools = null
+}
+
+/** One pass over all that `looking` has seen: a step is a batch, or the ends of some chains. */
+async function* scrubbing(state: State): Steps {
+  let ends = 0
+  for await (const heads of headPages(state.store)) {
+    for (const head of heads) {
+      const seen = state.walks.get(head.writer)
+      if (seen === undefined) continue
+      const known = { seq: seen.seq, hash: seen.hash }
+      const walk = { ...walkFrom(head.writer, head.anchor, state.key), signed: seen.signed }
+      while (walk.seq < known.seq && !state.broken.has(head.writer)) {
+        await advance(state, walk, known.seq)
+        yield true
+      }
+      if (walk.seq === known.seq && walk.hash !== known.hash)
+        fault(state, walk, known.seq, 'the chain was written anew')
+      await beyond(state, head)
+      ends += 1
+      yield ends % ENDS === 0
     }
-    if (walk.seq === known.seq && walk.hash !== known.hash) fault(state, walk, known.seq, 'the chain was written anew')
-    await beyond(state, head)
-    // Of chains that were archived nothing is left, and there may be thousands.
-    await nextTurn()
   }
   state.verifiedAt = state.clock()
 }
@@ -160,7 +196,7 @@ async function advance(state: State, walk: Walk, through: number): Promise<void>
 
 /** Moves a walk to its chain's anchor where the entries up to there are gone, as a full memory store lets them go. */
 async function skipped(state: State, walk: Walk): Promise<boolean> {
-  const anchor = (await headOf(state, walk.writer))?.anchor
+  const anchor = (await storedHead(state.store, walk.writer))?.anchor
   if (anchor === undefined || anchor.seq <= walk.seq) return false
   walk.seq = anchor.seq
   walk.hash = anchor.hash
@@ -175,7 +211,7 @@ async function compare(state: State, walk: Walk, head: WriterHead): Promise<void
     return
   }
   // Read before some of the entries came, or cut back: only a second look can tell.
-  const now = await headOf(state, walk.writer)
+  const now = await storedHead(state.store, walk.writer)
   if (now === undefined || now.seq < walk.seq) fault(state, walk, walk.seq, 'the chain was cut')
 }
 
@@ -183,19 +219,14 @@ async function compare(state: State, walk: Walk, head: WriterHead): Promise<void
 async function beyond(state: State, head: WriterHead): Promise<void> {
   const [extra] = await state.store.chain(head.writer, head.seq, 1)
   if (extra === undefined || state.broken.has(head.writer)) return
-  const now = await headOf(state, head.writer)
+  const now = await storedHead(state.store, head.writer)
   if (now === undefined || now.seq <= head.seq) fault(state, head, head.seq + 1, 'an entry stands after the head')
 }
 
-async function headOf(state: State, writer: string): Promise<WriterHead | undefined> {
-  return (await state.store.heads()).find((head) => head.writer === writer)
-}
-
-function missing(state: State, heads: readonly WriterHead[]): void {
-  const stored = new Set(heads.map(({ writer }) => writer))
-  for (const walk of state.walks.values()) {
-    if (!stored.has(walk.writer)) fault(state, walk, walk.seq, 'the whole chain is missing')
-  }
+async function missing(state: State, writer: string): Promise<void> {
+  const walk = state.walks.get(writer)
+  if (walk === undefined || (await storedHead(state.store, writer)) !== undefined) return
+  fault(state, walk, walk.seq, 'the whole chain is missing')
 }
 
 function fault(state: State, { writer }: { writer: string } & ChainHead, seq: number, reason: string): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { AuditRecord, AuditStore, StoredEntry } from '../audit/store.js'
 import { ALL, type AuditCase, endOf, GENESIS, placed, record } from './audit-harness.js'
+import { heads } from './audit-heads.js'
 import { signing } from './audit-signing.js'
 
 const full: AuditRecord = {
@@ -154,21 +155,6 @@ const linking: readonly AuditCase[] = [
 
 const reading: readonly AuditCase[] = [
   {
-    name: 'heads name the newest entry of every writer and where its chain begins',
-    async run({ open }) {
-      const store = await open()
-      assert.deepEqual(await store.heads(), [])
-      const [one, two] = [placed('n/1', GENESIS, [record('a'), record('b')]), placed('m/2', GENESIS, [record('c')])]
-      await store.link('n/1', GENESIS, one)
-      await store.link('m/2', GENESIS, two)
-      const heads = [...(await store.heads())].sort((a, b) => (a.writer < b.writer ? -1 : 1))
-      assert.deepEqual(heads, [
-        { writer: 'm/2', ...endOf(two), epoch: 0, anchor: GENESIS },
-        { writer: 'n/1', ...endOf(one), epoch: 0, anchor: GENESIS },
-      ])
-    },
-  },
-  {
     name: 'a chain is read in pieces, in order, and ends empty',
     async run({ open }) {
       const store = await open()
@@ -286,4 +272,4 @@ const reading: readonly AuditCase[] = [
 ]
 
 /** Every promise of `AuditStore`. */
-export const auditCases: readonly AuditCase[] = [...staging, ...linking, ...signing, ...reading]
+export const auditCases: readonly AuditCase[] = [...staging, ...linking, ...signing, ...heads, ...reading]

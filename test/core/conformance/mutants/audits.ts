@@ -74,6 +74,9 @@ const LINK: readonly Mutant<AuditStore>[] = [
     return true
   }),
   ...misanswering('heads', ['', ...under('*', ['writer', ...HEAD, 'epoch', ...under('anchor', HEAD)])]),
+  ...dropping(['writer', 'afterWriter', 'limit'], (field) =>
+    ignoring('heads', field, ({ [field]: _left, ...query } = {}) => [query]),
+  ),
 ]
 
 const CHECKPOINT: readonly Mutant<AuditStore>[] = [

@@ -216,8 +216,10 @@ function newestFound(row: readonly SignedCheckpoint[], { hashes }: WriterWalk): 
 }
 
 function tagsOf(writers: readonly WriterReport[], hasKey: boolean): AuditVerdict['tags'] {
-  const signed = writers.filter((one) => one.signed).length
+  // Where nothing but an anchor is, there is nothing to be tagged.
+  const chains = writers.filter((one) => one.entries > 0)
+  const signed = chains.filter((one) => one.signed).length
   if (signed === 0) return 'none'
   if (!hasKey) return 'unchecked'
-  return signed === writers.length ? 'checked' : 'partial'
+  return signed === chains.length ? 'checked' : 'partial'
 }

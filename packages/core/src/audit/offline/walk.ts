@@ -1,5 +1,5 @@
 import { GENESIS } from '../chain.js'
-import { mayFollow, type Walk, walkFrom } from '../check.js'
+import { mayFollow, toolsOf, type Walk, walkFrom } from '../check.js'
 import type { SignedCheckpoint } from '../checkpoint.js'
 import { isPlace, type Line } from '../entry-line.js'
 import type { ChainHead } from '../store.js'
@@ -125,7 +125,7 @@ export function endTelling(findings: Findings, writer: string, own: WriterWalk):
 /** The hash of an entry, and whether it has a tag, whatever its place. */
 function wrongBySelf({ body, integrity, record }: EntryLine, walk: Walk): string | null {
   const { seq, previous_hash, hash, signature } = integrity
-  if (walk.hashOf(seq, previous_hash, body) !== hash) return 'its hash is not that of its text'
+  if (toolsOf(walk).hashOf(seq, previous_hash, body) !== hash) return 'its hash is not that of its text'
   const isSigned = signature !== ''
   if (record.event === 'audit.boot' && seq === 1 && record.metadata?.signed !== isSigned)
     return 'its tag is not what the boot entry says of the chain'
@@ -133,7 +133,8 @@ function wrongBySelf({ body, integrity, record }: EntryLine, walk: Walk): string
   return null
 }
 
-function wrongTag(state: State, { integrity: { epoch, hash, signature } }: EntryLine, { tagOf }: Walk): string | null {
+function wrongTag(state: State, { integrity: { epoch, hash, signature } }: EntryLine, walk: Walk): string | null {
+  const { tagOf } = toolsOf(walk)
   if (signature === '' || tagOf === null || state.isSettled) return null
   if (tagOf(epoch, hash) === signature) return null
   state.isSettled = true
