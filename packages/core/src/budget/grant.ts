@@ -183,9 +183,10 @@ export function budgetExceeded({ tightest, unit, needed }: Refused, now: number)
   const left = Math.max(0, leftOf(tightest, unit))
   const say = (amount: number) => (unit === 'tokens' ? `${amount} tokens` : `${usdText(amount)} USD`)
   const resetsAt = windowEnd === null ? null : new Date(windowEnd).toISOString()
-  const found = unit === 'tokens' && isBlocked(tightest)
-    ? `Pool "${name}" is blocked: its cap is 0 tokens.`
-    : `Pool "${name}" has ${say(left)} left; this call needs ${say(needed)}.`
+  const found =
+    unit === 'tokens' && isBlocked(tightest)
+      ? `Pool "${name}" is blocked: its cap is 0 tokens.`
+      : `Pool "${name}" has ${say(left)} left; this call needs ${say(needed)}.`
   return new HooshError('budget_exceeded', {
     message: resetsAt === null ? found : `${found} Its window ends at ${resetsAt}.`,
     details: {
