@@ -17,23 +17,13 @@ import {
   type Settlement,
   settled,
   strangeEntry,
+  unknownPool,
   wholeAmount,
 } from '@hoosh/core/storage'
 import { asked, type BudgetParts, MOST_TRIES, noteStale, unexpected, windowWords } from './asking.js'
 import { redisCredits } from './credits.js'
 import { refusalOf } from './refusals.js'
-import {
-  amountOf,
-  entryOf,
-  expiredOf,
-  holdOf,
-  poolsOf,
-  reservationOf,
-  stateOf,
-  texts,
-  unknownPool,
-  usageOf,
-} from './rows.js'
+import { amountOf, entryOf, expiredOf, holdOf, poolsOf, reservationOf, stateOf, texts, usageOf } from './rows.js'
 import { DEFINE, END, EXPIRE, FORGET, REDEFINE } from './scripts/endings.js'
 import { EXTEND, RENEW, RESERVE } from './scripts/holds.js'
 import { ENTRIES, FIND, FIND_OLDEST, LIST, OVERRIDES, READ } from './scripts/reads.js'

@@ -1,5 +1,4 @@
-import { budgetExceeded, HooshError, notHeld, type PoolState, wholeAmount } from '@hoosh/core/storage'
-import { unknownPool } from './rows.js'
+import { budgetExceeded, HooshError, notHeld, type PoolState, unknownPool, wholeAmount } from '@hoosh/core/storage'
 import { otherSchema, type Reply } from './server.js'
 
 const UNIT = { t: 'tokens', n: 'nanoUsd' } as const

@@ -3,7 +3,6 @@ import {
   type Credit,
   type Entry,
   type ExpiredReservation,
-  HooshError,
   lostUsage,
   NO_CREDITS,
   type PoolState,
@@ -12,6 +11,7 @@ import {
   type Standing,
   storedCall,
   type UsageRecord,
+  unknownPool,
 } from '@hoosh/core/storage'
 import type { TermsBook } from './terms.js'
 
@@ -150,12 +150,4 @@ export function entryOf(pool: string, row: unknown): Entry {
     reference: said.get('ref') ?? null,
     note: said.get('note') ?? null,
   }
-}
-
-/** The error for a pool that neither an override nor a template says anything of. */
-export function unknownPool(name: string): HooshError {
-  return new HooshError('unknown_pool', {
-    message: `There is no pool "${name}": no template of \`pools\` makes it, and no admin has set it.`,
-    details: { pool: name },
-  })
 }

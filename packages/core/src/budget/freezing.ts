@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import { HooshError } from '../errors.js'
 import type { PoolAsk } from './store.js'
 import type { PoolTerms } from './terms.js'
+import { unknownPool } from './unknown-pool.js'
 
 /**
  * The override of a pool that is frozen, or is no more; null where it needs none.
@@ -15,11 +15,7 @@ export function freezing(
   frozen: boolean,
 ): PoolTerms | null {
   const now = override ?? template
-  if (now === null)
-    throw new HooshError('unknown_pool', {
-      message: `There is no pool "${name}": no template of \`pools\` makes it, and no admin has set it.`,
-      details: { pool: name },
-    })
+  if (now === null) throw unknownPool(name)
   const { frozen: _before, ...terms } = now
   if (frozen) return { ...terms, frozen }
   return isDeepStrictEqual(terms, template) ? null : terms

@@ -1,6 +1,5 @@
 import { type Amount, nothing } from '../amount.js'
 import type { CallFacts, UsageRecord } from '../cost/store.js'
-import { HooshError } from '../errors.js'
 import { liveCredits, NO_CREDITS } from './credits.js'
 import type { Ending, Refund, Standing } from './ending.js'
 import { giveBack } from './memory-credits.js'
@@ -8,6 +7,7 @@ import { holdsOf, type OpenHolds, withHold, withoutHold } from './open-holds.js'
 import { type Ring, ring } from './ring.js'
 import type { Credit, Draw, Entry, ExpiredReservation, Hold, PoolAsk, PoolState, Reservation } from './store.js'
 import type { PoolTerms } from './terms.js'
+import { unknownPool } from './unknown-pool.js'
 import { windowAt } from './window.js'
 
 type Mutable<T> = { -readonly [Field in keyof T]: T[Field] }
@@ -107,10 +107,7 @@ export function emptyBooks(maxEnded: number, maxEntries: number): Books {
 export function termsFor(books: Books, { name, terms }: PoolAsk): PoolTerms {
   const found = books.overrides.get(name) ?? terms
   if (found !== null) return found
-  throw new HooshError('unknown_pool', {
-    message: `There is no pool "${name}": no template of \`pools\` makes it, and no admin has set it.`,
-    details: { pool: name },
-  })
+  throw unknownPool(name)
 }
 
 /** The account of a pool now, in no book yet where it is new: a refusal must leave no trace. */

@@ -44,6 +44,7 @@ export { type SliceOptions, type Slices, slicedBudgets } from '../budget/slices/
 export type * from '../budget/store.js'
 export { storedTerms } from '../budget/stored-terms.js'
 export type { PoolTerms } from '../budget/terms.js'
+export { unknownPool } from '../budget/unknown-pool.js'
 export { type Interval, windowAt } from '../budget/window.js'
 export { type MemoryCacheOptions, memoryCache } from '../cache/memory-store.js'
 export { type CacheStore, MOST_CACHED_BYTES } from '../cache/store.js'

@@ -6,7 +6,6 @@ import {
   type Ending,
   type ExpiredReservation,
   type Hold,
-  HooshError,
   lostUsage,
   type PoolAsk,
   type PoolState,
@@ -17,6 +16,7 @@ import {
   type Standing,
   storedCall,
   type UsageRecord,
+  unknownPool,
   windowAt,
 } from '@hoosh/core/storage'
 import { creditsOf, giveBack } from './credits.js'
@@ -146,10 +146,7 @@ export function accountKey(pool: string, windowStart: number): string {
 export function termsFor(pool: Pool | undefined, { name, terms }: PoolAsk): PoolTerms {
   const found = pool?.override ?? terms
   if (found !== null) return found
-  throw new HooshError('unknown_pool', {
-    message: `There is no pool "${name}": no template of \`pools\` makes it, and no admin has set it.`,
-    details: { pool: name },
-  })
+  throw unknownPool(name)
 }
 
 /** The account of a pool now; one that is new is in no book yet, since a refusal must leave no trace. */
@@ -231,10 +228,7 @@ export function stateOf(
   terms: PoolTerms | null = null,
 ): PoolState {
   const inForce = pool.override ?? terms ?? pool.template
-  if (inForce === null)
-    throw new HooshError('unknown_pool', {
-      message: `There is no pool "${pool.name}": no template of \`pools\` makes it, and no admin has set it.`,
-    })
+  if (inForce === null) throw unknownPool(pool.name)
   return {
     name: pool.name,
     terms: inForce,
