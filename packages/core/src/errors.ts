@@ -15,6 +15,8 @@ export interface ErrorDetails {
   retryable?: boolean
   /** What a provider answered, passed on under its own status and code. */
   upstream?: { status: number; type?: string; code?: string | null; param?: string | null }
+  /** What the audit log says in place of the message, where that has a provider's own words: they may quote the prompt. */
+  recorded?: string
   /** What was found in the content, by name; for records, not for the client. */
   dlp?: { readonly level: string; readonly patterns: readonly string[] }
   /** Headers of the answer that tell more: `x-ratelimit-*`. */

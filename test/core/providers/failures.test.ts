@@ -96,6 +96,9 @@ describe('a status', () => {
     expect(error.message).toBe("Unsupported value: 'temperature'")
     expect(error.details).toEqual({
       param: 'temperature',
+      recorded: expect.stringMatching(
+        /^The provider ".*" refused the request \(400\): invalid_request_error, unsupported_value\.$/,
+      ),
       upstream: { status: 400, type: 'invalid_request_error', code: 'unsupported_value', param: 'temperature' },
     })
     expect([error.status, error.type]).toEqual([400, 'invalid_request_error'])

@@ -99,12 +99,6 @@ function others(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** A text of a record, with names in the place of whatever is found in it. */
-export function withoutValues(policy: Policy, text: string): string {
-  const reading = readingOf({ text, isJson: false })
-  return replaced(reading, findIn(policy, reading), ({ kind }) => kind.redaction)
-}
-
 const NONE: Found[] = []
 
 function findIn(policy: Policy, reading: Reading): Found[] {

@@ -224,7 +224,7 @@ export async function noteRefusal(engine: Engine, call: Call, error: HooshError)
   await tellHook(engine, call, 'onError', (hooks, info) => hooks.onError?.(info, error))
   if (engine.audit === null || error.code === 'store_unavailable') return
   await engine.audit.refused({
-    message: recordedMessage(engine, error),
+    message: recordedMessage(error),
     model: call.model,
     subject: call.caller.user,
     pool: call.pools[0]!,

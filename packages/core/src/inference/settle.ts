@@ -5,7 +5,6 @@ import { tightestLeft } from '../budget/pool-book.js'
 import type { CallRecords, Settlement } from '../budget/store.js'
 import type { UsageRecord } from '../cost/store.js'
 import { completionTokens, promptTokens, totalTokens } from '../cost/usage.js'
-import { withoutValues } from '../dlp/inspect.js'
 import type { HooshError } from '../errors.js'
 import type { CallResult } from '../options.js'
 import type { Candidate } from '../routing/route.js'
@@ -119,7 +118,7 @@ function isFree({ amount }: Charge): boolean {
 function recordsOf(engine: Engine, call: Call, held: CallHold, ending: Ending): CallRecords {
   const records: { usage?: UsageRecord; audit?: AuditRecord[] } = {}
   if (!isFree(ending.charge) || ending.outcome === 'ok') records.usage = usageRecord(engine, call, held, ending)
-  if (engine.audit !== null) records.audit = outcomeRecords(engine, engine.audit, call, held, ending)
+  if (engine.audit !== null) records.audit = outcomeRecords(engine.audit, call, held, ending)
   return records
 }
 
@@ -149,7 +148,7 @@ function usageRecord(engine: Engine, call: Call, held: CallHold, { candidate, ch
 }
 
 /** Metadata stands in the order of its keys, as the log writes it. */
-function outcomeRecords(engine: Engine, audit: AuditLog, call: Call, held: CallHold, ending: Ending): AuditRecord[] {
+function outcomeRecords(audit: AuditLog, call: Call, held: CallHold, ending: Ending): AuditRecord[] {
   const { candidate, charge, outcome, error } = ending
   const isAnswered = outcome === 'ok' || outcome === 'cutoff'
   const about = (
@@ -188,7 +187,7 @@ function outcomeRecords(engine: Engine, audit: AuditLog, call: Call, held: CallH
     about(
       isAnswered ? 'inference.response' : 'inference.error',
       isAnswered ? 'info' : 'error',
-      error === undefined ? `The call ended: ${outcome}.` : recordedMessage(engine, error),
+      error === undefined ? `The call ended: ${outcome}.` : recordedMessage(error),
       detailsOf(figures, ending),
     ),
   ]
@@ -209,9 +208,9 @@ function outcomeRecords(engine: Engine, audit: AuditLog, call: Call, held: CallH
   return records
 }
 
-/** What went wrong, as the log may keep it: a provider's error may quote what it was asked. */
-export function recordedMessage({ dlp }: Engine, { message }: HooshError): string {
-  return dlp === null ? message : withoutValues(dlp, message)
+/** What went wrong, as the audit log may keep it. */
+export function recordedMessage({ message, details }: HooshError): string {
+  return details.recorded ?? message
 }
 
 function detailsOf(figures: AuditDetails, { error, redacted, payload }: Ending): AuditDetails {

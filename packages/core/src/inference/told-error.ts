@@ -1,6 +1,6 @@
 import { errorBody } from '../error-body.js'
 import { HooshError } from '../errors.js'
-import { cleanedBody, providerMessage } from '../providers/provider-message.js'
+import { cleanedBody, providerMessage, wordsOf } from '../providers/provider-message.js'
 import { parseData } from './stream-event.js'
 
 /**
@@ -15,8 +15,10 @@ export function toldError(event: Buffer, redact: (text: string) => string): { er
     error?: { message?: unknown } | null
   } | null
   const said = json === null ? null : providerMessage(JSON.stringify(json), (cleaned) => cleaned)
+  const what = 'The provider reported an error in the middle of its answer'
   const error = new HooshError('provider_error', {
-    message: said?.message ?? 'The provider reported an error in the middle of its answer.',
+    message: said?.message ?? `${what}.`,
+    details: { recorded: `${what}${wordsOf(said)}.` },
   })
   const isOurs = typeof json?.error === 'object' && typeof json.error?.message === 'string' && 'code' in json.error
   return { error, event: `data: ${JSON.stringify(isOurs ? json : errorBody(error))}\n\n` }

@@ -1,6 +1,6 @@
 import { HooshError } from '../errors.js'
 import type { UpstreamFailure } from './provider.js'
-import { providerMessage } from './provider-message.js'
+import { providerMessage, wordsOf } from './provider-message.js'
 
 /** How failures name the route and what they keep quiet about. */
 export interface FailureContext {
@@ -34,6 +34,7 @@ export function failureOfStatus(came: RefusedAnswer, context: FailureContext): U
   const retry = (error: HooshError, mayBill: boolean, blameless: boolean): UpstreamFailure => {
     return { ok: false, error, retryable: true, mayBill, blameless, ...wait }
   }
+  const recorded = `The provider "${context.routeName}" answered ${status}${wordsOf(said)}.`
   const excuse = said?.message === undefined ? '.' : `: ${said.message.split('\n', 1)[0]!.slice(0, LONGEST_EXCUSE)}`
   const answered = `The provider "${context.routeName}" answered ${status}${excuse}`
   if (OUR_ACCOUNT.has(status)) {
@@ -41,9 +42,13 @@ export function failureOfStatus(came: RefusedAnswer, context: FailureContext): U
     return retry(new HooshError('provider_auth', { message, cause: answered }), false, true)
   }
   if (status === 429)
-    return retry(new HooshError('provider_rate_limited', { message: answered, details: wait }), false, true)
+    return retry(
+      new HooshError('provider_rate_limited', { message: answered, details: { ...wait, recorded } }),
+      false,
+      true,
+    )
   if (PASSING_4XX.has(status))
-    return retry(new HooshError('provider_error', { message: answered }), false, status !== 408)
+    return retry(new HooshError('provider_error', { message: answered, details: { recorded } }), false, status !== 408)
   if (status >= 400 && status < 500)
     return {
       ok: false,
@@ -54,7 +59,7 @@ export function failureOfStatus(came: RefusedAnswer, context: FailureContext): U
       ...wait,
     }
   return retry(
-    new HooshError('provider_error', { message: answered, details: wait }),
+    new HooshError('provider_error', { message: answered, details: { ...wait, recorded } }),
     status < 500 || said === null,
     false,
   )
@@ -65,6 +70,7 @@ function rejection(status: number, said: ReturnType<typeof providerMessage>, con
   return new HooshError('provider_rejected', {
     message: said?.message ?? `The provider "${context.routeName}" refused the request (${status}) and said no more.`,
     details: {
+      recorded: `The provider "${context.routeName}" refused the request (${status})${wordsOf(said)}.`,
       ...(said?.param === undefined ? {} : { param: said.param }),
       upstream: {
         status,

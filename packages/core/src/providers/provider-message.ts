@@ -37,6 +37,12 @@ export function providerMessage(body: string, clean: (text: string) => string): 
   }
 }
 
+/** Its type and code, for a sentence that must not have its text. */
+export function wordsOf(said: ProviderMessage | null): string {
+  const words = [said?.type, said?.code].filter((word) => word != null && /^[\w.:-]+$/.test(word))
+  return words.length === 0 ? '' : `: ${words.join(', ')}`
+}
+
 /**
  * An error body as it may be passed on whole: every text in it, names and figures included, through `clean` and cut to
  * 2,000 characters. By its values, since JSON can write a secret in more spellings than anybody looks for.

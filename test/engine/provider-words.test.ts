@@ -9,7 +9,6 @@ it.each([false, true])(
     const home = await upstream()
     const to = await door({
       providers: [{ type: 'openai', baseUrl: home.url, apiKey: 'sk-test', local: true, models: ['m'] }],
-      dlp: {},
     })
     const error = { message: `The input "Call ${PHONE}." is too long.`, type: 'invalid_request_error', code: 'x' }
     const messages = [{ role: 'user', content: `Call ${PHONE}.` }]
@@ -23,7 +22,9 @@ it.each([false, true])(
     }
     const { body } = await to.get('/v1/audit?event=inference.error')
     const told = (body as { entries: { message: string }[] }).entries.map(({ message }) => message)
-    expect(told).toEqual(Array(stream ? 2 : 1).fill('The input "Call [redacted phone_us]." is too long.'))
+    const broken = 'The provider reported an error in the middle of its answer: invalid_request_error, x.'
+    const refused = 'The provider "openai" refused the request (400): invalid_request_error, x.'
+    expect(told).toEqual(stream ? [refused, broken] : [refused])
     expect(JSON.stringify([to.logged, to.events, (await to.get('/v1/audit')).text])).not.toContain(PHONE)
   },
 )
