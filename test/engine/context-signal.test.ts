@@ -1,6 +1,7 @@
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createGateway, type HooshContext } from '@hoosh/core'
 import { toFetchHandler } from '@hoosh/core/fetch'
+import { toNodeHandler } from '@hoosh/core/node'
 import { hoosh } from '@hoosh/express'
 import { hoosh as koaHoosh } from '@hoosh/koa'
 import express from 'express'
@@ -113,6 +114,10 @@ describe('a client that leaves ends what the host asks for it', () => {
           await new Promise(() => {})
         })
         .callback(),
+    'the context of node:http': (gateway: ReturnType<typeof createGateway>, use: (context: HooshContext) => void) => {
+      const handler = toNodeHandler(gateway, { identify })
+      return (req: IncomingMessage, res: ServerResponse) => use(handler.context(req, res))
+    },
   }
 
   it.each(Object.entries(mounts))('by %s', async (_name, listening) => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { auditKeys } from './audit/keys.js'
 import { auditVerify } from './audit/verify.js'
 import { type Command, type Output, USAGE_CODE } from './command.js'
@@ -42,10 +43,21 @@ function misused({ usage }: Command, what: string, { err }: Output): number {
 }
 
 function unknown(args: readonly string[], { out, err }: Output): number {
+  if (args[0] === '--version' || args[0] === '-v') {
+    out(version())
+    return 0
+  }
   const isHelp = args.length === 0 || /^(--help|-h|help)$/.test(args[0]!)
   if (!isHelp) err(`There is no command "${args.slice(0, 2).join(' ')}".\n`)
   for (const line of help()) (isHelp ? out : err)(line)
   return isHelp ? 0 : USAGE_CODE
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
 }
 
 function help(): string[] {
@@ -55,6 +67,6 @@ function help(): string[] {
     '',
     ...COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     '',
-    'What a command takes: hoosh <command> --help',
+    'What a command takes: hoosh <command> --help. Which hoosh this is: hoosh --version',
   ]
 }

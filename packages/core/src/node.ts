@@ -34,8 +34,8 @@ export function mount<Request extends SocketRequest>(
 export interface NodeHandler {
   (req: IncomingMessage, res: ServerResponse): void
   readonly gateway: Gateway
-  /** What the host's own code uses for the caller of a request that it answers itself. */
-  context(req: IncomingMessage): HooshContext
+  /** What the host's own code uses for the caller of a request that it answers itself; with `res` a client that leaves ends its calls. */
+  context(req: IncomingMessage, res?: ServerResponse): HooshContext
 }
 
 /**
@@ -56,6 +56,9 @@ export function toNodeHandler(
       res.destroy(error as Error) // no answer could be written
     }
   }
-  const context = (req: IncomingMessage) => gateway.context({ identify: () => ask(() => identify(req)) })
+  const context = (req: IncomingMessage, res?: ServerResponse) =>
+    res === undefined
+      ? gateway.context({ identify: () => ask(() => identify(req)) })
+      : gateway.context(fromNode(req, res, { identify: () => identify(req), hostAnswers: true }))
   return Object.assign(handler, { gateway, context })
 }
