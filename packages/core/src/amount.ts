@@ -10,6 +10,11 @@ export interface Capacity {
   nanoUsd?: number
 }
 
+/** What counts things: a safe integer, 0 or more. */
+export function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
 /** Zero in both units. */
 export const nothing: Readonly<Amount> = Object.freeze({ tokens: 0, nanoUsd: 0 })
 

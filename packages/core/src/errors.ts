@@ -122,6 +122,11 @@ export class HooshError extends Error {
   }
 }
 
+/** The error for a field of a request, or of what the host's own code gives: its name, and what it must be. */
+export function invalidField(param: string, what: string): HooshError {
+  return new HooshError('invalid_request', { message: `${param}: ${what}`, details: { param } })
+}
+
 /** A process that stops is replaced, or there are others, so a client need not wait for long. */
 export function shuttingDown(): HooshError {
   return new HooshError('shutting_down', { details: { retryAfterMs: 1_000 } })

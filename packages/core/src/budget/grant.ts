@@ -1,4 +1,4 @@
-import { type Amount, nothing, usdText } from '../amount.js'
+import { type Amount, isWhole, nothing, usdText } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { Ask, PoolState } from './store.js'
 import type { PoolTerms } from './terms.js'
@@ -164,10 +164,6 @@ export function wholeAmount(amount: Amount): Amount {
   const unit = isWhole(tokens) ? 'nanoUsd' : 'tokens'
   const message = `An amount is a whole number from 0 to 2^53 - 1; ${unit} came to ${amount[unit]}.`
   throw new HooshError('invalid_request', { message, details: { param: unit } })
-}
-
-function isWhole(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0
 }
 
 /** Another time may do for a budget, and another call for a limit; here nothing does but an admin. */

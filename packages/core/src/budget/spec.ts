@@ -1,4 +1,4 @@
-import { type Capacity, nanoUsdOf } from '../amount.js'
+import { type Capacity, isWhole, nanoUsdOf } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { Limits, PoolSpec, Window } from '../options.js'
 import type { PoolTerms } from './terms.js'
@@ -107,8 +107,4 @@ function objectOf(given: unknown, place: string, known: readonly string[], fault
 /** The names of all fields there are: one that is forgotten does not compile. */
 function namesOf<Options>(fields: Record<keyof Options, true>): string[] {
   return Object.keys(fields)
-}
-
-function isWhole(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HooshError } from '../errors.js'
 import type { DlpFinding, DlpVerdict } from '../options.js'
 import type { Awaitable } from '../time.js'
@@ -69,7 +70,7 @@ async function inspectLong(
   }
   for (const text of texts) {
     readings.push(readingOf(text))
-    if (isOver(text.text.length / 4 + EACH)) await others()
+    if (isOver(text.text.length / 4 + EACH)) await nextTurn()
   }
   const verdict = await ask?.(
     readings.map(({ text, isJson, isOpaque }) => (isOpaque ? '' : isJson ? meant(text) : text)),
@@ -79,24 +80,19 @@ async function inspectLong(
     const { text } = reading
     if (text.length <= WINDOW) {
       found.push(findIn(policy, reading))
-      if (isOver(text.length + EACH)) await others()
+      if (isOver(text.length + EACH)) await nextTurn()
       continue
     }
     const one = collector(policy, reading)
     const pass = createPass(policy.scanner, one.findings, { releasesWords: false })
     for (let at = 0; at < text.length; at += WINDOW) {
       pass.push(text.slice(at, at + WINDOW))
-      if (isOver(WINDOW)) await others()
+      if (isOver(WINDOW)) await nextTurn()
     }
     pass.end()
     found.push(one.found)
   }
   return conclusion(policy, { readings, unreadable }, found, verdict ?? {})
-}
-
-/** Others get their turn. */
-function others(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 const NONE: Found[] = []

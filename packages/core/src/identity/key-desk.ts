@@ -1,4 +1,4 @@
-import { HooshError } from '../errors.js'
+import { HooshError, invalidField } from '../errors.js'
 import type { KeyOptions, Limits } from '../options.js'
 import type { Random } from '../random.js'
 import type { Clock } from '../time.js'
@@ -52,9 +52,9 @@ export async function createKey(desk: KeyDesk, by: Caller, ask: KeyAsk): Promise
   if (!by.admin && !isOwn) {
     throw new HooshError('forbidden', { message: 'Only an admin makes keys for others.', details: { param: 'user' } })
   }
-  if (!isOwn && ask.pools === undefined) throw wrong('pools', 'is required for the key of another user')
+  if (!isOwn && ask.pools === undefined) throw invalidField('pools', 'is required for the key of another user.')
   for (const range of ipRanges ?? []) {
-    if (!isRange(range)) throw wrong('ip_ranges', `must hold addresses and networks; "${range}" is neither`)
+    if (!isRange(range)) throw invalidField('ip_ranges', `must hold addresses and networks; "${range}" is neither.`)
   }
   const { pools, models } = by.admin
     ? { pools: ask.pools ?? by.pools, models: ask.models ?? (isOwn ? by.identity.models : undefined) }
@@ -93,7 +93,7 @@ export async function rotateKey(desk: KeyDesk, by: Caller, id: string, overlapMs
   const { secret, hash } = newSecret(desk.random)
   const record = await changed(desk, by, id, (key, now) => {
     const state = stateOfKey(key, now)
-    if (state !== 'active') throw wrong('id', `names a key that is ${state}; make a new one`)
+    if (state !== 'active') throw invalidField('id', `names a key that is ${state}; make a new one.`)
     const before = overlapMs === 0 ? [] : [{ hash: key.secrets[0]!.hash, until: now + overlapMs }]
     return { ...key, secrets: [{ hash, until: null }, ...before] }
   })
@@ -141,9 +141,9 @@ function expiryOf({ rules }: KeyDesk, by: Caller, { expiresAt }: KeyAsk, now: nu
   const { longestMs } = rules
   const latest = by.admin || longestMs === undefined ? null : now + longestMs
   if (expiresAt === undefined) return latest
-  if (expiresAt <= now) throw wrong('expires_at', 'must be in the future')
+  if (expiresAt <= now) throw invalidField('expires_at', 'must be in the future.')
   if (latest !== null && expiresAt > latest) {
-    throw wrong('expires_at', `must be no later than ${new Date(latest).toISOString()}`)
+    throw invalidField('expires_at', `must be no later than ${new Date(latest).toISOString()}.`)
   }
   return expiresAt
 }
@@ -158,8 +158,4 @@ async function makeRoom({ keys, rules: { perUser = MOST_KEYS } }: KeyDesk, user:
     message: `This user has ${perUser} keys, the most there may be; revoke some first.`,
     details: { retryable: false },
   })
-}
-
-function wrong(param: string, what: string): HooshError {
-  return new HooshError('invalid_request', { message: `${param}: ${what}.`, details: { param } })
 }

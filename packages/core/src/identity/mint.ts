@@ -1,4 +1,4 @@
-import { HooshError } from '../errors.js'
+import { HooshError, invalidField } from '../errors.js'
 import type { BrowserToken, BrowserTokenOptions } from '../host.js'
 import type { TokenSigner } from './browser-token.js'
 import type { Caller } from './caller.js'
@@ -28,9 +28,9 @@ export function mintToken(
   if (by.identity.credential?.kind === 'browser') {
     throw new HooshError('forbidden', { message: 'A browser token does not make another one.' })
   }
-  if (!isOrigin(origin)) throw wrong('origin', 'must be an origin such as "https://app.example.org"')
+  if (!isOrigin(origin)) throw invalidField('origin', 'must be an origin such as "https://app.example.org".')
   if (!(Number.isSafeInteger(ttlMs) && ttlMs >= SHORTEST_TTL_MS && ttlMs <= LONGEST_TTL_MS)) {
-    throw wrong('ttlMs', `must be ${SHORTEST_TTL_MS} to ${LONGEST_TTL_MS} ms`)
+    throw invalidField('ttlMs', `must be ${SHORTEST_TTL_MS} to ${LONGEST_TTL_MS} ms.`)
   }
   const pools = typeof pool === 'string' ? [pool] : pool
   const given = delegated(by, { ...(pools && { pools }), ...(models && { models }) })
@@ -48,8 +48,4 @@ export function mintToken(
 
 function isOrigin(text: unknown): text is string {
   return typeof text === 'string' && /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
-}
-
-function wrong(param: string, what: string): HooshError {
-  return new HooshError('invalid_request', { message: `${param}: ${what}.`, details: { param } })
 }

@@ -1,5 +1,5 @@
 import { type Amount, nanoUsdOf } from '../amount.js'
-import { HooshError } from '../errors.js'
+import { invalidField } from '../errors.js'
 import type { HostAmount } from '../host.js'
 
 /**
@@ -9,12 +9,12 @@ import type { HostAmount } from '../host.js'
  */
 export function amountOf({ tokens = 0, usd, nanoUsd = 0 }: HostAmount): Amount {
   for (const [param, value] of Object.entries({ tokens, nanoUsd })) {
-    if (!Number.isSafeInteger(value) || value < 0) throw wrong(param, 'must be a whole number of at least 0')
+    if (!Number.isSafeInteger(value) || value < 0) throw invalidField(param, 'must be a whole number of at least 0')
   }
   if (usd === undefined) return { tokens, nanoUsd }
-  if (nanoUsd !== 0) throw wrong('usd', 'say the money as `usd` or as `nanoUsd`, not as both')
+  if (nanoUsd !== 0) throw invalidField('usd', 'say the money as `usd` or as `nanoUsd`, not as both')
   const money = nanoUsdOf(usd)
-  if (money === null) throw wrong('usd', 'must be an amount of USD with at most nine decimals')
+  if (money === null) throw invalidField('usd', 'must be an amount of USD with at most nine decimals')
   return { tokens, nanoUsd: money }
 }
 
@@ -25,10 +25,6 @@ export function amountOf({ tokens = 0, usd, nanoUsd = 0 }: HostAmount): Amount {
  */
 export function usedOf(said: HostAmount): Amount {
   const isSaid = [said?.tokens, said?.usd, said?.nanoUsd].some((amount) => amount !== undefined)
-  if (!isSaid) throw wrong('amount', 'say what was used, as `tokens`, `usd` or both; `tokens: 0` for nothing')
+  if (!isSaid) throw invalidField('amount', 'say what was used, as `tokens`, `usd` or both; `tokens: 0` for nothing')
   return amountOf(said)
-}
-
-function wrong(param: string, what: string): HooshError {
-  return new HooshError('invalid_request', { message: `${param}: ${what}`, details: { param } })
 }

@@ -2,7 +2,7 @@ import type { Amount } from '../amount.js'
 import type { AuditRecord } from '../audit/store.js'
 import type { CallRecords, Credited, Entry, PoolAsk, PoolState, Refunded } from '../budget/store.js'
 import type { PoolTerms } from '../budget/terms.js'
-import { HooshError } from '../errors.js'
+import { HooshError, invalidField } from '../errors.js'
 import { type Caller, UNPRINTABLE } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
 import { keepStaged } from './audit-staging.js'
@@ -128,7 +128,7 @@ export async function poolEntries(
   nameablePool(name, actor.caller)
   const { limit, before } = page
   if (!(Number.isSafeInteger(limit) && limit >= 1 && limit <= MAX_PAGE))
-    throw wrong('limit', `must be 1 to ${MAX_PAGE}`)
+    throw invalidField('limit', `must be 1 to ${MAX_PAGE}`)
   const entries = await engine.storage.budgets.entries(name, { limit, ...(before !== undefined && { before }) })
   // A pool that is no longer any has its history all the same.
   if (entries.length === 0) await stateOf(engine, await askFor(engine, actor, name))
@@ -149,23 +149,20 @@ function checkGiven(
   pool: string,
   given: Partial<Given> & { reservation?: string; expiresAt?: CreditTerms['expiresAt'] },
 ) {
-  if (UNPRINTABLE.test(pool)) throw wrong('pool', 'must be a text without control characters and half surrogate pairs')
+  if (UNPRINTABLE.test(pool))
+    throw invalidField('pool', 'must be a text without control characters and half surrogate pairs')
   for (const [param, [least, most]] of Object.entries(TEXTS)) {
     const text: unknown = given[param as keyof typeof TEXTS]
     if (text == null) continue
     const isText = typeof text === 'string' && text.length >= least && text.length <= most && !UNPRINTABLE.test(text)
     if (isText) continue
-    throw wrong(
+    throw invalidField(
       param,
       `must be a text of ${least} to ${most} characters without control characters and half surrogate pairs`,
     )
   }
   const { expiresAt } = given
-  if (expiresAt != null && !Number.isSafeInteger(expiresAt)) throw wrong('expiresAt', 'must be a valid Date')
-}
-
-function wrong(param: string, what: string): HooshError {
-  return new HooshError('invalid_request', { message: `${param}: ${what}`, details: { param } })
+  if (expiresAt != null && !Number.isSafeInteger(expiresAt)) throw invalidField('expiresAt', 'must be a valid Date')
 }
 
 function amountWords({ tokens, nanoUsd }: Amount): { tokens: number; nano_usd: number } {

@@ -2,7 +2,7 @@ import { ownerMark, RUN_PREFIX, runId, runName } from '../budget/run-name.js'
 import { wirePoolTerms } from '../budget/spec.js'
 import type { PoolAsk, PoolState } from '../budget/store.js'
 import type { PoolTerms } from '../budget/terms.js'
-import { HooshError } from '../errors.js'
+import { HooshError, invalidField } from '../errors.js'
 import type { Caller } from '../identity/caller.js'
 import type { Awaitable } from '../time.js'
 import { keepStaged } from './audit-staging.js'
@@ -60,7 +60,7 @@ export async function openRun(
 ): Promise<OpenedRun> {
   const terms = termsOf(caps)
   if (!(Number.isSafeInteger(ttlMs) && ttlMs >= SHORTEST_MS && ttlMs <= LONGEST_MS)) {
-    throw wrong('ttlMs', `must be a whole number of milliseconds from ${SHORTEST_MS} to ${LONGEST_MS}`)
+    throw invalidField('ttlMs', `must be a whole number of milliseconds from ${SHORTEST_MS} to ${LONGEST_MS}.`)
   }
   const { user } = caller
   const { rates, budgets } = engine.storage
@@ -94,7 +94,7 @@ export async function openRun(
 }
 
 function termsOf({ tokens, usd }: { readonly tokens?: unknown; readonly usd?: unknown }): PoolTerms {
-  if (tokens === undefined && usd === undefined) throw wrong('tokens', 'is required, or `usd`, or both')
+  if (tokens === undefined && usd === undefined) throw invalidField('tokens', 'is required, or `usd`, or both.')
   return wirePoolTerms({ ...(tokens !== undefined && { tokens }), ...(usd !== undefined && { usd }) })
 }
 
@@ -152,7 +152,7 @@ export async function closeRun(engine: Engine, { caller, requestId }: Asker, id:
 export function callerIn(engine: Engine, caller: Caller, header: string | undefined): Caller {
   if (header === undefined) return caller
   const ids = header.split(',')
-  if (ids.length > MOST_NESTED) throw wrong(RUN_HEADER, `must name at most ${MOST_NESTED} runs`)
+  if (ids.length > MOST_NESTED) throw invalidField(RUN_HEADER, `must name at most ${MOST_NESTED} runs.`)
   const runs = [...new Set(ids.map((id) => ownRun(engine, caller, id.trim())))]
   return { ...caller, pools: [...caller.pools, ...runs], runs }
 }
@@ -234,8 +234,4 @@ function unknownRun(): HooshError {
     message: 'You have no open run of this id: it is over, or never was.',
     details: { param: RUN_HEADER, retryable: false },
   })
-}
-
-function wrong(param: string, what: string): HooshError {
-  return new HooshError('invalid_request', { message: `${param}: ${what}.`, details: { param } })
 }
