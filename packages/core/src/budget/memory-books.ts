@@ -3,18 +3,42 @@ import type { CallFacts, UsageRecord } from '../cost/store.js'
 import { liveCredits, NO_CREDITS } from './credits.js'
 import type { Ending, Refund, Standing } from './ending.js'
 import { giveBack } from './memory-credits.js'
+import { type About, memoryPostings, type Postings } from './memory-postings.js'
+import { memoryReservations, type Reservations } from './memory-reservations.js'
 import { holdsOf, type OpenHolds, withHold, withoutHold } from './open-holds.js'
-import { type Ring, ring } from './ring.js'
 import type { Credit, Draw, Entry, ExpiredReservation, Hold, PoolAsk, PoolState, Reservation } from './store.js'
 import type { PoolTerms } from './terms.js'
 import { unknownPool } from './unknown-pool.js'
-import { windowAt } from './window.js'
+import { type Interval, windowAt } from './window.js'
 
 type Mutable<T> = { -readonly [Field in keyof T]: T[Field] }
 
-/** A pool in one window. `used` and `held` are changed in place, `drawn` never; `terms` are those that count now. */
-export interface Account extends Mutable<PoolState> {
-  readonly pool: Pool
+/** A pool in one window. `used` and `held` are changed in place, `drawn` never. */
+export class Account implements PoolState {
+  readonly credits = NO_CREDITS
+
+  constructor(
+    readonly pool: Pool,
+    /** Those that count now. */
+    public terms: PoolTerms,
+    /** One object for all accounts of the window: a million of them keep no moments of their own. */
+    public window: Interval,
+    readonly used: Amount,
+    readonly held: Amount,
+    public drawn: Amount,
+  ) {}
+
+  get name(): string {
+    return this.pool.name
+  }
+
+  get windowStart(): number {
+    return this.window.start
+  }
+
+  get windowEnd(): number | null {
+    return this.window.end
+  }
 }
 
 export interface Pool {
@@ -26,7 +50,7 @@ export interface Pool {
   /** The windows before, newest last; those that are long over are dropped. */
   earlier: readonly Account[]
   open: OpenHolds<Held>
-  /** No hold of this pool is overdue before that moment. */
+  /** While something is held: no hold of this pool is overdue before that moment. */
   calmUntil: number
   /** All that were ever given, by id; null where none was. */
   credits: Map<string, Credit> | null
@@ -34,6 +58,8 @@ export interface Pool {
 
 /** A reservation. Its amounts are never changed in place, so answers may carry them. */
 export interface Held extends Mutable<Standing> {
+  /** Its place in the books. */
+  row: number
   readonly owner: string
   readonly phase: Reservation['phase']
   readonly accounts: readonly Account[]
@@ -47,43 +73,20 @@ export interface Held extends Mutable<Standing> {
   /** What it took from the credits of each account; null where it took nothing. */
   draws: readonly (readonly Draw[])[] | null
   refunds: readonly Refund[]
-}
-
-/** What an entry is about that ends or mends no reservation, or was given by an id. */
-export interface About {
-  /** Whose credit it is; null where it is a refund. */
-  readonly pool: string | null
-  readonly reference: string
-  readonly note: string | null
-}
-
-/** One step that ended or mended a reservation: an entry in each of its pools, made when somebody reads them. */
-interface Posting {
-  readonly number: number
-  /** Null where it is about a credit. */
-  readonly held: Held | null
-  readonly about: About | null
-  readonly kind: Entry['kind']
-  readonly amount: Amount
-  readonly overrun: Amount
-  readonly at: number
+  /** A part of it is held in another store: see `slices/mixed.ts`. */
+  isMixed: boolean
 }
 
 /** The whole ledger of one process. */
 export interface Books {
   readonly pools: Map<string, Pool>
   readonly overrides: Map<string, PoolTerms>
-  /** The open ones, and what is remembered of the ended. */
-  readonly reservations: Map<string, Held>
+  readonly reservations: Reservations
   /** Open reservations in phase `reserved`, oldest first. */
   readonly byOwner: Map<string, Set<Held>>
-  readonly postings: Ring<Posting>
-  /** What is forgotten next: the expired apart, since their settle is still to come. */
-  readonly endings: Ring<Held>
-  readonly expiries: Ring<Held>
+  readonly postings: Postings
   /** Pools with credits whose end is still to be entered. */
   readonly expiring: Set<Pool>
-  postingCount: number
 }
 
 /** Windows of a pool that are remembered although they are over and nothing is held in them: a clock may step back. */
@@ -93,13 +96,10 @@ export function emptyBooks(maxEnded: number, maxEntries: number): Books {
   return {
     pools: new Map(),
     overrides: new Map(),
-    reservations: new Map(),
+    reservations: memoryReservations(maxEnded),
     byOwner: new Map(),
-    postings: ring(maxEntries),
-    endings: ring(maxEnded),
-    expiries: ring(maxEnded),
+    postings: memoryPostings(maxEntries),
     expiring: new Set(),
-    postingCount: 0,
   }
 }
 
@@ -113,22 +113,12 @@ export function termsFor(books: Books, { name, terms }: PoolAsk): PoolTerms {
 /** The account of a pool now, in no book yet where it is new: a refusal must leave no trace. */
 export function accountFor(books: Books, ask: PoolAsk, now: number): Account {
   const terms = termsFor(books, ask)
-  const { start, end } = windowAt(terms, now)
+  const window = windowAt(terms, now)
   const pool = books.pools.get(ask.name) ?? newPool(ask.name)
-  const known = accountOf(pool, start)
-  if (known !== undefined && known.terms === terms && known.windowEnd === end) return known
-  const { used, held, drawn } = known ?? { used: zero(), held: zero(), drawn: nothing }
-  return {
-    pool,
-    name: ask.name,
-    terms,
-    windowStart: start,
-    windowEnd: end,
-    used,
-    held,
-    drawn,
-    credits: NO_CREDITS,
-  }
+  const known = accountOf(pool, window.start)
+  if (known === undefined) return new Account(pool, terms, window, zero(), zero(), nothing)
+  if (known.terms === terms && known.windowEnd === window.end) return known
+  return new Account(pool, terms, window, known.used, known.held, known.drawn)
 }
 
 const zero = (): Amount => ({ tokens: 0, nanoUsd: 0 })
@@ -146,20 +136,20 @@ export function accountsOf({ newest, earlier }: Pool): readonly Account[] {
 
 /** Enters an account that `accountFor` has made; from here on it is the one account of its pool and window. */
 export function enterAccount(books: Books, account: Account, template: PoolTerms | null): Account {
-  const { pool, terms, windowStart, windowEnd } = account
+  const { pool, terms, window } = account
   pool.template = template ?? terms
-  const known = accountOf(pool, windowStart)
+  const known = accountOf(pool, window.start)
   if (known === account) return account
   const others = accountsOf(pool)
   for (const other of others) other.terms = terms
   if (known !== undefined) {
-    known.windowEnd = windowEnd
+    known.window = window
     return known
   }
   books.pools.set(pool.name, pool)
   const past = others.length - PAST_WINDOWS + 1
   // One that is not over yet counts again as soon as the pool's terms ask for it.
-  const isOver = ({ windowEnd: end }: Account) => end !== null && end <= windowStart
+  const isOver = ({ windowEnd }: Account) => windowEnd !== null && windowEnd <= window.start
   if (others.length > 0) {
     pool.earlier = others.filter(
       (other, at) => at >= past || !isOver(other) || other.held.tokens > 0 || other.held.nanoUsd > 0,
@@ -178,7 +168,7 @@ function newPool(name: string): Pool {
     newest: null,
     earlier: NO_ACCOUNTS,
     open: null,
-    calmUntil: Number.POSITIVE_INFINITY,
+    calmUntil: 0,
     credits: null,
   }
 }
@@ -191,14 +181,14 @@ export function openIn({ reservations }: Books, id: string): Held | undefined {
 
 /** Enters a hold that was granted. */
 export function enterHold(books: Books, held: Held): void {
+  books.reservations.enter(held)
   for (const account of held.accounts) {
     account.held.tokens += held.held.tokens
     account.held.nanoUsd += held.held.nanoUsd
     const { pool } = account
+    if (pool.open === null || held.leaseUntil < pool.calmUntil) pool.calmUntil = held.leaseUntil
     pool.open = withHold(pool.open, held)
-    if (held.leaseUntil < pool.calmUntil) pool.calmUntil = held.leaseUntil
   }
-  books.reservations.set(held.id, held)
   if (held.phase === 'sent') return
   const owned = books.byOwner.get(held.owner)
   if (owned === undefined) books.byOwner.set(held.owner, new Set([held]))
@@ -220,7 +210,8 @@ export function post(
     account.held.tokens -= freed.tokens
     account.held.nanoUsd -= freed.nanoUsd
   }
-  books.postings.push({ number: ++books.postingCount, held, about, kind, amount: charged, overrun, at })
+  const { id: reservation, accounts } = held
+  books.postings.push({ reservation, accounts, about, kind, amount: charged, overrun, at })
 }
 
 /** Takes a hold off the open ones. */
@@ -230,14 +221,12 @@ export function close(books: Books, held: Held, state: Exclude<Held['state'], 'h
   held.call = undefined
   for (const { pool } of held.accounts) {
     pool.open = withoutHold(pool.open, held)
-    if (pool.open === null) pool.calmUntil = Number.POSITIVE_INFINITY
   }
   if (held.phase === 'reserved') {
     const owned = books.byOwner.get(held.owner)
     if (owned?.delete(held) === true && owned.size === 0) books.byOwner.delete(held.owner)
   }
-  const gone = (state === 'expired' ? books.expiries : books.endings).push(held)
-  if (gone !== undefined) books.reservations.delete(gone.id)
+  books.reservations.retire(held)
 }
 
 /** Takes a pool off the books, unless something is held in it. */
@@ -249,14 +238,14 @@ export function forget({ pools }: Books, name: string): boolean {
 
 /** Entries of a pool, newest first. */
 export function* entriesOf(books: Books, pool: string): Generator<Entry> {
-  for (const { number, held, about, kind, amount, overrun, at } of books.postings.newestFirst()) {
-    const index = held === null ? 0 : held.accounts.findIndex(({ name }) => name === pool)
-    if (index === -1 || (held === null && about?.pool !== pool)) continue
+  for (const { number, reservation, accounts, about, kind, amount, overrun, at } of books.postings.newestFirst()) {
+    const index = reservation === null ? 0 : accounts.findIndex(({ name }) => name === pool)
+    if (index === -1 || (reservation === null && about?.pool !== pool)) continue
     yield {
       id: `${number}.${index}`,
-      reservation: held?.id ?? null,
+      reservation,
       pool,
-      windowStart: held === null ? null : held.accounts[index]!.windowStart,
+      windowStart: reservation === null ? null : accounts[index]!.windowStart,
       kind,
       amount,
       overrun,
@@ -267,9 +256,14 @@ export function* entriesOf(books: Books, pool: string): Generator<Entry> {
   }
 }
 
+/** Whether no hold of a pool can be overdue. */
+export function isCalm({ open, calmUntil }: Pool, at: number): boolean {
+  return open === null || at < calmUntil
+}
+
 /** Holds of a pool past their lease: looked for only when one can be. */
 export function overdueIn(pool: Pool, at: number): Held[] {
-  if (at < pool.calmUntil) return []
+  if (isCalm(pool, at)) return []
   let calmUntil = Number.POSITIVE_INFINITY
   const overdue: Held[] = []
   for (const held of holdsOf(pool.open)) {

@@ -1,7 +1,8 @@
 import { type Amount, minus, nothing, plus, sameAmount } from '../amount.js'
 import { checkCredit, drawnBy, drawsOf, isOver, liveCredits, mergedDraws, undrawn } from './credits.js'
 import { netCharge } from './ending.js'
-import type { About, Account, Books, Held, Pool } from './memory-books.js'
+import type { Account, Books, Held, Pool } from './memory-books.js'
+import type { About } from './memory-postings.js'
 import type { Credit, Draw, NewCredit, PoolAsk, PoolState } from './store.js'
 
 /** Most credits whose end one sweep enters. */
@@ -91,5 +92,5 @@ function enter(
   at: number,
 ): void {
   const about: About = { pool: name, reference: id, note }
-  books.postings.push({ number: ++books.postingCount, held: null, about, kind, amount, overrun: nothing, at })
+  books.postings.push({ reservation: null, accounts: [], about, kind, amount, overrun: nothing, at })
 }

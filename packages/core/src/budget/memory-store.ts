@@ -95,10 +95,10 @@ function reserve(books: Books, request: store.ReserveRequest, at: number): store
     checkRepeated({ ...first, pools: first.accounts.map(({ name }) => name) }, request)
     return grantOf(first, first.outputTokens, [], at)
   }
-  const overdue = overdueIn(books, request.pools, at)
-  if (maxOpen !== undefined && openOf(books, owner, overdue) >= maxOpen) throw tooMany(maxOpen)
   const pools = withoutRepetition(request.pools)
   const accounts = pools.map((pool) => ledger.accountFor(books, pool, now))
+  const overdue = overdueIn(accounts, at)
+  if (maxOpen !== undefined && openOf(books, owner, overdue) >= maxOpen) throw tooMany(maxOpen)
   const decision = decide(ask, after(accounts, overdue, onExpire, at))
   if (!decision.granted) throw budgetExceeded(decision, now)
 
@@ -121,6 +121,7 @@ export function born(
   leaseUntil: number,
 ): Held {
   return {
+    row: NaN,
     id: request.id,
     owner: request.owner,
     phase: request.phase,
@@ -136,6 +137,7 @@ export function born(
     lost: undefined,
     draws,
     refunds: NO_REFUNDS,
+    isMixed: false,
   }
 }
 
@@ -165,12 +167,9 @@ export function withoutRepetition(pools: readonly store.PoolAsk[]): readonly sto
 
 const NO_HOLDS: readonly Held[] = Object.freeze([])
 
-function overdueIn(books: Books, pools: readonly store.PoolAsk[], at: number): readonly Held[] {
+function overdueIn(accounts: readonly Account[], at: number): readonly Held[] {
   let overdue = NO_HOLDS
-  for (const { name } of pools) {
-    const pool = books.pools.get(name)
-    if (pool !== undefined && at >= pool.calmUntil) overdue = overdue.concat(ledger.overdueIn(pool, at))
-  }
+  for (const { pool } of accounts) if (!ledger.isCalm(pool, at)) overdue = overdue.concat(ledger.overdueIn(pool, at))
   return overdue.length > 1 ? [...new Set(overdue)] : overdue
 }
 
@@ -262,9 +261,9 @@ function expire(
   which: (held: Held) => boolean = () => true,
 ): store.ExpiredReservation[] {
   const overdue: Held[] = []
-  for (const held of books.reservations.values()) {
+  for (const held of books.reservations.open()) {
     if (overdue.length >= limit) break
-    if (held.state === 'held' && held.leaseUntil <= at && which(held)) overdue.push(held)
+    if (held.leaseUntil <= at && which(held)) overdue.push(held)
   }
   for (const held of overdue) expireOne(books, held, onExpire, at)
   endCredits(books, at)

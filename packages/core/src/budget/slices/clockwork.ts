@@ -11,8 +11,8 @@ export async function expire(
   room: Room,
   policy: Parameters<store.BudgetStore['expire']>[0],
 ): Promise<store.ExpiredReservation[]> {
-  const { ledger, mixed, desk } = room
-  const here = ledger.expire(policy, (held) => !mixed.has(held))
+  const { ledger, desk } = room
+  const here = ledger.expire(policy, ({ isMixed }) => !isMixed)
   for (const { id } of here) doubt(room, room.books.reservations.get(id)!, plus)
   const limit = policy.limit - here.length
   const there = limit > 0 ? await desk.store.expire({ ...policy, limit }) : []

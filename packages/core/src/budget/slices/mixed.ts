@@ -29,7 +29,7 @@ export async function reserveMixed(
     { granted: true, outputTokens: grant.outputTokens, amount: grant.held, fixed },
     kept.shares,
   )
-  room.mixed.add(openIn(room.books, request.id)!)
+  openIn(room.books, request.id)!.isMixed = true
   await afterEnd(room, kept.shares)
   return { ...grant, pools: [...here.pools, ...grant.pools] }
 }

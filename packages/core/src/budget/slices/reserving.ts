@@ -103,7 +103,7 @@ function repeated(
   request: store.ReserveRequest,
   sliced: readonly store.PoolAsk[],
 ): Awaitable<store.Grant> {
-  const isMixed = room.mixed.has(first)
+  const { isMixed } = first
   const pools = isMixed ? sliced : request.pools
   checkRepeated({ ...first, pools: first.accounts.map(({ name }) => name) }, { ...request, pools })
   const here = grantOf(first, first.outputTokens, [], room.desk.clock())

@@ -10,6 +10,7 @@ import {
   type Books,
   enterAccount,
   enterHold,
+  isCalm,
   expiredOf,
   type Held,
   overdueIn,
@@ -26,8 +27,6 @@ export interface Room {
   readonly ledger: ReturnType<typeof memoryLedger>
   readonly shares: Map<Account, Share>
   readonly desk: Desk
-  /** Holds that have another part in the store, in pools that are not sliced. */
-  readonly mixed: WeakSet<Held>
   /** Calls in sliced pools that the store holds, since these had credits: by id, the latest ones. */
   readonly held: LRUCache<string, true>
   /** Calls that are on their way to a hold, by id. */
@@ -119,11 +118,11 @@ const accountOf = ({ account }: Share): Account => account
 
 /** Calls of this process that are overdue end with a grant, as in any ledger; the next answer tells of them. */
 function decideHere(room: Room, shares: readonly Share[], { ask, onExpire }: Asked): Granted | Refused {
-  const { books, desk, mixed } = room
+  const { books, desk } = room
   const at = desk.clock()
   const accounts = shares.map(accountOf)
-  if (onExpire === undefined || accounts.every(({ pool }) => at < pool.calmUntil)) return decide(ask, accounts)
-  const overdue = [...new Set(accounts.flatMap(({ pool }) => overdueIn(pool, at)))].filter((late) => !mixed.has(late))
+  if (onExpire === undefined || accounts.every(({ pool }) => isCalm(pool, at))) return decide(ask, accounts)
+  const overdue = [...new Set(accounts.flatMap(({ pool }) => overdueIn(pool, at)))].filter(({ isMixed }) => !isMixed)
   const decision = decide(ask, after(accounts, overdue, onExpire, at))
   if (!decision.granted) return decision
   for (const late of overdue) {

@@ -121,7 +121,6 @@ function roomOf({ store: given, usage, pools, clock, leaseMs, onExpire, ids, boo
     held: new LRUCache({ max: REMEMBERED_CALLS }),
     arriving: new Map(),
     desk,
-    mixed: new WeakSet(),
     isSliced(pool) {
       let found = known.get(pool)
       if (found === undefined) {
@@ -141,7 +140,7 @@ function inOrder<T>(answer: Awaitable<T>, then: (answer: T) => T): Awaitable<T> 
 function extend(room: Room, id: string, ask: store.Ask): Awaitable<store.Grant> {
   const held = openIn(room.books, id)
   if (held === undefined) return inOrder(room.desk.store.extend(id, ask), (grant) => withPools(room, grant))
-  if (room.mixed.has(held)) return extendMixed(room, held, ask)
+  if (held.isMixed) return extendMixed(room, held, ask)
   const shares = sharesOf(room, held)
   const asked = { ask, now: room.desk.clock() }
   if (grantHere(room, shares, asked) !== null) return room.ledger.extend(id, ask)
@@ -154,7 +153,7 @@ function extend(room: Room, id: string, ask: store.Ask): Awaitable<store.Grant> 
 }
 
 function renew(
-  { books, ledger, mixed, desk }: Room,
+  { books, ledger, desk }: Room,
   running: readonly { id: string; counted: Amount }[],
   leaseMs: number,
 ): Awaitable<string[]> {
@@ -162,7 +161,7 @@ function renew(
   ledger.renew(here, leaseMs)
   const there = running.filter(({ id }) => {
     const held = openIn(books, id)
-    return held === undefined || mixed.has(held)
+    return held === undefined || held.isMixed
   })
   return there.length === 0 ? [] : desk.store.renew(there, leaseMs)
 }
@@ -175,7 +174,7 @@ function end(
 ): Awaitable<store.Settlement> {
   const held = room.books.reservations.get(id)
   if (held === undefined) return inOrder(there(), (settlement) => withPools(room, settlement))
-  if (room.mixed.has(held)) return endMixed(room, held, there, () => settled(room, held, here))
+  if (held.isMixed) return endMixed(room, held, there, () => settled(room, held, here))
   const shares = sharesOf(room, held)
   const settlement: store.Settlement = { ...settled(room, held, here), booked: NONE }
   const covering = afterEnd(room, shares)
@@ -198,13 +197,13 @@ async function seen(room: Room, ask: () => Awaitable<store.PoolState[]>): Promis
 }
 
 async function find(
-  { books, mixed, desk }: Room,
+  { books, desk }: Room,
   query: Parameters<store.BudgetStore['find']>[0],
 ): Promise<store.Reservation | null> {
   const held = 'id' in query ? books.reservations.get(query.id) : undefined
   if (held === undefined) return desk.store.find(query)
   const here = reservationOf(held)
-  const there = mixed.has(held) ? await desk.store.find(query) : null
+  const there = held.isMixed ? await desk.store.find(query) : null
   return there === null ? here : { ...there, holds: [...here.holds, ...there.holds] }
 }
 
