@@ -1,4 +1,4 @@
-import type { Account } from './memory-books.js'
+import type { Account } from './memory-account.js'
 
 /** The accounts of a reservation as they are kept for long: mostly it is one, and then no array is kept for it. */
 export type KeptAccounts = Account | readonly Account[]

@@ -1,45 +1,23 @@
-import { type Amount, nothing } from '../amount.js'
+import { type Amount, minus, plus } from '../amount.js'
 import type { CallFacts, UsageRecord } from '../cost/store.js'
-import { liveCredits, NO_CREDITS } from './credits.js'
 import type { Ending, Refund, Standing } from './ending.js'
+import { Account } from './memory-account.js'
 import { giveBack } from './memory-credits.js'
 import { type About, memoryPostings, type Postings } from './memory-postings.js'
-import { memoryReservations, type Reservations } from './memory-reservations.js'
-import { holdsOf, type OpenHolds, withHold, withoutHold } from './open-holds.js'
-import type { Credit, Draw, Entry, ExpiredReservation, Hold, PoolAsk, PoolState, Reservation } from './store.js'
+import {
+  enterReservation,
+  memoryReservations,
+  type Reservations,
+  reservationIn,
+  retireReservation,
+} from './memory-reservations.js'
+import { type OpenHolds, overdueOf, withHold, withoutHold } from './open-holds.js'
+import type { Credit, Draw, Entry, ExpiredReservation, Hold, PoolAsk, Reservation } from './store.js'
 import type { PoolTerms } from './terms.js'
 import { unknownPool } from './unknown-pool.js'
-import { type Interval, windowAt } from './window.js'
+import { windowAt } from './window.js'
 
 type Mutable<T> = { -readonly [Field in keyof T]: T[Field] }
-
-/** A pool in one window. `used` and `held` are changed in place, `drawn` never. */
-export class Account implements PoolState {
-  readonly credits = NO_CREDITS
-
-  constructor(
-    readonly pool: Pool,
-    /** Those that count now. */
-    public terms: PoolTerms,
-    /** One object for all accounts of the window: a million of them keep no moments of their own. */
-    public window: Interval,
-    readonly used: Amount,
-    readonly held: Amount,
-    public drawn: Amount,
-  ) {}
-
-  get name(): string {
-    return this.pool.name
-  }
-
-  get windowStart(): number {
-    return this.window.start
-  }
-
-  get windowEnd(): number | null {
-    return this.window.end
-  }
-}
 
 export interface Pool {
   readonly name: string
@@ -50,8 +28,6 @@ export interface Pool {
   /** The windows before, newest last; those that are long over are dropped. */
   earlier: readonly Account[]
   open: OpenHolds<Held>
-  /** While something is held: no hold of this pool is overdue before that moment. */
-  calmUntil: number
   /** All that were ever given, by id; null where none was. */
   credits: Map<string, Credit> | null
 }
@@ -116,12 +92,20 @@ export function accountFor(books: Books, ask: PoolAsk, now: number): Account {
   const window = windowAt(terms, now)
   const pool = books.pools.get(ask.name) ?? newPool(ask.name)
   const known = accountOf(pool, window.start)
-  if (known === undefined) return new Account(pool, terms, window, zero(), zero(), nothing)
+  if (known === undefined) return new Account(pool, terms, window)
   if (known.terms === terms && known.windowEnd === window.end) return known
-  return new Account(pool, terms, window, known.used, known.held, known.drawn)
+  const changed = new Account(pool, terms, window)
+  changed.used = known.used
+  changed.held = known.held
+  changed.drawn = known.drawn
+  return changed
 }
 
-const zero = (): Amount => ({ tokens: 0, nanoUsd: 0 })
+/** The same of several. Mostly it is one, and then no closure is made for it. */
+export function accountsFor(books: Books, asks: readonly PoolAsk[], now: number): Account[] {
+  if (asks.length === 1) return [accountFor(books, asks[0]!, now)]
+  return asks.map((ask) => accountFor(books, ask, now))
+}
 
 /** Of one window. */
 export function accountOf({ newest, earlier }: Pool, windowStart: number): Account | undefined {
@@ -168,25 +152,22 @@ function newPool(name: string): Pool {
     newest: null,
     earlier: NO_ACCOUNTS,
     open: null,
-    calmUntil: 0,
     credits: null,
   }
 }
 
 /** A reservation that is still held. */
 export function openIn({ reservations }: Books, id: string): Held | undefined {
-  const held = reservations.get(id)
+  const held = reservationIn(reservations, id)
   return held?.state === 'held' ? held : undefined
 }
 
 /** Enters a hold that was granted. */
 export function enterHold(books: Books, held: Held): void {
-  books.reservations.enter(held)
+  enterReservation(books.reservations, held)
   for (const account of held.accounts) {
-    account.held.tokens += held.held.tokens
-    account.held.nanoUsd += held.held.nanoUsd
+    account.held = plus(account.held, held.held)
     const { pool } = account
-    if (pool.open === null || held.leaseUntil < pool.calmUntil) pool.calmUntil = held.leaseUntil
     pool.open = withHold(pool.open, held)
   }
   if (held.phase === 'sent') return
@@ -205,10 +186,8 @@ export function post(
 ): void {
   if (held.draws !== null) giveBack(books, held, held.draws, charged)
   for (const account of held.accounts) {
-    account.used.tokens += charged.tokens
-    account.used.nanoUsd += charged.nanoUsd
-    account.held.tokens -= freed.tokens
-    account.held.nanoUsd -= freed.nanoUsd
+    account.used = plus(account.used, charged)
+    account.held = minus(account.held, freed)
   }
   const { id: reservation, accounts } = held
   books.postings.push({ reservation, accounts, about, kind, amount: charged, overrun, at })
@@ -226,7 +205,7 @@ export function close(books: Books, held: Held, state: Exclude<Held['state'], 'h
     const owned = books.byOwner.get(held.owner)
     if (owned?.delete(held) === true && owned.size === 0) books.byOwner.delete(held.owner)
   }
-  books.reservations.retire(held)
+  retireReservation(books.reservations, held)
 }
 
 /** Takes a pool off the books, unless something is held in it. */
@@ -256,39 +235,13 @@ export function* entriesOf(books: Books, pool: string): Generator<Entry> {
   }
 }
 
-/** Whether no hold of a pool can be overdue. */
-export function isCalm({ open, calmUntil }: Pool, at: number): boolean {
-  return open === null || at < calmUntil
-}
+const NO_HOLDS: readonly Held[] = Object.freeze([])
 
-/** Holds of a pool past their lease: looked for only when one can be. */
-export function overdueIn(pool: Pool, at: number): Held[] {
-  if (isCalm(pool, at)) return []
-  let calmUntil = Number.POSITIVE_INFINITY
-  const overdue: Held[] = []
-  for (const held of holdsOf(pool.open)) {
-    if (held.leaseUntil <= at) overdue.push(held)
-    if (held.leaseUntil < calmUntil) calmUntil = held.leaseUntil
-  }
-  pool.calmUntil = calmUntil
-  return overdue
-}
-
-/** Figures of now that nobody changes any more. */
-export function stateOf(
-  { pool, name, terms, windowStart, windowEnd, used, held, drawn }: Account,
-  at: number,
-): PoolState {
-  return {
-    name,
-    terms,
-    windowStart,
-    windowEnd,
-    used: { tokens: used.tokens, nanoUsd: used.nanoUsd },
-    held: { tokens: held.tokens, nanoUsd: held.nanoUsd },
-    drawn,
-    credits: pool.credits === null ? NO_CREDITS : liveCredits(pool.credits.values(), at),
-  }
+/** Holds past their lease, of any of these accounts. */
+export function overdueIn(accounts: readonly Account[], at: number): readonly Held[] {
+  let overdue = NO_HOLDS
+  for (const { pool } of accounts) if (pool.open !== null) overdue = overdue.concat(overdueOf(pool.open, at))
+  return overdue.length > 1 ? [...new Set(overdue)] : overdue
 }
 
 export function reservationOf(held: Held): Reservation {

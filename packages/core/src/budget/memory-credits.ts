@@ -1,9 +1,10 @@
 import { type Amount, minus, nothing, plus, sameAmount } from '../amount.js'
 import { checkCredit, drawnBy, drawsOf, isOver, liveCredits, mergedDraws, undrawn } from './credits.js'
 import { netCharge } from './ending.js'
-import type { Account, Books, Held, Pool } from './memory-books.js'
+import { type Account, stateOf } from './memory-account.js'
+import type { Books, Held, Pool } from './memory-books.js'
 import type { About } from './memory-postings.js'
-import type { Credit, Draw, NewCredit, PoolAsk, PoolState } from './store.js'
+import type { Credit, Draw, NewCredit, PoolAsk } from './store.js'
 
 /** Most credits whose end one sweep enters. */
 const MOST_ENDED = 100
@@ -22,21 +23,23 @@ export function give(books: Books, { pool, terms }: Account, ask: PoolAsk, credi
   return false
 }
 
+/** Whether any of their pools was ever given a credit. */
+export function haveCredits(accounts: readonly Account[]): boolean {
+  for (const { pool } of accounts) if (pool.credits !== null) return true
+  return false
+}
+
 /** Takes what a hold needs from the credits of its pools, before it is held; null where it needs none. */
-export function draw(
-  accounts: readonly Account[],
-  amount: Amount,
-  stateOf: (account: Account) => PoolState,
-): Held['draws'] {
-  if (accounts.every(({ pool }) => pool.credits === null)) return null
-  const draws = accounts.map((account) => drawsOf(amount, stateOf(account)))
+export function draw(accounts: readonly Account[], amount: Amount, at: number): Held['draws'] {
+  if (!haveCredits(accounts)) return null
+  const draws = accounts.map((account) => drawsOf(amount, stateOf(account, at)))
   for (const [index, account] of accounts.entries()) move(account, draws[index]!, minus)
   return draws
 }
 
 /** The same for more of a hold. */
-export function drawMore(held: Held, amount: Amount, stateOf: (account: Account) => PoolState): void {
-  const more = draw(held.accounts, amount, stateOf)
+export function drawMore(held: Held, amount: Amount, at: number): void {
+  const more = draw(held.accounts, amount, at)
   if (more !== null) held.draws = more.map((draws, index) => mergedDraws(held.draws?.[index] ?? [], draws))
 }
 

@@ -1,6 +1,6 @@
 import type { Amount } from '../amount.js'
 import { allKept, type KeptAccounts, kept } from './kept-accounts.js'
-import type { Account } from './memory-books.js'
+import type { Account } from './memory-account.js'
 import type { Entry } from './store.js'
 
 /** What an entry is about that ends or mends no reservation, or was given by an id. */

@@ -1,4 +1,4 @@
-import { type Amount, minus, nothing } from '../amount.js'
+import { type Amount, minus, nothing, plus } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { Clock } from '../time.js'
 import { ended } from './credits.js'
@@ -18,10 +18,13 @@ import { strangeEntry } from './entry-cursor.js'
 import { freezing } from './freezing.js'
 import { budgetExceeded, checkSums, decide, type Granted } from './grant.js'
 import { lostUsage, reversalOf } from './lost.js'
-import type { Account, Books, Held } from './memory-books.js'
+import { type Account, stateOf } from './memory-account.js'
+import type { Books, Held } from './memory-books.js'
 import * as ledger from './memory-books.js'
-import { draw, drawMore, endCredits, give } from './memory-credits.js'
+import { draw, drawMore, endCredits, give, haveCredits } from './memory-credits.js'
 import { firstNames } from './memory-names.js'
+import { openReservations, reservationIn } from './memory-reservations.js'
+import { noteLease } from './open-holds.js'
 import type * as store from './store.js'
 import type { PoolTerms } from './terms.js'
 
@@ -37,7 +40,7 @@ export interface MemoryBudgetOptions {
 /**
  * Budgets of one process, gone with it. Every operation answers at once, so two calls cannot meet inside of one.
  *
- * Pools are kept until they are told to be forgotten (about 0.5 KB each); of a pool with windows the last four are known, and those that still run.
+ * Pools are kept until they are told to be forgotten (about 0.25 KB each); of a pool with windows the last four are known, and those that still run.
  */
 export function memoryBudgets({ clock, maxEnded = 10_000, maxEntries = 10_000 }: MemoryBudgetOptions) {
   return memoryLedger(ledger.emptyBooks(maxEnded, maxEntries), clock)
@@ -61,7 +64,7 @@ export function memoryLedger(books: Books, clock: Clock) {
       expire(books, policy, clock(), which),
     credit: (pool, given, now) => credit(books, pool, given, now, clock()),
     refund: (given) => refund(books, given, clock()),
-    read: (pools, now) => pools.map((pool) => ledger.stateOf(ledger.accountFor(books, pool, now), clock())),
+    read: (pools, now) => pools.map((pool) => stateOf(ledger.accountFor(books, pool, now), clock())),
     list: (filter) => list(books, filter, clock()),
     entries: (pool, page) => entries(books, pool, page),
     find: (query) => {
@@ -83,22 +86,22 @@ export function memoryLedger(books: Books, clock: Clock) {
 }
 
 function known(books: Books, id: string): Held {
-  const held = books.reservations.get(id)
+  const held = reservationIn(books.reservations, id)
   if (held === undefined) throw notHeld(id)
   return held
 }
 
 function reserve(books: Books, request: store.ReserveRequest, at: number): store.Grant {
-  const { id, owner, ask, leaseMs, now, maxOpen, onExpire } = request
-  const first = books.reservations.get(id)
+  const { id, ask, leaseMs, now, onExpire } = request
+  const first = reservationIn(books.reservations, id)
   if (first !== undefined) {
     checkRepeated({ ...first, pools: first.accounts.map(({ name }) => name) }, request)
     return grantOf(first, first.outputTokens, [], at)
   }
+  checkOpen(books, request, at)
   const pools = withoutRepetition(request.pools)
-  const accounts = pools.map((pool) => ledger.accountFor(books, pool, now))
-  const overdue = overdueIn(accounts, at)
-  if (maxOpen !== undefined && openOf(books, owner, overdue) >= maxOpen) throw tooMany(maxOpen)
+  const accounts = ledger.accountsFor(books, pools, now)
+  const overdue = ledger.overdueIn(accounts, at)
   const decision = decide(ask, after(accounts, overdue, onExpire, at))
   if (!decision.granted) throw budgetExceeded(decision, now)
 
@@ -106,7 +109,7 @@ function reserve(books: Books, request: store.ReserveRequest, at: number): store
   for (let index = 0; index < pools.length; index++) {
     accounts[index] = ledger.enterAccount(books, accounts[index]!, pools[index]!.terms)
   }
-  const draws = draw(accounts, decision.amount, (account) => ledger.stateOf(account, at))
+  const draws = draw(accounts, decision.amount, at)
   const held = born(request, decision, accounts, draws, at + leaseMs)
   ledger.enterHold(books, held)
   return grantOf(held, decision.outputTokens, overdue, at)
@@ -157,20 +160,12 @@ function expiredOf(overdue: readonly Held[], at: number): store.ExpiredReservati
 }
 
 function statesOf({ accounts }: Held, at: number): store.PoolState[] {
-  return accounts.map((account) => ledger.stateOf(account, at))
+  return accounts.length === 1 ? [stateOf(accounts[0]!, at)] : accounts.map((account) => stateOf(account, at))
 }
 
 export function withoutRepetition(pools: readonly store.PoolAsk[]): readonly store.PoolAsk[] {
   if (pools.length < 2) return pools
   return pools.filter(({ name }, index) => pools.findIndex((other) => other.name === name) === index)
-}
-
-const NO_HOLDS: readonly Held[] = Object.freeze([])
-
-function overdueIn(accounts: readonly Account[], at: number): readonly Held[] {
-  let overdue = NO_HOLDS
-  for (const { pool } of accounts) if (!ledger.isCalm(pool, at)) overdue = overdue.concat(ledger.overdueIn(pool, at))
-  return overdue.length > 1 ? [...new Set(overdue)] : overdue
 }
 
 /** Accounts as they will stand once these overdue holds have ended. */
@@ -180,9 +175,9 @@ export function after(
   onExpire: store.ExpirePolicy['onExpire'],
   at: number,
 ): readonly store.PoolState[] {
-  if (overdue.length === 0 && accounts.every(({ pool }) => pool.credits === null)) return accounts
+  if (overdue.length === 0 && !haveCredits(accounts)) return accounts
   return accounts.map((account) => {
-    const state = ledger.stateOf(account, at)
+    const state = stateOf(account, at)
     return overdue.reduce((left, late) => {
       const place = late.accounts.findIndex(({ pool }) => pool === account.pool)
       if (place === -1) return left
@@ -193,13 +188,20 @@ export function after(
   })
 }
 
-function openOf(books: Books, owner: string, overdue: readonly Held[]): number {
-  const open = books.byOwner.get(owner)
-  return open === undefined ? 0 : open.size - overdue.filter((late) => open.has(late)).length
-}
+const NO_HOLDS: ReadonlySet<Held> = new Set()
 
-function tooMany(maxOpen: number): HooshError {
-  return new HooshError('too_many_reservations', {
+/** Those that this reserve will end for their lease do not count. */
+function checkOpen(
+  { pools, byOwner }: Books,
+  { owner, pools: asked, maxOpen }: store.ReserveRequest,
+  at: number,
+): void {
+  const open = byOwner.get(owner) ?? NO_HOLDS
+  if (maxOpen === undefined || open.size < maxOpen) return
+  const accounts = asked.flatMap(({ name }) => pools.get(name)?.newest ?? [])
+  const overdue = ledger.overdueIn(accounts, at).filter((late) => open.has(late))
+  if (open.size - overdue.length < maxOpen) return
+  throw new HooshError('too_many_reservations', {
     message: `${maxOpen} of your reservations are open, the most there may be; settle or release some first.`,
   })
 }
@@ -209,10 +211,9 @@ function extend(books: Books, id: string, ask: store.Ask, at: number): store.Gra
   if (held === undefined) throw notHeld(id)
   const decision = decide(ask, after(held.accounts, [], 'charge', at))
   if (!decision.granted) throw budgetExceeded(decision, at)
-  drawMore(held, decision.amount, (account) => ledger.stateOf(account, at))
+  drawMore(held, decision.amount, at)
   for (const account of held.accounts) {
-    account.held.tokens += decision.amount.tokens
-    account.held.nanoUsd += decision.amount.nanoUsd
+    account.held = plus(account.held, decision.amount)
   }
   Object.assign(held, extended(held, decision))
   return grantOf(held, decision.outputTokens, [], at)
@@ -228,7 +229,7 @@ function renew(books: Books, running: readonly { id: string; counted: Amount }[]
     }
     held.counted = countedBy(counted, held)
     held.leaseUntil = leaseUntil
-    for (const { pool } of held.accounts) if (leaseUntil < pool.calmUntil) pool.calmUntil = leaseUntil
+    for (const { pool } of held.accounts) noteLease(pool.open, leaseUntil)
   }
   return lost
 }
@@ -261,7 +262,7 @@ function expire(
   which: (held: Held) => boolean = () => true,
 ): store.ExpiredReservation[] {
   const overdue: Held[] = []
-  for (const held of books.reservations.open()) {
+  for (const held of openReservations(books.reservations)) {
     if (overdue.length >= limit) break
     if (held.leaseUntil <= at && which(held)) overdue.push(held)
   }
@@ -273,7 +274,7 @@ function expire(
 function credit(books: Books, ask: store.PoolAsk, given: store.NewCredit, now: number, at: number): store.Credited {
   const account = ledger.accountFor(books, ask, now)
   const repeated = give(books, account, ask, given, at)
-  return { repeated, pool: ledger.stateOf(account, at) }
+  return { repeated, pool: stateOf(account, at) }
 }
 
 function refund(books: Books, given: store.NewRefund, at: number): store.Refunded {
@@ -305,7 +306,7 @@ function list(
   return firstNames(books, limit, last).map((name) => {
     const pool = books.pools.get(name)
     const terms = pool?.newest?.terms ?? pool?.template ?? null
-    return ledger.stateOf(ledger.accountFor(books, { name, terms }, now), at)
+    return stateOf(ledger.accountFor(books, { name, terms }, now), at)
   })
 }
 
@@ -320,7 +321,7 @@ function entries(books: Books, pool: string, { limit, before }: { limit: number;
 }
 
 function find(books: Books, query: Parameters<store.BudgetStore['find']>[0]): Held | undefined {
-  if ('id' in query) return books.reservations.get(query.id)
+  if ('id' in query) return reservationIn(books.reservations, query.id)
   const { tokens = 0, nanoUsd = 0 } = query.amount
   for (const held of books.byOwner.get(query.owner) ?? []) {
     if (held.accounts.length !== 1 || held.accounts[0]!.name !== query.pool) continue

@@ -1,5 +1,7 @@
 import { nothing, plus, sameAmount } from '../../amount.js'
-import { type Account, openIn } from '../memory-books.js'
+import type { Account } from '../memory-account.js'
+import { openIn } from '../memory-books.js'
+import { reservationIn } from '../memory-reservations.js'
 import { expireOne } from '../memory-store.js'
 import type * as store from '../store.js'
 import { book, inTurn, tidy } from './desk.js'
@@ -13,7 +15,7 @@ export async function expire(
 ): Promise<store.ExpiredReservation[]> {
   const { ledger, desk } = room
   const here = ledger.expire(policy, ({ isMixed }) => !isMixed)
-  for (const { id } of here) doubt(room, room.books.reservations.get(id)!, plus)
+  for (const { id } of here) doubt(room, reservationIn(room.books.reservations, id)!, plus)
   const limit = policy.limit - here.length
   const there = limit > 0 ? await desk.store.expire({ ...policy, limit }) : []
   // What is charged for those here is told of once it is in the store.

@@ -1,4 +1,4 @@
-import { type Amount, minus, nothing } from '../../amount.js'
+import { type Amount, minus, nothing, plus } from '../../amount.js'
 import type { Awaitable } from '../../time.js'
 import type { Granted } from '../grant.js'
 import { type Held, openIn } from '../memory-books.js'
@@ -78,12 +78,11 @@ async function inStore({ granted, shares }: Kept, step: () => Awaitable<Grant>):
   }
 }
 
-function move(shares: readonly Share[], { tokens, nanoUsd }: Amount, sign: 1 | -1): void {
+function move(shares: readonly Share[], amount: Amount, sign: 1 | -1): void {
   for (const share of shares) {
     const { account } = share
     share.users += sign
-    account.held.tokens += sign * tokens
-    account.held.nanoUsd += sign * nanoUsd
+    account.held = sign === 1 ? plus(account.held, amount) : minus(account.held, amount)
   }
 }
 

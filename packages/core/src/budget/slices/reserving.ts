@@ -1,6 +1,7 @@
 import type { Awaitable } from '../../time.js'
 import { checkRepeated } from '../ending.js'
 import { accountOf, type Held } from '../memory-books.js'
+import { reservationIn } from '../memory-reservations.js'
 import { grantOf } from '../memory-store.js'
 import type * as store from '../store.js'
 import { giveAllBack, isRefusal } from './desk.js'
@@ -12,7 +13,7 @@ import { asSeenHere, type Share } from './share.js'
 export function reserve(room: Room, request: store.ReserveRequest): Awaitable<store.Grant> {
   const { id, now, phase } = request
   const sliced = request.pools.filter(({ name }) => room.isSliced(name))
-  const first = room.books.reservations.get(id)
+  const first = reservationIn(room.books.reservations, id)
   if (first !== undefined) return repeated(room, first, request, sliced)
   if (phase !== 'sent' || sliced.length === 0 || room.held.has(id)) return reserveThere(room, request, sliced)
   const twin = room.arriving.get(id)

@@ -3,14 +3,13 @@ import { type Amount, nothing, plus } from '../../amount.js'
 import { HooshError } from '../../errors.js'
 import type { Awaitable } from '../../time.js'
 import { budgetExceeded, decide, type Granted, type Refused } from '../grant.js'
+import type { Account } from '../memory-account.js'
 import {
-  type Account,
   accountFor,
   accountsOf,
   type Books,
   enterAccount,
   enterHold,
-  isCalm,
   expiredOf,
   type Held,
   overdueIn,
@@ -121,8 +120,8 @@ function decideHere(room: Room, shares: readonly Share[], { ask, onExpire }: Ask
   const { books, desk } = room
   const at = desk.clock()
   const accounts = shares.map(accountOf)
-  if (onExpire === undefined || accounts.every(({ pool }) => isCalm(pool, at))) return decide(ask, accounts)
-  const overdue = [...new Set(accounts.flatMap(({ pool }) => overdueIn(pool, at)))].filter(({ isMixed }) => !isMixed)
+  const overdue = onExpire === undefined ? [] : overdueIn(accounts, at).filter(({ isMixed }) => !isMixed)
+  if (onExpire === undefined || overdue.length === 0) return decide(ask, accounts)
   const decision = decide(ask, after(accounts, overdue, onExpire, at))
   if (!decision.granted) return decision
   for (const late of overdue) {

@@ -1,5 +1,5 @@
 import { type Amount, larger, minus, nothing, plus, sameAmount } from '../../amount.js'
-import type { Account } from '../memory-books.js'
+import type { Account } from '../memory-account.js'
 import type { PoolAsk, PoolState } from '../store.js'
 import { windowAt } from '../window.js'
 
@@ -76,7 +76,7 @@ export function newShare(account: Account, ask: PoolAsk): Share {
   return {
     ask,
     account,
-    others: { used: { ...account.used }, held: { ...account.held } },
+    others: { used: account.used, held: account.held },
     leases: [],
     size: nothing,
     ended: [],
@@ -168,8 +168,8 @@ export function see(share: Share, state: PoolState): void {
   others.used = minus(state.used, ours.used)
   others.held = minus(state.held, ours.held)
   // In place: the books hold on to these objects.
-  Object.assign(account.used, plus(others.used, used))
-  Object.assign(account.held, plus(others.held, open))
+  account.used = plus(others.used, used)
+  account.held = plus(others.held, open)
   account.drawn = state.drawn
   share.hasCredits = state.credits.length > 0 || state.drawn.tokens > 0 || state.drawn.nanoUsd > 0
   share.isKnown = true

@@ -5,6 +5,7 @@ import type { UsageStore } from '../../cost/store.js'
 import { compileGlob } from '../../glob.js'
 import type { Awaitable, Clock } from '../../time.js'
 import { emptyBooks, type Held, openIn, reservationOf } from '../memory-books.js'
+import { reservationIn } from '../memory-reservations.js'
 import { memoryLedger } from '../memory-store.js'
 import type * as store from '../store.js'
 import type { PoolTerms } from '../terms.js'
@@ -172,7 +173,7 @@ function end(
   there: () => Awaitable<store.Settlement>,
   here: () => store.Settlement,
 ): Awaitable<store.Settlement> {
-  const held = room.books.reservations.get(id)
+  const held = reservationIn(room.books.reservations, id)
   if (held === undefined) return inOrder(there(), (settlement) => withPools(room, settlement))
   if (held.isMixed) return endMixed(room, held, there, () => settled(room, held, here))
   const shares = sharesOf(room, held)
@@ -200,7 +201,7 @@ async function find(
   { books, desk }: Room,
   query: Parameters<store.BudgetStore['find']>[0],
 ): Promise<store.Reservation | null> {
-  const held = 'id' in query ? books.reservations.get(query.id) : undefined
+  const held = 'id' in query ? reservationIn(books.reservations, query.id) : undefined
   if (held === undefined) return desk.store.find(query)
   const here = reservationOf(held)
   const there = held.isMixed ? await desk.store.find(query) : null
