@@ -1,3 +1,4 @@
+import { isWhole } from '../amount.js'
 import { bodyOf, hasUnknownFields, isSorted, MAX_DETAIL_LEVELS } from './canonical.js'
 import { isHash } from './checkpoint.js'
 import { isTooDeep } from './json-levels.js'
@@ -108,10 +109,6 @@ function unknownLine(value: unknown): Extract<Line, { kind: 'other' }> {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function isWhole(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 function isText(value: unknown): value is string {

@@ -2,8 +2,6 @@
 export interface Ring<T> {
   /** Puts one in and returns what had to go for it. */
   push(item: T): T | undefined
-  /** From the newest to the oldest. */
-  newestFirst(): IterableIterator<T>
 }
 
 /** A bounded memory, written around in a circle: a Map as a queue walks over its own gaps. */
@@ -17,9 +15,6 @@ export function ring<T>(max: number): Ring<T> {
       items[next] = item
       next = next + 1 === max ? 0 : next + 1
       return gone
-    },
-    *newestFirst() {
-      for (let back = 1; back <= items.length; back++) yield items[(next - back + items.length) % items.length]!
     },
   }
 }
