@@ -53,6 +53,26 @@ describe('budget', () => {
     expect(await free.me.budget.available()).toEqual({})
   })
 
+  it('what JavaScript leaves out is named, and nothing is held for it', async () => {
+    const { to, me } = await open()
+    const admin = to.gateway.as({ user: 'root', roles: ['admin'] }).budget
+    const missing = undefined as never
+    const asked = [
+      ['amount', () => me.budget.reserve(missing)],
+      ['options', () => me.budget.run(missing)],
+      ['options', () => me.browserToken(missing)],
+      ['credit', () => admin.credit('user:ada', missing)],
+      ['refund', () => admin.refund('user:ada', missing)],
+    ] as const
+    for (const [param, call] of asked) {
+      await expect(call()).rejects.toMatchObject({ code: 'invalid_request', message: `${param}: must be an object` })
+    }
+    expect(await booked(me)).toEqual([
+      ['user:ada', 0, 0],
+      ['team', 0, 0],
+    ])
+  })
+
   it('reserve() holds in every pool, settle() books what was used, once', async () => {
     const { me } = await open()
     const hold = await me.budget.reserve({ tokens: 500, nanoUsd: 1e9 })

@@ -127,6 +127,12 @@ export function invalidField(param: string, what: string): HooshError {
   return new HooshError('invalid_request', { message: `${param}: ${what}`, details: { param } })
 }
 
+/** An object that the host's code gives, as it stands: types ask for it, but JavaScript may leave it out. */
+export function givenObject<T extends object>(param: string, value: T): T {
+  if (typeof value === 'object' && value !== null) return value
+  throw invalidField(param, 'must be an object')
+}
+
 /** A process that stops is replaced, or there are others, so a client need not wait for long. */
 export function shuttingDown(): HooshError {
   return new HooshError('shutting_down', { details: { retryAfterMs: 1_000 } })

@@ -2,7 +2,7 @@ import type { AuditDetails } from './audit/store.js'
 import { tightestLeft } from './budget/pool-book.js'
 import { snapshotOf } from './budget/snapshot.js'
 import { type CancelSignal, cancel, follow, type Signalling } from './cancel.js'
-import { HooshError } from './errors.js'
+import { givenObject, HooshError } from './errors.js'
 import type { GatewayReply } from './exchange.js'
 import type {
   BrowserTokenOptions,
@@ -66,7 +66,8 @@ export function hostContext(parts: ContextParts, source: ContextSource): HooshCo
       return id()
     },
     budget: budgetOf(parts, session, (mine, options) => runContext(parts, source, mine, options)),
-    browserToken: async (options: BrowserTokenOptions) => minted(await parts.engine(), await noted(), options),
+    browserToken: async (options: BrowserTokenOptions) =>
+      minted(await parts.engine(), await noted(), givenObject('options', options)),
     audit: { record: async (event: string, details?: AuditDetails) => recordEvent(await session(), event, details) },
     async chat(params: ChatParams, options = {}) {
       const { engine, caller: who } = await session()
@@ -146,12 +147,14 @@ function poolAdmin(
       const found = await asAdmin()
       return snapshotOf(await freezePool(found.engine, found, pool, frozen))
     },
-    async credit(pool, { expiresAt, ...given }) {
+    async credit(pool, credited) {
+      const { expiresAt, ...given } = givenObject('credit', credited)
       const found = await asAdmin()
       const credit = { ...given, amount: amountOf(given), expiresAt: expiresAt == null ? null : Number(expiresAt) }
       return snapshotOf((await creditPool(found.engine, found, pool, credit)).pool)
     },
-    async refund(pool, given) {
+    async refund(pool, refunded) {
+      const given = givenObject('refund', refunded)
       const found = await asAdmin()
       const { pools } = await refundIn(found.engine, found, pool, { ...given, amount: amountOf(given) })
       return pools.map(snapshotOf)
@@ -170,10 +173,11 @@ function budgetOf(
     available: async () => tightestLeft(await toldOfRuns(await session(), poolStates)),
     async reserve(amount: HostAmount, options: ReservationOptions = {}) {
       checkStarted(parts, options)
-      return toldOfRuns(await session(), (mine) => hostReservation(mine, amount, options))
+      const asked = givenObject('amount', amount)
+      return toldOfRuns(await session(), (mine) => hostReservation(mine, asked, options))
     },
     ...poolAdmin(session),
-    run: async (options) => run(await session(), options),
+    run: async (options) => run(await session(), givenObject('options', options)),
   }
 }
 
