@@ -176,7 +176,7 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
     })
   })
 
-  it('embed gives numbers, and refuses an empty input', async () => {
+  it('embed gives numbers, and refuses an empty input and more than fits, saying how much does', async () => {
     const { run, provider } = await open()
     const answer = await run((hoosh) => hoosh.embed({ model: 'm', input: ['one', 'two'] }))
     expect(answer.data.map(({ index, embedding }) => [index, embedding.length])).toEqual([
@@ -187,6 +187,10 @@ describe.each(WAYS)('in process, by $name', ({ inside }) => {
     await expect(run((hoosh) => hoosh.embed({ model: 'm', input: '' }))).rejects.toMatchObject({
       code: 'invalid_request',
       details: { param: 'input' },
+    })
+    const many = Array.from({ length: 2_049 }, () => 'a')
+    await expect(run((hoosh) => hoosh.embed({ model: 'm', input: many }))).rejects.toMatchObject({
+      message: 'input: must hold at most 2048 items; these are 2049',
     })
   })
 

@@ -4,6 +4,8 @@ import { nanoUsdOf } from '../amount.js'
 /** Longest name of a model, bytes of UTF-8 at most four times as many. */
 const MAX_NAME = 256
 const MAX_MESSAGES = 2_048
+/** Of one embeddings call, as OpenAI has it. */
+const MAX_INPUTS = 2_048
 const MAX_TOOLS = 128
 const MAX_FALLBACKS = 8
 
@@ -127,7 +129,10 @@ export const embeddingsRequest = z.looseObject(
   {
     model: modelName,
     input: z.custom<unknown>(isInput, {
-      error: 'is required: a non-empty string, or an array of strings, of token ids, or of arrays of token ids',
+      error: ({ input }) =>
+        Array.isArray(input) && input.length > MAX_INPUTS
+          ? `must hold at most ${MAX_INPUTS} items; these are ${input.length}`
+          : 'is required: a non-empty string, or an array of strings, of token ids, or of arrays of token ids',
     }),
     pool: poolName.nullish(),
     fallbacks,
@@ -146,7 +151,7 @@ function isContent(value: unknown): boolean {
 
 function isInput(value: unknown): boolean {
   if (typeof value === 'string') return value !== ''
-  if (!Array.isArray(value) || value.length === 0 || value.length > 2_048) return false
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_INPUTS) return false
   return value.every(
     (item) =>
       typeof item === 'string' || isTokenId(item) || (Array.isArray(item) && item.length > 0 && item.every(isTokenId)),
