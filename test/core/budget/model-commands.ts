@@ -29,6 +29,8 @@ export interface Real {
   readonly beat?: () => Promise<void>
   /** Makes of a request one that the ledger promises to treat as the definition says. */
   readonly shape?: (request: ReserveRequest, ask: (pool: string) => PoolAsk) => ReserveRequest
+  /** The same of what an extension asks for. */
+  readonly shapeMore?: (id: string, more: Ask) => Ask
   /** Length of a lease that a heartbeat gives, ms. */
   readonly leaseMs?: number
   /**
@@ -121,8 +123,8 @@ const reserving: fc.Arbitrary<Op> = fc
 
 const extending: fc.Arbitrary<Op> = fc.tuple(id, ask).map(([which, more]) => ({
   name: `extend(${which}, ${JSON.stringify(more)})`,
-  real: async ({ run }, store) => grantOf(await store.extend(run + which, more)),
-  model: (model, { run }) => ledger.extend(model, run + which, more),
+  real: async ({ run, shapeMore }, store) => grantOf(await store.extend(run + which, shapeMore?.(which, more) ?? more)),
+  model: (model, { run, shapeMore }) => ledger.extend(model, run + which, shapeMore?.(which, more) ?? more),
 }))
 
 const renewing: fc.Arbitrary<Op> = fc

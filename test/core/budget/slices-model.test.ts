@@ -1,4 +1,11 @@
-import { type BudgetStore, memoryBudgets, type PoolAsk, type ReserveRequest, slicedBudgets } from '@hoosh/core/storage'
+import {
+  type Ask,
+  type BudgetStore,
+  memoryBudgets,
+  type PoolAsk,
+  type ReserveRequest,
+  slicedBudgets,
+} from '@hoosh/core/storage'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { onNewReal, SEQUENCES, SEQUENCES_MS } from './model-runs.js'
@@ -40,13 +47,18 @@ const asCall = ({ maxOpen: _maxOpen, ...request }: ReserveRequest): ReserveReque
 function byId(request: ReserveRequest, ask: (pool: string) => PoolAsk): ReserveRequest {
   const sliced = request.pools.filter(({ name }) => name !== 'weekly')
   if (sliced.length === 0) sliced.push(ask('hourly'))
-  const kind = Number(request.id.at(-1)) % 3
+  const kind = kindOf(request.id)
   if (kind === 0) return { ...request, leaseMs: AGES_MS, pools: [ask('weekly')] }
   if (kind === 1) return { ...asCall(request), pools: sliced }
-  // Whether there is plenty is decided where a lease counts as held, so by less than the definition knows.
-  const { plenty: _plenty, ...counted } = request.ask
-  return { ...asCall(request), ask: counted, pools: [...sliced, ask('weekly')] }
+  return { ...asCall(request), ask: moreById(request.id, request.ask), pools: [...sliced, ask('weekly')] }
 }
+
+/** Of a call that is partly in slices: whether there is plenty is decided where a lease counts as held, so by less than the definition knows. */
+function moreById(id: string, { plenty, ...counted }: Ask): Ask {
+  return kindOf(id) !== 2 && plenty !== undefined ? { ...counted, plenty } : counted
+}
+
+const kindOf = (id: string) => Number(id.at(-1)) % 3
 
 /** A quarter as many as for a store: each takes several steps of one. */
 const RUNS = { ...SEQUENCES, numRuns: SEQUENCES.numRuns / 4 }
@@ -61,7 +73,12 @@ describe('one process with slices', () => {
 
   it('also where some pools of a call are sliced and some are not', { timeout: SEQUENCES_MS }, () =>
     fc.assert(
-      onNewReal((clock) => ({ ...sliced(clock, ['lifetime', 'hourly']), shape: byId, isNeverFrozen: true })),
+      onNewReal((clock) => ({
+        ...sliced(clock, ['lifetime', 'hourly']),
+        shape: byId,
+        shapeMore: moreById,
+        isNeverFrozen: true,
+      })),
       RUNS,
     ),
   )
