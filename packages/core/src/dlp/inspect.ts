@@ -6,9 +6,10 @@ import { meant } from './escapes.js'
 import { higher } from './levels.js'
 import type { Unreadable } from './media.js'
 import { createPass, type Findings, passWhole } from './pass.js'
+import { addPlace, eachPlace, noPlaces, type Places } from './places.js'
 import type { Inspection, Policy, Ruling } from './policy.js'
 import { createPseudonyms, STAND_IN } from './pseudonyms.js'
-import { type Place, type Reading, readingOf, replaced } from './reading.js'
+import { type Reading, readingOf, replaced } from './reading.js'
 import { isChance } from './rule.js'
 import type { RequestContent } from './texts.js'
 
@@ -19,9 +20,10 @@ interface Kind extends Ruling {
   readonly redaction: string
 }
 
-/** A finding in one text, by positions in the text as it is read. */
-interface Found extends Place {
-  readonly kind: Kind
+/** What was found in one text: the kinds of it, and where, by positions in the text as it is read. */
+interface Found {
+  readonly kinds: readonly Kind[]
+  readonly places: Places
 }
 
 /** Characters looked at before others get their turn: about ten milliseconds. */
@@ -75,7 +77,7 @@ async function inspectLong(
   const verdict = await ask?.(
     readings.map(({ text, isJson, isOpaque }) => (isOpaque ? '' : isJson ? meant(text) : text)),
   )
-  const found: Found[][] = []
+  const found: Found[] = []
   for (const reading of readings) {
     const { text } = reading
     if (text.length <= WINDOW) {
@@ -95,16 +97,17 @@ async function inspectLong(
   return conclusion(policy, { readings, unreadable }, found, verdict ?? {})
 }
 
-const NONE: Found[] = []
+const NONE: Found = { kinds: [], places: { count: 0, numbers: new Int32Array(0) } }
 
-function findIn(policy: Policy, reading: Reading): Found[] {
+function findIn(policy: Policy, reading: Reading): Found {
   const { findings, found } = collector(policy, reading)
   return passWhole(policy.scanner, reading.text, findings) ? found : NONE
 }
 
-function collector(policy: Policy, { isOpaque }: Reading): { findings: Findings; found: Found[] } {
-  const found: Found[] = []
-  const kinds = new Map<string, Kind>()
+function collector(policy: Policy, { isOpaque }: Reading): { findings: Findings; found: Found } {
+  const kinds: Kind[] = []
+  const numbers = new Map<string, number>()
+  const places = noPlaces()
   let at = 0
   const findings: Findings = {
     plain(_text, start, end) {
@@ -116,16 +119,16 @@ function collector(policy: Policy, { isOpaque }: Reading): { findings: Findings;
         at += length
         return
       }
-      let kind = kinds.get(name)
+      let kind = numbers.get(name)
       if (kind === undefined) {
-        kind = kindOf(name, policy.rule(name, level))
-        kinds.set(name, kind)
+        kind = kinds.push(kindOf(name, policy.rule(name, level))) - 1
+        numbers.set(name, kind)
       }
-      found.push({ start: at, end: at + length, kind })
+      addPlace(places, at, at + length, kind)
       at += length
     },
   }
-  return { findings, found }
+  return { findings, found: { kinds, places } }
 }
 
 function kindOf(name: string, { level, action }: Ruling): Kind {
@@ -135,11 +138,14 @@ function kindOf(name: string, { level, action }: Ruling): Kind {
 function conclusion(
   policy: Policy,
   { readings, unreadable }: Read,
-  scanned: readonly Found[][],
+  scanned: readonly Found[],
   verdict: DlpVerdict,
 ): Inspection {
   const found = verdict.findings === undefined ? scanned : joined(policy, readings, scanned, verdict.findings)
-  const all = [...kindsIn(found), ...[...unreadable].map((kind) => unread(policy, kind)).filter(isOfNote)]
+  const all = [
+    ...found.flatMap(({ kinds }) => kinds),
+    ...[...unreadable].map((kind) => unread(policy, kind)).filter(isOfNote),
+  ]
   // What is said of the content as a whole counts like a finding, under the name of who says it.
   const whole = [{ name: 'default_level', ...policy.rule('default_level', policy.defaultLevel) }]
   if (verdict.level !== undefined) whole.push({ name: 'classifier', ...policy.rule('classifier', verdict.level) })
@@ -147,20 +153,25 @@ function conclusion(
     return sorted([...all, ...whole].filter((one) => one.action === action).map(({ name }) => name))
   }
   const level = [...all, ...whole].reduce((highest, one) => higher(highest, one.level), policy.defaultLevel)
-  const changing = found.map((list) => list.filter(({ kind }) => changes(kind)))
+  const changing = found.map(changingOf)
   return {
     level,
     patterns: sorted(all.map(({ name }) => name)),
     blocking: namesOf('block'),
     keeping: namesOf('localOnly'),
-    ...(changing.every((list) => list.length === 0) ? UNCHANGED : changed(readings, changing)),
+    ...(changing.every(({ places }) => places.count === 0) ? UNCHANGED : changed(readings, changing)),
   }
 }
 
-function kindsIn(found: readonly Found[][]): Set<Kind> {
-  const kinds = new Set<Kind>()
-  for (const list of found) for (const { kind } of list) kinds.add(kind)
-  return kinds
+/** What has something else in its place. */
+function changingOf({ kinds, places }: Found): Found {
+  const changing = kinds.map(changes)
+  if (!changing.includes(false)) return { kinds, places }
+  const left = noPlaces()
+  eachPlace(places, (start, end, kind) => {
+    if (changing[kind]) addPlace(left, start, end, kind)
+  })
+  return { kinds, places: left }
 }
 
 function changes({ action }: Ruling): boolean {
@@ -183,15 +194,17 @@ function sorted(names: readonly string[]): readonly string[] {
   return [...new Set(names)].sort()
 }
 
-function changed(readings: readonly Reading[], changing: readonly Found[][]): Pick<Inspection, 'texts' | 'restore'> {
+function changed(readings: readonly Reading[], changing: readonly Found[]): Pick<Inspection, 'texts' | 'restore'> {
   const looksTaken = new RegExp(STAND_IN.pattern, 'g')
   const taken = new Set(readings.flatMap(({ plain }) => plain.match(looksTaken) ?? []))
   const pseudonyms = createPseudonyms((standIn) => taken.has(standIn))
-  const texts = readings.map((reading, index) =>
-    replaced(reading, changing[index]!, ({ kind: { name, action, redaction } }, value) =>
-      action === 'redact' ? redaction : pseudonyms.of(name, value),
-    ),
-  )
+  const texts = readings.map((reading, index) => {
+    const { kinds, places } = changing[index]!
+    return replaced(reading, places, (kind, value) => {
+      const { name, action, redaction } = kinds[kind]!
+      return action === 'redact' ? redaction : pseudonyms.of(name, value)
+    })
+  })
   return { texts, restore: pseudonyms.values }
 }
 
@@ -207,10 +220,10 @@ export function redaction(name: string): string {
 function joined(
   policy: Policy,
   readings: readonly Reading[],
-  scanned: readonly Found[][],
+  scanned: readonly Found[],
   findings: readonly DlpFinding[],
-): Found[][] {
-  const lists = scanned.map((list) => [...list])
+): Found[] {
+  const lists = scanned.map(listed)
   for (const finding of findings) {
     const { text, start, end, name, level = 'confidential', ...own } = finding
     const reading = readings[text]
@@ -219,12 +232,29 @@ function joined(
     lists[text]!.push({ start, end, kind: kindOf(name, policy.rule(name, level, own)) })
   }
   return lists.map((list) => {
-    const kept: Found[] = []
-    for (const one of list.sort((a, b) => a.start - b.start || b.end - a.end)) {
-      if (one.start >= (kept.at(-1)?.end ?? 0)) kept.push(one)
+    const numbers = new Map<Kind, number>()
+    const places = noPlaces()
+    let past = 0
+    for (const { start, end, kind } of list.sort((a, b) => a.start - b.start || b.end - a.end)) {
+      if (start < past) continue
+      if (!numbers.has(kind)) numbers.set(kind, numbers.size)
+      addPlace(places, start, end, numbers.get(kind)!)
+      past = end
     }
-    return kept
+    return { kinds: [...numbers.keys()], places }
   })
+}
+
+interface Finding {
+  readonly start: number
+  readonly end: number
+  readonly kind: Kind
+}
+
+function listed({ kinds, places }: Found): Finding[] {
+  const list: Finding[] = []
+  eachPlace(places, (start, end, kind) => list.push({ start, end, kind: kinds[kind]! }))
+  return list
 }
 
 function badFinding(): HooshError {
