@@ -107,13 +107,15 @@ describe('GET /v1/audit', () => {
     to.clock.advance(60_000)
     expect((await to.get('/v1/audit/verify')).status).toBe(403)
     const { entries } = await page(to, '?event=auth.refused', admin)
-    expect(entries.length).toBe(11)
+    // What was counted is told with the next refusal, or by a sweep that may come just before it.
+    const counts = entries.map(({ metadata }) => metadata?.count ?? 1)
+    expect([counts.slice(0, 10), counts.slice(10)]).toEqual([Array(10).fill(1), expect.toBeOneOf([[6], [5, 1]])])
     expect(entries[0]).toMatchObject({
       level: 'warn',
       subject: 'alice',
       metadata: { method: 'GET', path: '/v1/audit/export' },
     })
-    expect(entries.at(-1)!.metadata).toMatchObject({ count: 6, path: '/v1/audit/verify' })
+    expect(entries.at(-1)!.metadata).toMatchObject({ path: '/v1/audit/verify' })
   })
 
   it('shows a user what is about him, an admin everything or one user', async () => {
