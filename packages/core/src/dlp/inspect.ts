@@ -97,7 +97,7 @@ async function inspectLong(
   return conclusion(policy, { readings, unreadable }, found, verdict ?? {})
 }
 
-const NONE: Found = { kinds: [], places: { count: 0, numbers: new Int32Array(0) } }
+const NONE: Found = { kinds: [], places: noPlaces() }
 
 function findIn(policy: Policy, reading: Reading): Found {
   const { findings, found } = collector(policy, reading)
@@ -142,10 +142,7 @@ function conclusion(
   verdict: DlpVerdict,
 ): Inspection {
   const found = verdict.findings === undefined ? scanned : joined(policy, readings, scanned, verdict.findings)
-  const all = [
-    ...found.flatMap(({ kinds }) => kinds),
-    ...[...unreadable].map((kind) => unread(policy, kind)).filter(isOfNote),
-  ]
+  const all = [...kindsIn(found), ...[...unreadable].map((kind) => unread(policy, kind)).filter(isOfNote)]
   // What is said of the content as a whole counts like a finding, under the name of who says it.
   const whole = [{ name: 'default_level', ...policy.rule('default_level', policy.defaultLevel) }]
   if (verdict.level !== undefined) whole.push({ name: 'classifier', ...policy.rule('classifier', verdict.level) })
@@ -163,13 +160,19 @@ function conclusion(
   }
 }
 
+function kindsIn(found: readonly Found[]): Kind[] {
+  const all: Kind[] = []
+  for (const { kinds } of found) all.push(...kinds)
+  return all
+}
+
 /** What has something else in its place. */
-function changingOf({ kinds, places }: Found): Found {
-  const changing = kinds.map(changes)
-  if (!changing.includes(false)) return { kinds, places }
+function changingOf(found: Found): Found {
+  const { kinds, places } = found
+  if (kinds.every(changes)) return found
   const left = noPlaces()
   eachPlace(places, (start, end, kind) => {
-    if (changing[kind]) addPlace(left, start, end, kind)
+    if (changes(kinds[kind]!)) addPlace(left, start, end, kind)
   })
   return { kinds, places: left }
 }

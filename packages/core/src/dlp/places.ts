@@ -9,25 +9,26 @@ export interface Places {
 }
 
 const WIDTH = 3
-/** There is room for so many at first. */
+/** There is room for so many as soon as there is one. */
 const FEW = 16
+const NO_NUMBERS = new Int32Array(0)
 
 export function noPlaces(): Places {
-  return { count: 0, numbers: new Int32Array(FEW * WIDTH) }
+  return { count: 0, numbers: NO_NUMBERS }
 }
 
 /** Puts one behind the others. */
 export function addPlace(places: Places, start: number, end: number, kind: number): void {
   const at = places.count * WIDTH
-  if (at === places.numbers.length) places.numbers = twice(places.numbers)
+  if (at === places.numbers.length) places.numbers = larger(places.numbers)
   places.numbers[at] = start
   places.numbers[at + 1] = end
   places.numbers[at + 2] = kind
   places.count += 1
 }
 
-function twice(numbers: Int32Array): Int32Array {
-  const room = new Int32Array(numbers.length * 2)
+function larger(numbers: Int32Array): Int32Array {
+  const room = new Int32Array(Math.max(FEW * WIDTH, numbers.length * 2))
   room.set(numbers)
   return room
 }
