@@ -1,3 +1,4 @@
+import { isWhole } from '../amount.js'
 import { bodyOf, hasUnknownFields } from './canonical.js'
 import { hasher, tagger } from './chain.js'
 import { createRatchet } from './ratchet.js'
@@ -58,7 +59,7 @@ function tagsOf(writer: string, root: string): (epoch: number, entryHash: string
 
 /** Whether an entry of this epoch may come next. */
 export function mayFollow({ seq, epoch: before }: Pick<Walk, 'seq' | 'epoch'>, epoch: number): boolean {
-  if (!Number.isSafeInteger(epoch) || epoch < 0) return false
+  if (!isWhole(epoch)) return false
   if (before === null) return seq === 0 ? epoch === 0 : epoch <= MAX_TURNS.before
   return epoch >= before && epoch - before <= MAX_TURNS.between
 }

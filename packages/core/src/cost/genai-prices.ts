@@ -1,5 +1,5 @@
 import { calcPrice, type ModelInfo, type ModelPrice, type TieredPrices } from '@pydantic/genai-prices'
-import { nanoUsdOf } from '../amount.js'
+import { isWhole, nanoUsdOf } from '../amount.js'
 import { HooshError } from '../errors.js'
 import type { Quote, Rates, Tier } from './prices.js'
 
@@ -108,7 +108,7 @@ function rateAbove(price: number | TieredPrices | undefined, start: number): num
 /** A few prices are repeating decimals (0.08333333333333334): rounded up to whole nano-USD per million. */
 function nanoUsdPerMillion(usd: number): number {
   const nanoUsd = nanoUsdOf(usd) ?? Math.ceil(usd * 1e9)
-  if (!Number.isSafeInteger(nanoUsd) || nanoUsd < 0) {
+  if (!isWhole(nanoUsd)) {
     throw new HooshError('internal_error', { message: `The price table has a price that is none: ${usd}.` })
   }
   return nanoUsd

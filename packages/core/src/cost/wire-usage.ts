@@ -1,3 +1,4 @@
+import { isWhole } from '../amount.js'
 import { completionTokens, promptTokens, type TokenUsage } from './usage.js'
 
 /** What a provider says that a call used. */
@@ -73,7 +74,7 @@ function reader(): { (figure: unknown): number; isValid(): boolean } {
   let valid = true
   const read = (figure: unknown) => {
     if (figure === undefined || figure === null) return 0
-    if (typeof figure === 'number' && Number.isSafeInteger(figure) && figure >= 0) return figure
+    if (isWhole(figure)) return figure
     valid = false
     return 0
   }

@@ -1,3 +1,4 @@
+import { isWhole } from '../amount.js'
 import { isSlipOf } from '../config/suggest.js'
 import { HooshError } from '../errors.js'
 import { compileGlob } from '../glob.js'
@@ -130,7 +131,7 @@ function checkLimits(limits: object): void {
   checkSpelling(limits, LIMITS, 'limits.')
   for (const name of LIMITS) {
     const value = (limits as Record<string, unknown>)[name]
-    if (value !== undefined && !(Number.isSafeInteger(value) && (value as number) >= 0)) {
+    if (value !== undefined && !isWhole(value)) {
       throw unusable(`\`limits.${name}\``, 'an integer of 0 or more', value)
     }
   }

@@ -1,4 +1,4 @@
-import { type Amount, nanoUsdOf } from '../amount.js'
+import { type Amount, isWhole, nanoUsdOf } from '../amount.js'
 import { invalidField } from '../errors.js'
 import type { HostAmount } from '../host.js'
 
@@ -9,7 +9,7 @@ import type { HostAmount } from '../host.js'
  */
 export function amountOf({ tokens = 0, usd, nanoUsd = 0 }: HostAmount): Amount {
   for (const [param, value] of Object.entries({ tokens, nanoUsd })) {
-    if (!Number.isSafeInteger(value) || value < 0) throw invalidField(param, 'must be a whole number of at least 0')
+    if (!isWhole(value)) throw invalidField(param, 'must be a whole number of at least 0')
   }
   if (usd === undefined) return { tokens, nanoUsd }
   if (nanoUsd !== 0) throw invalidField('usd', 'say the money as `usd` or as `nanoUsd`, not as both')

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { usdText } from '../amount.js'
+import { isWhole, usdText } from '../amount.js'
 import { costOf } from '../cost/price.js'
 import { type ModelCandidate, recommend } from '../cost/recommend.js'
 import type { UsageTotal } from '../cost/store.js'
@@ -21,7 +21,7 @@ const day = z
 const costsQuery = z.object({ from: day, to: day, user: idText.optional(), pool: poolName.optional() })
 const count = z
   .number({ error: 'must be a whole number' })
-  .refine((n) => Number.isSafeInteger(n) && n >= 0, { error: 'must be a whole number of at least 0' })
+  .refine(isWhole, { error: 'must be a whole number of at least 0' })
 
 /** Totals since the last reset: the caller's own, everybody's for an admin. */
 export const costs: RouteDefinition = {

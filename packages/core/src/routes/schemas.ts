@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { nanoUsdOf } from '../amount.js'
+import { isWhole, nanoUsdOf } from '../amount.js'
 
 /** Longest name of a model, bytes of UTF-8 at most four times as many. */
 const MAX_NAME = 256
@@ -154,10 +154,6 @@ function isInput(value: unknown): boolean {
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_INPUTS) return false
   return value.every(
     (item) =>
-      typeof item === 'string' || isTokenId(item) || (Array.isArray(item) && item.length > 0 && item.every(isTokenId)),
+      typeof item === 'string' || isWhole(item) || (Array.isArray(item) && item.length > 0 && item.every(isWhole)),
   )
-}
-
-function isTokenId(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Amount, type Capacity, nanoUsdOf, nothing, usdText } from '../amount.js'
+import { type Amount, type Capacity, isWhole, nanoUsdOf, nothing, usdText } from '../amount.js'
 import { decide } from '../budget/grant.js'
 import { tightestLeft } from '../budget/pool-book.js'
 import type { Ask, Grant, PoolAsk, PoolState, ReserveRequest, Settlement } from '../budget/store.js'
@@ -33,7 +33,7 @@ const reportRequest = z.looseObject({
   reserved: tokenCount.optional(),
   actual: z
     .number({ error: 'must be a whole number of tokens' })
-    .refine((n) => Number.isSafeInteger(n) && n >= 0, { error: 'must be a whole number of at least 0' })
+    .refine(isWhole, { error: 'must be a whole number of at least 0' })
     .optional(),
   actual_usd: z
     .union([z.number(), z.string()], { error: 'must be an amount of USD' })

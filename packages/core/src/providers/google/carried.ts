@@ -1,3 +1,4 @@
+import { isWhole } from '../../amount.js'
 import type { Part } from './parts.js'
 
 /**
@@ -58,7 +59,7 @@ function isCarried(part: unknown): part is CarriedPart {
   const [key, ...others] = Object.keys(kind)
   if (others.length > 0 || key === undefined) return false
   const value = kind[key]
-  if (key === 'length') return Number.isSafeInteger(value) && (value as number) >= 0
+  if (key === 'length') return isWhole(value)
   return key === 'image' ? Number.isSafeInteger(value) : KINDS.has(key)
 }
 
