@@ -186,7 +186,7 @@ function unpack({ batch, start, end }: Packed, cursor: string): StoredEntry {
   const body = text.slice(previous_hash.length + hash.length + signature.length + 3)
   const { integrity: place, ...record } = JSON.parse(body) as AuditRecord & { integrity: AuditIntegrity }
   const { version, writer, seq, epoch } = place
-  // Field by field: spreading a parsed object takes as long as parsing it.
+  // Field by field: on Node 20 spreading a parsed object takes as long as parsing it.
   return { record, body, integrity: { version, writer, seq, epoch, previous_hash, hash, signature }, cursor }
 }
 

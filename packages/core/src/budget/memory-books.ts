@@ -34,7 +34,7 @@ export interface Pool {
 
 /** A reservation. Its amounts are never changed in place, so answers may carry them. */
 export interface Held extends Mutable<Standing> {
-  /** Its place in the books. */
+  /** Its place in the books; -1 until it is entered. */
   row: number
   readonly owner: string
   readonly phase: Reservation['phase']

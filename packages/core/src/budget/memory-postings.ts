@@ -1,4 +1,5 @@
 import type { Amount } from '../amount.js'
+import { addRow, amountAt, putAmount } from './figures.js'
 import { allKept, type KeptAccounts, kept } from './kept-accounts.js'
 import type { Account } from './memory-account.js'
 import type { Entry } from './store.js'
@@ -46,17 +47,14 @@ export function memoryPostings(max: number): Postings {
     push(posting) {
       if (max === 0) return
       const row = count++ % max
-      if (row === kinds.length) for (let figure = 0; figure < WIDTH; figure++) figures.push(0)
-      const { amount, overrun } = posting
+      if (row === kinds.length) addRow(figures, WIDTH)
       reservations[row] = posting.reservation
       accounts[row] = kept(posting.accounts)
       abouts[row] = posting.about
       kinds[row] = posting.kind
       const from = row * WIDTH
-      figures[from] = amount.tokens
-      figures[from + 1] = amount.nanoUsd
-      figures[from + 2] = overrun.tokens
-      figures[from + 3] = overrun.nanoUsd
+      putAmount(figures, from, posting.amount)
+      putAmount(figures, from + 2, posting.overrun)
       figures[from + 4] = posting.at
     },
     *newestFirst() {
@@ -73,8 +71,8 @@ export function memoryPostings(max: number): Postings {
       accounts: allKept(accounts[row]!),
       about: abouts[row]!,
       kind: kinds[row]!,
-      amount: { tokens: figures[from]!, nanoUsd: figures[from + 1]! },
-      overrun: { tokens: figures[from + 2]!, nanoUsd: figures[from + 3]! },
+      amount: amountAt(figures, from),
+      overrun: amountAt(figures, from + 2),
       at: figures[from + 4]!,
     }
   }

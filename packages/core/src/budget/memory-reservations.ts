@@ -1,4 +1,5 @@
 import { NO_REFUNDS } from './ending.js'
+import { addRow, amountAt, putAmount } from './figures.js'
 import { allKept, type KeptAccounts, kept } from './kept-accounts.js'
 import type { Held } from './memory-books.js'
 import { type Ring, ring } from './ring.js'
@@ -79,7 +80,7 @@ export function retireReservation(book: Reservations, held: Held): void {
 }
 
 function newRow({ objects, figures }: Reservations): number {
-  for (let figure = 0; figure < WIDTH; figure++) figures.push(0)
+  addRow(figures, WIDTH)
   return objects.push(undefined) - 1
 }
 
@@ -91,28 +92,24 @@ function pack({ objects, owners, phases, states, accounts, figures }: Reservatio
   states[row] = ended.state
   accounts[row] = kept(ended.accounts)
   const from = row * WIDTH
-  figures[from] = held.tokens
-  figures[from + 1] = held.nanoUsd
-  figures[from + 2] = counted.tokens
-  figures[from + 3] = counted.nanoUsd
-  figures[from + 4] = charged.tokens
-  figures[from + 5] = charged.nanoUsd
+  putAmount(figures, from, held)
+  putAmount(figures, from + 2, counted)
+  putAmount(figures, from + 4, charged)
   figures[from + 6] = ended.outputTokens
   figures[from + 7] = ended.leaseUntil
 }
 
 function unpacked({ ids, owners, phases, states, accounts, figures }: Reservations, row: number): Held {
   const from = row * WIDTH
-  const amount = (at: number) => ({ tokens: figures[from + at]!, nanoUsd: figures[from + at + 1]! })
   return {
     row,
     id: ids[row]!,
     owner: owners[row]!,
     phase: phases[row]!,
     state: states[row]!,
-    held: amount(0),
-    counted: amount(2),
-    charged: amount(4),
+    held: amountAt(figures, from),
+    counted: amountAt(figures, from + 2),
+    charged: amountAt(figures, from + 4),
     corrected: null,
     accounts: allKept(accounts[row]!),
     outputTokens: figures[from + 6]!,

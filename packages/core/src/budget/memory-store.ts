@@ -124,7 +124,7 @@ export function born(
   leaseUntil: number,
 ): Held {
   return {
-    row: NaN,
+    row: -1,
     id: request.id,
     owner: request.owner,
     phase: request.phase,

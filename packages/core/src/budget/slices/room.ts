@@ -120,8 +120,9 @@ function decideHere(room: Room, shares: readonly Share[], { ask, onExpire }: Ask
   const { books, desk } = room
   const at = desk.clock()
   const accounts = shares.map(accountOf)
-  const overdue = onExpire === undefined ? [] : overdueIn(accounts, at).filter(({ isMixed }) => !isMixed)
-  if (onExpire === undefined || overdue.length === 0) return decide(ask, accounts)
+  if (onExpire === undefined) return decide(ask, accounts)
+  const overdue = overdueIn(accounts, at).filter(({ isMixed }) => !isMixed)
+  if (overdue.length === 0) return decide(ask, accounts)
   const decision = decide(ask, after(accounts, overdue, onExpire, at))
   if (!decision.granted) return decision
   for (const late of overdue) {

@@ -167,7 +167,6 @@ export function see(share: Share, state: PoolState): void {
   const [used, open, ours] = [usedHere(share), openHere(share), oursIn(share)]
   others.used = minus(state.used, ours.used)
   others.held = minus(state.held, ours.held)
-  // In place: the books hold on to these objects.
   account.used = plus(others.used, used)
   account.held = plus(others.held, open)
   account.drawn = state.drawn
